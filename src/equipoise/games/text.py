@@ -1,0 +1,124 @@
+"""Renders what a player saw into words and parses the words a player answers with, for every game.
+
+This is the only module that decides between "you" and "the other player". A game gives sentences with holes:
+
+    {Player}, {player}     the one the event is about, at the start of or inside a sentence
+    {Player's}, {player's} the possessive
+    {bets|bet}             the verb for the third and for the second person
+
+Parsing is strict. The last non-empty line of a reply must be exactly one action's words, optionally after "Action:".
+Anything else is a typed `Fault`: nothing is guessed, and a sentence that merely mentions an action plays nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from equipoise.core import Action, Event, Fault, Game, InformationState
+
+_HOLE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
+_LINE = re.compile(r"^(?:action\s*:\s*)?(.+?)[.!]?$", re.IGNORECASE)
+_REFUSAL = re.compile(r"\b(?:i can(?:no|')t|i cannot|i won't|i will not|i refuse|as an ai)\b", re.IGNORECASE)
+MAX_REPLY_CHARACTERS = 4_000
+
+
+def render_event(game: Game, event: Event, seat: int) -> str:
+    """The sentence a reader in `seat` gets for one event."""
+    own = event.player == seat
+    third = "the other player" if game.num_players == 2 else f"player {event.player}"
+
+    def fill(match: re.Match[str]) -> str:
+        word, second_person = match.group(1), match.group(2)
+        if second_person is not None:
+            return second_person if own else word
+        if word.lower() == "player":
+            name = "you" if own else third
+        elif word.lower() == "player's":
+            name = "your" if own else f"{third}'s"
+        else:
+            raise ValueError(f"unknown hole {match.group(0)!r} in a sentence of {game.name}")
+        return name[0].upper() + name[1:] if word[0].isupper() else name
+
+    return _HOLE.sub(fill, game.event_template(event))
+
+
+def own_action_index(information_state: InformationState, seat: int, start: int) -> int | None:
+    """Index of the first action event of `seat` at or after `start`, or None."""
+    for i in range(start, len(information_state)):
+        if information_state[i].kind == "act" and information_state[i].player == seat:
+            return i
+    return None
+
+
+def render_question(game: Game, legal: Sequence[Action]) -> str:
+    """The closing line of an observation: the words that are legal now."""
+    words = [game.action_text(a) for a in legal]
+    return f"{' or '.join(words)}?" if len(words) <= 4 else f"{words[0]} to {words[-1]}?"
+
+
+def render_observation(game: Game, events: Sequence[Event], seat: int, legal: Sequence[Action]) -> str:
+    """One observation: a sentence per event, then the question."""
+    sentences = [render_event(game, event, seat) for event in events]
+    return " ".join([*(s for s in sentences if s), render_question(game, legal)])
+
+
+def observations(
+    game: Game, information_state: InformationState, seat: int, legal: Sequence[Action]
+) -> tuple[list[str], list[Action]]:
+    """The whole transcript behind an information state: K+1 observations and the K own actions between them."""
+    cuts = [i for i, e in enumerate(information_state) if e.kind == "act" and e.player == seat]
+    texts, actions, start = [], [], 0
+    for cut in cuts:
+        earlier = information_state[:cut]
+        texts.append(render_observation(game, information_state[start:cut], seat, game.legal_at(earlier, seat)))
+        actions.append(information_state[cut].value)
+        start = cut + 1
+    texts.append(render_observation(game, information_state[start:], seat, legal))
+    return texts, actions
+
+
+@lru_cache(maxsize=4096)
+def _labels(game: Game) -> dict[str, Action]:
+    labels = {game.action_text(a).casefold(): a for a in game.actions}
+    if len(labels) != len(game.actions):
+        raise ValueError(f"two actions of {game.name} have the same words")
+    return labels
+
+
+@lru_cache(maxsize=4096)
+def _mention(game: Game) -> re.Pattern[str]:
+    words = sorted((re.escape(label) for label in _labels(game)), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
+
+
+def parse(game: Game, text: str, legal: Sequence[Action]) -> Action | Fault:
+    """The action a reply names, or the fault it is.
+
+    Args:
+        game: Whose words are spoken.
+        text: The reply.
+        legal: The actions open now.
+    """
+    if len(text) > MAX_REPLY_CHARACTERS:
+        return Fault("unparsable", f"reply of {len(text)} characters; at most {MAX_REPLY_CHARACTERS} are read")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return Fault("unparsable", "empty reply")
+    line = lines[-1].casefold()
+    match = _LINE.match(line)
+    spoken = match.group(1).strip() if match else line
+    labels = _labels(game)
+    allowed = " or ".join(game.action_text(a) for a in legal)
+    if spoken in labels:
+        action = labels[spoken]
+        if action in legal:
+            return action
+        return Fault("illegal", f"{spoken!r} is not allowed here; allowed: {allowed}")
+    named = set(_mention(game).findall(line))
+    if len(named) > 1:
+        return Fault("ambiguous", f"the last line names {', '.join(sorted(named))}; expected one of: {allowed}")
+    if _REFUSAL.search(line):
+        return Fault("refusal", f"the reply declines to act; expected one of: {allowed}")
+    return Fault("unparsable", f"the last line is not one action; expected one of: {allowed}")

@@ -1,0 +1,71 @@
+"""What players earn, per round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from equipoise.core import Episode, Estimate
+from equipoise.metrics.estimate import clustered_mean
+
+
+def payoff_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
+    """The agent's return per round in each episode, [B], in the game's unit; self-play averages the agent's seats.
+
+    Raises:
+        ValueError: For an episode in which the agent has no seat.
+    """
+    return np.array([_own(episode, agent) for episode in episodes])
+
+
+def payoff(episodes: Sequence[Episode], agent: str) -> Estimate:
+    """The agent's mean return per round, with a t interval clustered by deal.
+
+    Estimand: expected payoff per round over the mixture of opponents, seats and deals in `episodes`. Unbiased; deals
+    are the units of the interval.
+
+    Raises:
+        ValueError: For no episodes, or one in which the agent has no seat.
+    """
+    return clustered_mean(payoff_scores(episodes, agent), deals(episodes), method="t over deals")
+
+
+def welfare_scores(episodes: Sequence[Episode]) -> np.ndarray:
+    """The sum of all seats' returns per round in each episode, [B]."""
+    return np.array([sum(episode.returns) / len(episode.rewards) for episode in episodes])
+
+
+def welfare(episodes: Sequence[Episode]) -> Estimate:
+    """The mean sum of all seats' returns per round, with a t interval clustered by deal.
+
+    Estimand: expected welfare per round over the pairings in `episodes`. Unbiased; zero in a zero-sum game.
+
+    Raises:
+        ValueError: For no episodes.
+    """
+    return clustered_mean(welfare_scores(episodes), deals(episodes), method="t over deals")
+
+
+def deals(episodes: Sequence[Episode]) -> list[int]:
+    """The cluster of each episode: its deal, [B]."""
+    return [episode.deal for episode in episodes]
+
+
+def seats_of(episode: Episode, agent: str) -> list[int]:
+    """The seats the agent holds in an episode, at least one.
+
+    Raises:
+        ValueError: When it holds none.
+    """
+    seats = [seat for seat, name in enumerate(episode.policies) if name == agent]
+    if not seats:
+        raise ValueError(
+            f"{agent!r} has no seat in an episode of {', '.join(episode.policies)}; leave such episodes out"
+        )
+    return seats
+
+
+def _own(episode: Episode, agent: str) -> float:
+    seats = seats_of(episode, agent)
+    return sum(episode.returns[seat] for seat in seats) / len(seats) / len(episode.rewards)

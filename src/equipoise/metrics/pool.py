@@ -1,0 +1,147 @@
+"""What scripted opponents take from the agent: a lower bound on what any opponent could.
+
+The pool version of exploitability is as good as its scripts: an agent can score zero against all of them and lose to an
+opponent nobody wrote. The exact values are in `equipoise.metrics.exact`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from equipoise.core import Episode, Estimate
+from equipoise.metrics.estimate import cluster_index, clustered_mean
+from equipoise.metrics.payoff import deals, seats_of
+
+RESAMPLES = 2000
+"""Bootstrap draws behind an interval."""
+
+
+def pool_gap_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
+    """What the other player earned minus what the agent earned, per round, [B]; zero in self-play.
+
+    Raises:
+        ValueError: For an episode without the agent or with other than two seats.
+    """
+    return np.array([_gap(episode, agent) for episode in episodes])
+
+
+def pool_gap(episodes: Sequence[Episode], agent: str) -> dict[str, Estimate]:
+    """Per opponent, the mean of theirs - own per round, unclipped, with a t interval clustered by deal.
+
+    Estimand: E[theirs - own] per round against that opponent. Unbiased; deals are the units of the interval.
+
+    Raises:
+        ValueError: As `pool_gap_scores`.
+    """
+    gaps, names = pool_gap_scores(episodes, agent), opponents(episodes, agent)
+    estimates = {}
+    for opponent in dict.fromkeys(names):
+        rows = [i for i, name in enumerate(names) if name == opponent]
+        estimates[opponent] = clustered_mean(gaps[rows], [episodes[i].deal for i in rows], method="t over deals")
+    return estimates
+
+
+def pool_exploitability_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
+    """Each episode's part of `pool_exploitability`, [B]: its gap if its opponent's mean gap is positive, else zero.
+
+    The gate is the opponent's mean, not the episode's own sign: clipping every episode would count luck as
+    exploitation. Episodes are weighted so that opponents count equally; the mean over episodes is the metric.
+
+    Raises:
+        ValueError: As `pool_gap_scores`.
+    """
+    scores = pool_exploitability_unclipped_scores(episodes, agent)
+    totals = {name: 0.0 for name in opponents(episodes, agent)}
+    for name, score in zip(opponents(episodes, agent), scores, strict=True):
+        totals[name] += score
+    gates = np.array([totals[name] > 0 for name in opponents(episodes, agent)], dtype=float)
+    gated: np.ndarray = scores * gates
+    return gated
+
+
+def pool_exploitability(episodes: Sequence[Episode], agent: str, seed: int = 0) -> Estimate:
+    """Mean over opponents of max(0, mean gap), per round, with a bootstrap interval over deals.
+
+    Estimand: the average over the pool of max(0, E[theirs - own]). Biased upward, because max(0, .) is convex: noise
+        about
+    a gap of zero adds, and the percentile interval inherits the bias (it can exclude the estimand when all gaps are
+    zero or less). The bias vanishes as deals grow; `pool_exploitability_unclipped` has none. Deals are resampled
+    with replacement, all episodes of a deal together.
+
+    Raises:
+        ValueError: For no episodes, or as `pool_gap_scores`.
+    """
+    value = float(pool_exploitability_scores(_some(episodes), agent).mean())
+    index = cluster_index(deals(episodes))
+    names = opponents(episodes, agent)
+    rows = {name: row for row, name in enumerate(dict.fromkeys(names))}
+    clusters = int(index.max()) + 1
+    if clusters < 2:
+        return Estimate(value, math.nan, math.nan, clusters, 0.95, "bootstrap over deals")
+    totals, counts = np.zeros((len(rows), clusters)), np.zeros((len(rows), clusters))  # [O, G]
+    at = (np.array([rows[name] for name in names]), index)
+    np.add.at(totals, at, pool_gap_scores(episodes, agent))
+    np.add.at(counts, at, 1.0)
+    draws = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=RESAMPLES)  # [R, G]
+    played = draws @ counts.T  # [R, O]
+    means = np.clip(draws @ totals.T / np.maximum(played, 1), 0, None)
+    resampled = means.sum(axis=1) / np.maximum((played > 0).sum(axis=1), 1)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(value, float(low), float(high), clusters, 0.95, "bootstrap over deals")
+
+
+def pool_exploitability_unclipped_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
+    """Each episode's gap, weighted so that opponents count equally, [B].
+
+    Raises:
+        ValueError: As `pool_gap_scores`.
+    """
+    names = opponents(episodes, agent)
+    counts = {name: names.count(name) for name in names}
+    weights = np.array([len(names) / (len(counts) * counts[name]) for name in names])
+    weighted: np.ndarray = pool_gap_scores(episodes, agent) * weights
+    return weighted
+
+
+def pool_exploitability_unclipped(episodes: Sequence[Episode], agent: str) -> Estimate:
+    """Mean over opponents of the mean gap, signs kept, per round, with a t interval clustered by deal.
+
+    Estimand: the average over the pool of E[theirs - own]. Unbiased. An agent that beats one script may hide that it
+    loses to another, which the clipped version cannot.
+
+    Raises:
+        ValueError: For no episodes, or as `pool_gap_scores`.
+    """
+    scores = pool_exploitability_unclipped_scores(_some(episodes), agent)
+    return clustered_mean(scores, deals(episodes), method="t over deals")
+
+
+def opponents(episodes: Sequence[Episode], agent: str) -> list[str]:
+    """The other player of each episode, [B]; in self-play the agent itself.
+
+    Raises:
+        ValueError: For an episode without the agent or with other than two seats.
+    """
+    return [episode.policies[1 - _seat(episode, agent)] for episode in episodes]
+
+
+def _gap(episode: Episode, agent: str) -> float:
+    seat = _seat(episode, agent)
+    if episode.policies[1 - seat] == agent:
+        return 0.0
+    return (episode.returns[1 - seat] - episode.returns[seat]) / len(episode.rewards)
+
+
+def _seat(episode: Episode, agent: str) -> int:
+    if len(episode.policies) != 2:
+        raise ValueError(f"got an episode of {len(episode.policies)} seats; pool metrics compare two players")
+    return seats_of(episode, agent)[0]
+
+
+def _some(episodes: Sequence[Episode]) -> Sequence[Episode]:
+    if not episodes:
+        raise ValueError("got no episodes; play at least one against each opponent of the pool")
+    return episodes

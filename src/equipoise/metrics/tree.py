@@ -1,0 +1,198 @@
+"""A finite game compiled once into its sequence form, for exact values.
+
+A seat's *sequence* is what it has done so far: nothing (index 0), or an action at one of its information states.
+Under perfect recall the probability of a terminal is chance times one number per seat, the seat's *realisation plan*
+at its last sequence; so expected returns are one product over the terminals, and a best response is one pass over a
+seat's information states from the last to the first. Simultaneous moves become moves in seat order that later seats
+do not see.
+
+Each information state also has a *fault* sequence after its actions: the reply named no legal action and the seat
+forfeits. It has weight zero unless a policy says otherwise, and a best response never takes it.
+
+Reference: von Stengel 1996, Efficient computation of behavior strategies, Games and Economic Behavior 14.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise.core import CHANCE, Action, Game, InformationState, State
+
+MAX_NODES = 250_000
+"""The largest tree that is compiled; a larger one raises instead of filling the memory."""
+
+TIE = 1e-12
+"""Action values this close are a tie, and the first action wins it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InformationSet:
+    """One information state of a seat in the tree.
+
+    Attributes:
+        seat: Whose it is.
+        information_state: What the seat has seen.
+        legal: Its legal actions.
+        parent: The seat's sequence that leads here.
+        first: The sequence of the first legal action; the others follow, then the fault.
+    """
+
+    seat: int
+    information_state: InformationState
+    legal: tuple[Action, ...]
+    parent: int
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A state with the moves already made in it, its chance probability and each seat's last sequence."""
+
+    state: State
+    moves: tuple[tuple[int, Action], ...]
+    chance: float
+    sequences: tuple[int, ...]
+
+
+class GameTree:
+    """The sequence form of a game.
+
+    Attributes:
+        game: The game.
+        information_sets: Every information state of every seat, breadth first.
+        by_seat: The same by seat, each after its parents.
+        forfeits_end: Whether every forfeit ends the game, so that faults have an exact value.
+    """
+
+    def __init__(self, game: Game) -> None:
+        """Compiles `game`.
+
+        Raises:
+            ValueError: When the tree has more than `MAX_NODES` nodes or a seat forgets what it did.
+        """
+        self.game = game
+        self.forfeits_end = True
+        self.by_seat: list[list[InformationSet]] = [[] for _ in range(game.num_players)]
+        self.information_sets: list[InformationSet] = []
+        self._sequences = [1] * game.num_players
+        self._index: list[dict[InformationState, InformationSet]] = [{} for _ in range(game.num_players)]
+        terminals: list[tuple[float, tuple[float, ...], tuple[int, ...]]] = []
+        queue = deque([_Node(game.initial_state(), (), 1.0, (0,) * game.num_players)])
+        nodes = 0
+        while queue:
+            nodes += 1
+            if nodes + len(queue) > MAX_NODES:  # what waits will be a node too
+                raise ValueError(
+                    f"the tree of {game.name} {game.parameters} has more than {MAX_NODES} nodes; exact values need a "
+                    "smaller game, for example one round"
+                )
+            node = queue.popleft()
+            if node.state.is_terminal:
+                terminals.append((node.chance, node.state.returns, node.sequences))
+            elif node.state.is_chance:
+                for outcome, probability in node.state.chance_outcomes():
+                    after = node.state.child({CHANCE: outcome})
+                    queue.append(_Node(after, (), node.chance * probability, node.sequences))
+            else:
+                queue.extend(self._decide(node, terminals))
+        self.chance = np.array([chance for chance, _, _ in terminals])  # [Z]
+        self.returns = np.array([returns for _, returns, _ in terminals])  # [Z, N]
+        self._last = [np.array([last[seat] for _, _, last in terminals]) for seat in range(game.num_players)]  # [N][Z]
+
+    def plan(self, seat: int, rows: Sequence[Sequence[float]]) -> np.ndarray:
+        """The realisation plan [S] of a seat; rows give the action probabilities of each state, then its fault."""
+        weights = [1.0] + [0.0] * (self._sequences[seat] - 1)
+        for point, row in zip(self.by_seat[seat], rows, strict=True):
+            reach = weights[point.parent]
+            for offset, probability in enumerate(row):
+                weights[point.first + offset] = reach * probability
+        return np.array(weights)
+
+    def expected_returns(self, plans: Sequence[np.ndarray]) -> np.ndarray:
+        """Expected returns [N] when seat i plays plans[i]."""
+        expected: np.ndarray = self._reach(plans, without=None) @ self.returns
+        return expected
+
+    def best_reply(
+        self, plans: Sequence[np.ndarray], seat: int, gain: np.ndarray
+    ) -> tuple[float, list[int], list[list[float]]]:
+        """The most a seat can expect of `gain` against the other plans.
+
+        Args:
+            plans: A realisation plan per seat; the one of `seat` is not read.
+            seat: Who replies.
+            gain: What each terminal is worth to it, [Z].
+
+        Returns:
+            The value; the index of the action taken at each of the seat's information states (ties within `TIE` go to
+            the first action); and the counterfactual value of each action there.
+        """
+        weights = self._reach(plans, without=seat) * gain
+        values: list[float] = np.bincount(self._last[seat], weights, minlength=self._sequences[seat]).tolist()
+        choices, options = [], []
+        for point in reversed(self.by_seat[seat]):
+            worth = values[point.first : point.first + len(point.legal)]
+            best = max(worth)
+            values[point.parent] += best
+            choices.append(next(i for i, value in enumerate(worth) if value >= best - TIE))
+            options.append(worth)
+        return values[0], choices[::-1], options[::-1]
+
+    def _reach(self, plans: Sequence[np.ndarray], without: int | None) -> np.ndarray:
+        """Probability of each terminal, [Z], leaving one seat's own moves out."""
+        reach = self.chance
+        for seat, plan in enumerate(plans):
+            if seat != without:
+                reach = reach * plan[self._last[seat]]
+        return reach
+
+    def _decide(self, node: _Node, terminals: list[tuple[float, tuple[float, ...], tuple[int, ...]]]) -> list[_Node]:
+        """The nodes after each legal action of the next seat to move; its forfeit goes to the terminals."""
+        state, seats = node.state, node.state.players_to_move
+        seat = seats[len(node.moves)]
+        point = self._information_set(state, seat, node.sequences[seat])
+        children = []
+        for offset, action in enumerate(point.legal):
+            moves = (*node.moves, (seat, action))
+            sequences = _with(node.sequences, seat, point.first + offset)
+            if len(moves) == len(seats):
+                children.append(_Node(state.child(dict(moves)), (), node.chance, sequences))
+            else:
+                children.append(_Node(state, moves, node.chance, sequences))
+        forfeited = state.forfeit(seat)
+        if forfeited.is_terminal:
+            sequences = _with(node.sequences, seat, point.first + len(point.legal))
+            terminals.append((node.chance, forfeited.returns, sequences))
+        else:
+            self.forfeits_end = False
+        return children
+
+    def _information_set(self, state: State, seat: int, parent: int) -> InformationSet:
+        information_state = state.information_state(seat)
+        known = self._index[seat].get(information_state)
+        if known is None:
+            legal = state.legal_actions(seat)
+            known = InformationSet(seat, information_state, legal, parent, self._sequences[seat])
+            self._sequences[seat] += len(legal) + 1
+            self._index[seat][information_state] = known
+            self.by_seat[seat].append(known)
+            self.information_sets.append(known)
+        elif known.parent != parent:
+            raise ValueError(
+                f"seat {seat} of {self.game.name} forgets what it did: {information_state} follows two different own "
+                "histories; exact values need perfect recall"
+            )
+        return known
+
+
+def compiled(game: Game | GameTree) -> GameTree:
+    """The game's tree; a tree is returned as it is, so that a caller compiles once."""
+    return game if isinstance(game, GameTree) else GameTree(game)
+
+
+def _with(sequences: tuple[int, ...], seat: int, sequence: int) -> tuple[int, ...]:
+    return (*sequences[:seat], sequence, *sequences[seat + 1 :])

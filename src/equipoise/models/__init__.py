@@ -1,0 +1,1 @@
+"""Models: the embedded default and any Hugging Face causal language model."""

@@ -1,0 +1,81 @@
+"""Loads any Hugging Face causal language model, or the embedded one, with or without a PEFT adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from equipoise.models.tiny import FOLDER as TINY
+
+EMBEDDED = "tiny"
+
+
+def load(
+    name: str | Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model and its tokenizer, in evaluation mode.
+
+    Args:
+        name: "tiny" (the embedded model), a folder (a model, a PEFT adapter, or a training run), or a Hugging Face id.
+        dtype: Of the weights.
+        device: Where they go.
+
+    Raises:
+        ValueError: The folder holds no model, or not one that fits; one line says what was found and what is needed.
+    """
+    folder = TINY if str(name) == EMBEDDED else Path(name)
+    if not folder.exists():
+        if str(name).count("/") != 1 or str(name).startswith((".", "/")):
+            raise ValueError(
+                f"no model folder {str(name)!r}; give 'tiny', a folder with weights, or a hub id owner/name"
+            )
+        return _from_pretrained(str(name), dtype, device)
+    for inside in (folder / "model", folder):
+        if (inside / "adapter_config.json").exists():
+            return _with_adapter(inside, dtype, device)
+        if (inside / "config.json").exists():
+            _require_weights(inside)
+            return _from_pretrained(str(inside), dtype, device)
+    found = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) or "nothing"
+    raise ValueError(f"{folder} is no model folder: it holds {found}; needed: config.json and *.safetensors")
+
+
+def _require_weights(folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise ValueError(f"{folder} has a config.json but no *.safetensors weights; save the model there first")
+
+
+def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"cannot load a model from {source!r}: {first}") from error
+    model, report = loaded
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ValueError(
+            f"{source} does not fit its architecture {type(model).__name__}: {len(missing)} weights are missing, "
+            f"first {missing[0]!r}; is it a checkpoint of another model?"
+        )
+    return model.to(device).eval(), tokenizer
+
+
+def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    from peft import PeftModel
+
+    base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+    model, tokenizer = load(base, dtype=dtype, device=device)
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder))
+    except (ValueError, RuntimeError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
+    return adapted.eval(), tokenizer

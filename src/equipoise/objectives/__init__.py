@@ -1,0 +1,37 @@
+"""Objectives as pure array functions: from what an episode paid to the credit of each decision, [B, T]."""
+
+from equipoise.objectives.baselines import leave_one_out, standardise_by_group
+from equipoise.objectives.returns import discounted_returns, immediate_rewards
+from equipoise.objectives.sepo import (
+    POOLS,
+    CreditRule,
+    Pool,
+    SepoBatch,
+    SepoWeights,
+    independent_penalty,
+    own_pool,
+    own_pool_immediate,
+    payoff,
+    sepo_index,
+    shared_penalty,
+    welfare,
+)
+
+__all__ = [
+    "POOLS",
+    "CreditRule",
+    "Pool",
+    "SepoBatch",
+    "SepoWeights",
+    "discounted_returns",
+    "immediate_rewards",
+    "independent_penalty",
+    "leave_one_out",
+    "own_pool",
+    "own_pool_immediate",
+    "payoff",
+    "sepo_index",
+    "shared_penalty",
+    "standardise_by_group",
+    "welfare",
+]

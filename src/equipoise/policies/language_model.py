@@ -1,0 +1,278 @@
+"""A causal language model as a player: words in, words out, exact tokens on the record.
+
+Each seat of each episode is one chat transcript. At every tick the session groups the pending transcripts by their
+tokens, runs each distinct one once, and draws a reply for every member. Groups split only where sampling made them
+differ, so in small games thousands of decisions are a dozen sequences; keys and values are kept between turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from equipoise.core import Action, Game, InformationState, Reply, Tokens
+from equipoise.games.text import observations, render_observation
+from equipoise.policies.chat import ChatFormat, Ids
+from equipoise.policies.decoding import Context, Decoder, KeptDecoder, RecomputingDecoder, keeps_plain_cache
+from equipoise.policies.policy import Policy, Request, Session, sample
+
+_SLOW_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How replies are drawn; the same distribution is scored and trained on.
+
+    Attributes:
+        temperature: Divides the logits; part of the policy. No top-k, top-p or repetition penalty exists.
+        max_new_tokens: Longest reply; a longer one is a `truncated` fault.
+    """
+
+    temperature: float = 1.0
+    max_new_tokens: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"got temperature {self.temperature}; it must be above 0 (a policy is a distribution)")
+        if self.max_new_tokens < 1:
+            raise ValueError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
+
+
+class LanguageModelPolicy(Policy):
+    """Any Hugging Face causal language model with a chat template, adapters included."""
+
+    def __init__(
+        self,
+        name: str,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        sampling: Sampling | None = None,
+    ) -> None:
+        """Wraps a loaded model (see `equipoise.models.load`) as it is, with whatever adapter is active."""
+        self.name = name
+        self.model = model
+        self.tokenizer = tokenizer
+        self.sampling = sampling or Sampling()
+        eos = getattr(model.generation_config, "eos_token_id", None)
+        extra = () if eos is None else tuple(eos) if isinstance(eos, list) else (eos,)
+        self.chat = ChatFormat.of(tokenizer, extra)
+
+    def session(self, game: Game, seed: Sequence[int]) -> Session:
+        return _LanguageModelSession(self, game, np.random.default_rng(list(seed)))
+
+    def decoder(self) -> Decoder:
+        """A decoder that suits the architecture."""
+        if keeps_plain_cache(self.model):
+            return KeptDecoder(self.model, min(self.sampling.max_new_tokens, 32))
+        pad = self.tokenizer.pad_token_id
+        return RecomputingDecoder(self.model, self.chat.end if pad is None else pad)
+
+    def transcript(self, game: Game, information_state: InformationState, seat: int, legal: Sequence[Action]) -> Ids:
+        """The tokens up to the reply at an information state, own earlier replies in their plain words."""
+        texts, actions = observations(game, information_state, seat, legal)
+        ids = self.chat.prefix(game.rules_text) + self.chat.observation(texts[0])
+        for action, text in zip(actions, texts[1:], strict=True):
+            ids += self.chat.reply(game.action_text(action)) + self.chat.after_reply + self.chat.observation(text)
+        return ids
+
+    def action_probabilities(
+        self, game: Game, states: Sequence[tuple[int, InformationState, tuple[Action, ...]]]
+    ) -> list[dict[Action, float]]:
+        """Probability of each legal action's words, exactly as they would be sampled, at each (seat, state, legal).
+
+        The probabilities of a state sum to at most 1; what is missing is the mass outside the legal words (other
+        spellings and other tokenisations of the same words included), an upper bound on the fault probability.
+        """
+        prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
+        return self.score(
+            prompts, [[(a, self.chat.reply(game.action_text(a))) for a in legal] for _, _, legal in states]
+        )
+
+    def score(
+        self, prompts: Sequence[Ids], replies: Sequence[Sequence[tuple[Action, Ids]]]
+    ) -> list[dict[Action, float]]:
+        """Probability of each listed reply after each prompt."""
+        rows = [(p, ids) for p, options in zip(prompts, replies, strict=True) for _, ids in options]
+        log_probs = token_log_probs(self.model, rows, self.sampling.temperature)
+        values = iter(float(np.exp(np.sum(row))) for row in log_probs)
+        return [{action: next(values) for action, _ in options} for options in replies]
+
+
+@torch.inference_mode()
+def token_log_probs(
+    model: PreTrainedModel, rows: Sequence[tuple[Ids, Ids]], temperature: float = 1.0
+) -> list[np.ndarray]:
+    """Log-probability of every token of each completion after its prompt, by one plain forward pass, float32.
+
+    Args:
+        model: A causal language model.
+        rows: (prompt, completion) token ids.
+        temperature: Divides the logits.
+    """
+    result: list[np.ndarray] = []
+    for start in range(0, len(rows), _SLOW_ROWS):
+        part = rows[start : start + _SLOW_ROWS]
+        width = max(len(p) + len(c) for p, c in part)
+        tokens = torch.zeros((len(part), width), dtype=torch.long)
+        mask = torch.zeros((len(part), width), dtype=torch.long)
+        for i, (prompt, completion) in enumerate(part):
+            length = len(prompt) + len(completion)
+            tokens[i, :length] = torch.tensor(prompt + completion)
+            mask[i, :length] = 1
+        logits = model(input_ids=tokens.to(model.device), attention_mask=mask.to(model.device)).logits
+        for i, (prompt, completion) in enumerate(part):
+            span = slice(len(prompt) - 1, len(prompt) + len(completion) - 1)
+            scores = torch.log_softmax(logits[i, span].float() / temperature, dim=-1)
+            wanted = torch.tensor(completion, device=scores.device)[:, None]
+            result.append(scores.gather(1, wanted)[:, 0].cpu().numpy())
+    return result
+
+
+@dataclass(eq=False, slots=True)
+class _Path:
+    """One distinct reply in the making: whose turn it is, what was drawn, and who draws it."""
+
+    turn: int
+    members: np.ndarray
+    drawn: Ids = ()
+    log_probs: tuple[float, ...] = ()
+
+
+class _LanguageModelSession(Session):
+    def __init__(self, policy: LanguageModelPolicy, game: Game, rng: np.random.Generator) -> None:
+        self._policy, self._game, self._rng = policy, game, rng
+        self._decoder = policy.decoder()
+        self._prefix = policy.chat.prefix(game.rules_text)
+        self._root = self._rules_context()
+        self._contexts: dict[tuple[int, int], Context] = {}
+        self._before: dict[tuple[int, int], Context | None] = {}
+        self._chunks: dict[tuple[Any, ...], Ids] = {}
+
+    def _rules_context(self) -> Context:
+        """The rules, run once for every transcript of the session; their last token is fed with the first turn."""
+        if len(self._prefix) < 2:
+            return Context(self._prefix)
+        self._decoder.feed([Context(())], [self._prefix[:-1]])
+        return self._decoder.context(self._prefix, 0, 1)
+
+    def replies(self, requests: Sequence[Request]) -> list[Reply]:
+        turns: dict[tuple[Context, Ids], list[int]] = {}
+        for i, request in enumerate(requests):
+            who = (request.episode, request.seat)
+            context = self._contexts.get(who, self._root)
+            self._before[who] = self._contexts.get(who)
+            turns.setdefault((context, self._chunk(request, context)), []).append(i)
+        keys = list(turns)
+        paths = [_Path(k, np.array(members)) for k, members in enumerate(turns.values())]
+        with torch.inference_mode():
+            logits = self._decoder.feed([context for context, _ in keys], [chunk for _, chunk in keys])
+            return self._draw(requests, keys, paths, logits)
+
+    def retract(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            who = (request.episode, request.seat)
+            before = self._before[who]
+            if before is None:
+                self._contexts.pop(who, None)
+            else:
+                self._contexts[who] = before
+
+    def constrained(self, requests: Sequence[Request]) -> list[Action]:
+        """Scores the legal words at the point before the faulty reply; the faulty words stay on the record."""
+        policy, game = self._policy, self._game
+        prompts, options = [], []
+        for request in requests:
+            context = self._before[(request.episode, request.seat)] or self._root
+            prompts.append(context.ids + self._chunk(request, context))
+            options.append([(a, policy.chat.reply(game.action_text(a))) for a in request.legal])
+        actions = []
+        for request, masses in zip(requests, policy.score(prompts, options), strict=True):
+            total = sum(masses.values())
+            legal = {a: m / total for a, m in masses.items()} if total > 0 else dict.fromkeys(masses, 1 / len(masses))
+            actions.append(sample(legal, request.stream.random()))
+        return actions
+
+    def _chunk(self, request: Request, context: Context) -> Ids:
+        """The tokens shown now: what closes the last reply, the unread events, the opening of the next reply."""
+        first = context is self._root
+        closing = () if first else self._policy.chat.between((context.ids[-1],))
+        key = (request.unread, request.seat, request.legal, closing)
+        if key not in self._chunks:
+            text = render_observation(self._game, request.unread, request.seat, request.legal)
+            self._chunks[key] = closing + self._policy.chat.observation(text)
+        return self._chunks[key]
+
+    def _draw(
+        self,
+        requests: Sequence[Request],
+        keys: Sequence[tuple[Context, Ids]],
+        paths: list[_Path],
+        logits: torch.Tensor,
+    ) -> list[Reply]:
+        """Draws tokens for all members of all paths until every path has ended."""
+        sampling, stops = self._policy.sampling, self._policy.chat.stops
+        replies: list[Reply | None] = [None] * len(requests)
+        for length in range(1, sampling.max_new_tokens + 1):
+            log_probs = torch.log_softmax(logits.float() / sampling.temperature, dim=-1).double().cpu().numpy()
+            grown = self._split(paths, log_probs)
+            going: list[tuple[int, _Path]] = []
+            for parent, path in grown:
+                stopped = path.drawn[-1] in stops
+                if stopped or length == sampling.max_new_tokens:
+                    self._finish(requests, keys[path.turn], path, parent, stopped, replies)
+                else:
+                    going.append((parent, path))
+            if not going:
+                break
+            paths = [path for _, path in going]
+            parents = np.array([parent for parent, _ in going])
+            logits = self._decoder.branch(parents, np.array([path.drawn[-1] for path in paths]))
+        return [reply for reply in replies if reply is not None]
+
+    def _split(self, paths: Sequence[_Path], log_probs: np.ndarray) -> list[tuple[int, _Path]]:
+        """Draws the next token of every member; a path becomes one path per distinct token."""
+        sizes = np.array([len(path.members) for path in paths])
+        rows = np.repeat(np.arange(len(paths)), sizes)
+        cumulative = np.exp(log_probs).cumsum(axis=1)
+        cumulative /= cumulative[:, -1:]
+        uniform = self._rng.random(len(rows))
+        width = log_probs.shape[1]
+        flat = (cumulative + np.arange(len(paths))[:, None]).ravel()
+        tokens = np.minimum(np.searchsorted(flat, uniform + rows, side="right") - rows * width, width - 1)
+        members = np.concatenate([path.members for path in paths])
+        order = np.argsort(rows * width + tokens, kind="stable")
+        codes = (rows * width + tokens)[order]
+        cuts = np.flatnonzero(np.diff(codes)) + 1
+        grown = []
+        for chunk in np.split(order, cuts):
+            row, token = int(rows[chunk[0]]), int(tokens[chunk[0]])
+            path = paths[row]
+            drawn, scores = (*path.drawn, token), (*path.log_probs, float(log_probs[row, token]))
+            grown.append((row, _Path(path.turn, members[chunk], drawn, scores)))
+        return grown
+
+    def _finish(
+        self,
+        requests: Sequence[Request],
+        key: tuple[Context, Ids],
+        path: _Path,
+        row: int,
+        stopped: bool,
+        replies: list[Reply | None],
+    ) -> None:
+        """One reply object and one context for all members of a finished path."""
+        context, chunk = key
+        first = context is self._root
+        shown = (self._prefix if first else ()) + chunk
+        words = self._policy.tokenizer.decode(list(path.drawn[:-1] if stopped else path.drawn))
+        reply = Reply(str(words), None, Tokens(shown, path.drawn, path.log_probs), not stopped)
+        after = self._decoder.context(context.ids + chunk + path.drawn, row, 1)
+        for member in path.members:
+            request = requests[member]
+            replies[member] = reply
+            self._contexts[(request.episode, request.seat)] = after

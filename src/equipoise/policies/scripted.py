@@ -1,0 +1,55 @@
+"""Policies that are a script or a table: they answer with an action, not with words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from equipoise.core import Action, Behaviour, Game, InformationState, Opponent, Reply
+from equipoise.policies.policy import Policy, Request, Session, sample
+
+PolicyTable = Mapping[InformationState, Mapping[Action, float]]
+"""Probability of each legal action at each information state."""
+
+
+class _BehaviourSession(Session):
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+
+    def replies(self, requests: Sequence[Request]) -> list[Reply]:
+        return [
+            Reply(action=sample(self._behaviour(r.information_state, r.legal), r.stream.random())) for r in requests
+        ]
+
+
+class ScriptedPolicy(Policy):
+    """A scripted opponent in a seat."""
+
+    immediate = True
+
+    def __init__(self, opponent: Opponent) -> None:
+        self.name = opponent.name
+        self.behaviour = opponent.behaviour
+
+    def session(self, game: Game, seed: Sequence[int]) -> Session:
+        return _BehaviourSession(self.behaviour)
+
+
+class TabularPolicy(Policy):
+    """A table of action probabilities by information state; states it does not list are an error."""
+
+    immediate = True
+
+    def __init__(self, name: str, table: PolicyTable) -> None:
+        self.name = name
+        self.table = table
+
+    def behaviour(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
+        """Probabilities of the legal actions, as `core.Behaviour`."""
+        if information_state not in self.table:
+            raise ValueError(
+                f"table {self.name!r} has no row for {information_state}; tables must cover every state met"
+            )
+        return self.table[information_state]
+
+    def session(self, game: Game, seed: Sequence[int]) -> Session:
+        return _BehaviourSession(self.behaviour)

@@ -1,0 +1,73 @@
+"""Two rankings of the same agents side by side: what the scripted pool says, and what is exactly so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from equipoise.reports.agents import INK, MUTED, SERIES, agent_slots
+from equipoise.reports.findings import Row, ordered
+from equipoise.reports.formats import bounds, decimals, number
+from equipoise.reports.layout import NARROW, wrapped
+from equipoise.reports.svg import Sheet, sheet
+
+_HEAD = 48.0
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One ranking: its metric, what breaks ties, its heading, where its text starts and which way it runs."""
+
+    metric: str
+    tie: str
+    heading: str
+    x: float
+    align: str
+
+
+def _column(page: Sheet, rows: Sequence[Row], column: _Column, step: float, narrow: bool) -> dict[str, float]:
+    """Draws one ranking, safest first; the height of every agent."""
+    page.text(column.x, 14, column.heading, ha=column.align, weight="bold")
+    page.text(
+        column.x, 31, "safest first" if narrow else "least exploitable first", ink=MUTED, size=11, ha=column.align
+    )
+    digits = decimals(row[column.metric]["value"] for row in rows)
+    # The other metric breaks ties, so that two equal values never draw a crossing of their own.
+    ranked = sorted(rows, key=lambda row: (row[column.metric]["value"], row[column.tie]["value"]))
+    heights = {}
+    for index, row in enumerate(ranked):
+        y = heights[row["agent"]] = _HEAD + step * (index + 0.5)
+        name = wrapped(row.get("label", row["agent"]), 16 if narrow else 34, 2 if narrow else 1)
+        reading = [number(row[column.metric]["value"], digits), bounds(row[column.metric], digits)]
+        texts = [*name, *reading] if narrow else [*name, " ".join(reading).rstrip()]
+        for line, text in enumerate(texts):
+            ink = MUTED if line >= len(name) else INK
+            page.text(column.x, y + 4 + 16 * (line - (len(texts) - 1) / 2), text, ink=ink, ha=column.align)
+    return heights
+
+
+def ranking_svg(rows: Sequence[Row], width: int = 720, agents: Mapping[str, str] | None = None) -> str:
+    """Two rankings of the same agents as SVG, safest at the top: the scripted pool's on the left, the exact one right.
+
+    Lines that cross are a pair of agents that the pool puts in the wrong order, intervals aside.
+
+    Raises:
+        ValueError: when no row holds both values.
+    """
+    known: list[Any] = ordered(ordered(rows, "pool_exploitability"), "nash_conv")
+    if not known:
+        raise ValueError("got no row with both 'pool_exploitability' and 'nash_conv'; a ranking needs at least one")
+    slots = agent_slots(agents or [row["agent"] for row in rows])
+    narrow = width < NARROW
+    start, step = (width / 2 - 62, 78) if narrow else (width * 0.36, 54)
+    left = _Column("pool_exploitability", "nash_conv", "Scripted pool", start, "right")
+    right = _Column("nash_conv", "pool_exploitability", "Exact NashConv", width - start, "left")
+    title = "Agents ranked by pool exploitability and by exact NashConv"
+    with sheet(f"ranking-{width}", title, width, _HEAD + step * len(known)) as page:
+        heights = [_column(page, known, column, step, narrow) for column in (left, right)]
+        for row in known:
+            slot, ys = slots[row["agent"]], [height[row["agent"]] for height in heights]
+            ends = [(start + 16, ys[0]), (width - start - 16, ys[1])]
+            page.line(ends, SERIES[slot], 2.4)
+            for x, y in ends:
+                page.mark(x, y, slot, 9)
+        return page.svg()

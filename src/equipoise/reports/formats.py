@@ -1,0 +1,55 @@
+"""How a report writes numbers and texts it was given: fixed decimals, real minus signs, nothing invisible."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+MISSING = "\N{EN DASH}"
+
+
+def visible(text: str) -> str:
+    """The text with every control, direction and unpaired surrogate character spelled out as ⟨U+XXXX⟩.
+
+    Line feeds and tabs stay. What a model wrote can then neither hide words nor turn a line around, on a page or in a
+    terminal.
+    """
+    return "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else f"⟨U+{ord(c):04X}⟩" for c in text)
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """The digits after the point for one column: 3, or 4 where a value between 0 and 0.01 needs them."""
+    return 4 if any(v is not None and 0 < abs(v) < 0.01 for v in values) else 3
+
+
+def number(value: float | None, digits: int) -> str:
+    """The value with `digits` decimals and a real minus sign; one too small to show reads as a bound, never as zero."""
+    if value is None:
+        return MISSING
+    smallest = 10.0**-digits
+    if 0 < abs(value) < smallest / 2:
+        return f"<{smallest:.{digits}f}" if value > 0 else f">{MINUS}{smallest:.{digits}f}"
+    return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def bounds(estimate: Mapping[str, Any], digits: int) -> str:
+    """The interval as `[low, high]`, or an empty text where the estimate has none."""
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the unit that suits it: seconds, minutes or hours."""
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def listing(names: Iterable[str]) -> str:
+    """The names as an English list: `a`, `a and b`, `a, b and c`."""
+    *head, last = list(names)
+    return f"{', '.join(head)} and {last}" if head else last

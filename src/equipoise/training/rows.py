@@ -1,0 +1,113 @@
+"""Training rows: the exact tokens of an episode, with the decision each sampled token belongs to.
+
+Two builders serve every trainer: one row for the whole transcript of a seat, or one row per turn (needed where a chat
+template rewrites history). Identical rows can be merged with their weights summed, which is exact on policy: a row's
+gradient is linear in its advantages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise.core import Episode, Game
+from equipoise.games.text import observations
+from equipoise.policies.chat import ChatFormat, Ids
+
+NOT_OURS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sequence to train on.
+
+    Attributes:
+        prompt: Tokens before the first trained one.
+        completion: Replies and the observations between them; the last token is one of ours.
+        turn: For each completion token the index of the seat's decision it was sampled for, or `NOT_OURS`.
+    """
+
+    prompt: Ids
+    completion: Ids
+    turn: tuple[int, ...]
+
+
+def transcript_row(episode: Episode, seat: int) -> Row:
+    """The whole transcript of a seat as one row."""
+    prompt: Ids = ()
+    completion: list[int] = []
+    turn: list[int] = []
+    for index, decision in enumerate(episode.of(seat)):
+        tokens = decision.reply.tokens
+        if tokens is None:
+            raise ValueError(f"seat {seat} was not played by a language model: its replies have no tokens")
+        if index == 0:
+            prompt = tokens.prompt
+        else:
+            completion += tokens.prompt
+            turn += [NOT_OURS] * len(tokens.prompt)
+        completion += tokens.completion
+        turn += [index] * len(tokens.completion)
+    return Row(prompt, tuple(completion), tuple(turn))
+
+
+def turn_rows(episode: Episode, seat: int) -> list[Row]:
+    """One row per decision of a seat: all before it is prompt."""
+    rows: list[Row] = []
+    before: Ids = ()
+    for index, decision in enumerate(episode.of(seat)):
+        tokens = decision.reply.tokens
+        if tokens is None:
+            raise ValueError(f"seat {seat} was not played by a language model: its replies have no tokens")
+        prompt = before + tokens.prompt
+        rows.append(Row(prompt, tokens.completion, (index,) * len(tokens.completion)))
+        before = prompt + tokens.completion
+    return rows
+
+
+def demonstrated_row(game: Game, episode: Episode, seat: int, chat: ChatFormat) -> Row:
+    """What a scripted seat did, in the words a language model would have used."""
+    last = episode.of(seat)[-1]
+    texts, actions = observations(game, last.information_state, seat, last.legal)
+    prompt = chat.prefix(game.rules_text) + chat.observation(texts[0])
+    completion: list[int] = []
+    turn: list[int] = []
+    for index, action in enumerate([*actions, last.action]):
+        if index > 0:
+            seen = chat.after_reply + chat.observation(texts[index])
+            completion += seen
+            turn += [NOT_OURS] * len(seen)
+        said = chat.reply(game.action_text(action))
+        completion += said
+        turn += [index] * len(said)
+    return Row(prompt, tuple(completion), tuple(turn))
+
+
+def merged(rows: Sequence[Row], weights: Sequence[np.ndarray]) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
+    """Distinct rows with their per-token weights summed.
+
+    Args:
+        rows: Rows, [B].
+        weights: Per-token weights (advantages) of each row, each [len(completion)].
+
+    Returns:
+        The distinct rows in order of first appearance, their summed weights, and how many rows each stands for.
+    """
+    index: dict[tuple[Ids, Ids], int] = {}
+    distinct: list[Row] = []
+    sums: list[np.ndarray] = []
+    counts: list[int] = []
+    for row, weight in zip(rows, weights, strict=True):
+        key = (row.prompt, row.completion)
+        if key in index:
+            i = index[key]
+            sums[i] += weight
+            counts[i] += 1
+        else:
+            index[key] = len(distinct)
+            distinct.append(row)
+            sums.append(np.array(weight, dtype=np.float64))
+            counts.append(1)
+    return distinct, sums, np.array(counts)

@@ -1,0 +1,265 @@
+"""The shipped checks pass every game and script we ship, and fail every way of breaking one."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from equipoise.core import Event, Opponent, Pools, State
+from equipoise.games import DOMAINS, domain, make_game
+from equipoise.games.kuhn_poker import KuhnPoker
+from equipoise.games.kuhn_poker.opponents import MANIAC, NIT, POOLS, nash
+from equipoise.testing import check_game, check_opponent, check_pools
+
+GAMES = [(name, {}) for name in DOMAINS] + [("kuhn_poker", {"hands": 6})]
+
+
+@pytest.mark.parametrize(("name", "parameters"), GAMES)
+def test_every_game_conforms(name, parameters):
+    for seed in (0, 1):
+        check_game(make_game(name, **parameters), seed)
+
+
+@pytest.mark.parametrize(("name", "parameters"), GAMES)
+def test_every_pool_conforms(name, parameters):
+    check_pools(make_game(name, **parameters), domain(name).pools)
+
+
+@dataclass(frozen=True)
+class Wrapped(State):
+    """A Kuhn state seen through the game that breaks something."""
+
+    game: KuhnPoker
+    inner: State
+
+    @property
+    def players_to_move(self):
+        return self.inner.players_to_move
+
+    @property
+    def round(self):
+        return self.inner.round
+
+    @property
+    def rewards(self):
+        return self.game.rewards_of(self.inner)
+
+    @property
+    def returns(self):
+        return self.inner.returns
+
+    def legal_actions(self, seat):
+        return self.inner.legal_actions(seat)
+
+    def information_state(self, seat):
+        return self.game.seen(self.inner, seat)
+
+    def chance_outcomes(self):
+        return self.game.chance_of(self.inner)
+
+    def child(self, actions):
+        return replace(self, inner=self.game.after(self.inner, actions))
+
+    def forfeit(self, seat):
+        return replace(self, inner=self.game.forfeited(self.inner, seat))
+
+
+class WrappedKuhn(KuhnPoker):
+    """Kuhn poker whose parts a subclass may break."""
+
+    def initial_state(self):
+        return Wrapped(self, super().initial_state())
+
+    def rewards_of(self, state):
+        return state.rewards
+
+    def seen(self, state, seat):
+        return state.information_state(seat)
+
+    def chance_of(self, state):
+        return state.chance_outcomes()
+
+    def after(self, state, actions):
+        return state.child(actions)
+
+    def forfeited(self, state, seat):
+        return state.forfeit(seat)
+
+
+class CreatesMoney(WrappedKuhn):
+    def rewards_of(self, state):
+        return tuple(r + (0.5 if r > 0 else 0) for r in state.rewards)
+
+
+class PaysTwice(WrappedKuhn):
+    def rewards_of(self, state):
+        return tuple(2 * r for r in state.rewards)
+
+
+class LeaksOnceTheHandIsOn(WrappedKuhn):
+    def after(self, state, actions):
+        child = state.child(actions)
+        if not child.history or child.is_terminal:
+            return child
+        leak = Event("shown", 1, child.cards[1])
+        return replace(child, events=(child.events[0] + (leak,), child.events[1]))
+
+
+class Forgets(WrappedKuhn):
+    def seen(self, state, seat):
+        return state.information_state(seat)[-2:]
+
+
+class HidesOwnActions(WrappedKuhn):
+    def seen(self, state, seat):
+        return tuple(e for e in state.information_state(seat) if e.kind != "act" or e.player != seat)
+
+
+class UnfairDeck(WrappedKuhn):
+    def chance_of(self, state):
+        return tuple((outcome, p / 2) for outcome, p in state.chance_outcomes())
+
+
+class AcceptsAnything(WrappedKuhn):
+    def after(self, state, actions):
+        fixed = {
+            seat: action if seat < 0 or action in state.legal_actions(seat) else state.legal_actions(seat)[0]
+            for seat, action in actions.items()
+        }
+        return state.child(fixed)
+
+
+class CheapForfeit(WrappedKuhn):
+    def forfeited(self, state, seat):
+        return state._ended(1 - seat, 1.0, (Event("forfeit", seat, 1),))
+
+
+class ForgivingForfeit(WrappedKuhn):
+    def forfeited(self, state, seat):
+        return state
+
+
+class NarrowBounds(WrappedKuhn):
+    min_reward = -1.0
+
+
+class TooFewSlots(WrappedKuhn):
+    max_slots = 1
+
+
+class SaysYou(WrappedKuhn):
+    def event_template(self, event):
+        return "You act." if event.kind == "first" else super().event_template(event)
+
+
+class LeavesHoles(WrappedKuhn):
+    def event_template(self, event):
+        return "{Player acts first." if event.kind == "first" else super().event_template(event)
+
+
+class SameWords(WrappedKuhn):
+    def action_text(self, action):
+        return {"check": "pass", "fold": "pass"}.get(action, action)
+
+
+class MisreadsLegality(WrappedKuhn):
+    def legal_at(self, information_state, seat):
+        return ("check", "bet")
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (CreatesMoney, "claims zero sum but paid"),
+        (PaysTwice, "not the sum of the rewards"),
+        (LeaksOnceTheHandIsOn, "chance outcome hidden from it"),
+        (Forgets, "was rewritten|first saw"),
+        (HidesOwnActions, "first saw"),
+        (UnfairDeck, "chance sums to"),
+        (AcceptsAnything, "illegal action .* was played"),
+        (CheapForfeit, "more than -2"),
+        (ForgivingForfeit, "did not end the round"),
+        (NarrowBounds, "a round paid -2"),
+        (TooFewSlots, "2 decisions in a round"),
+        (SaysYou, "says 'you'"),
+        (LeavesHoles, "has a hole left"),
+        (MisreadsLegality, "legal_at says"),
+    ],
+)
+def test_a_broken_game_fails_its_check(broken, message):
+    with pytest.raises((AssertionError, ValueError), match=message):
+        check_game(broken(), seed=0)
+
+
+def test_two_actions_of_the_same_words_fail():
+    with pytest.raises(ValueError, match="have the same words"):
+        check_game(SameWords(), seed=0)
+
+
+def test_the_wrapper_itself_is_sound():
+    check_game(WrappedKuhn(), seed=0)
+    check_game(WrappedKuhn(hands=3), seed=0)
+
+
+class Mutable(Wrapped):
+    """A state whose attributes can be set."""
+
+    __setattr__ = object.__setattr__
+
+
+class Settable(WrappedKuhn):
+    def initial_state(self):
+        return Mutable(self, KuhnPoker.initial_state(self))
+
+
+def test_a_state_that_can_be_changed_fails():
+    with pytest.raises(AssertionError, match="can be set"):
+        check_game(Settable(), seed=0)
+
+
+def opponent(behaviour, stochastic=False, name="x", source="here"):
+    return Opponent(name, behaviour, stochastic, source)
+
+
+def passive(information_state, legal):
+    return {legal[0]: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (opponent(passive, stochastic=True), "never mixes"),
+        (opponent(nash(0.1)), "claims stochastic=False"),
+        (opponent(lambda i, legal: {"check": 1.0}), "outside"),
+        (opponent(lambda i, legal: {legal[0]: 0.5}), "does not sum to one"),
+        (opponent(lambda i, legal: {legal[0]: 1.5, legal[1]: -0.5}), "negative"),
+        (opponent(passive, source=" "), "where the strategy comes from"),
+        (opponent(passive, name="Nit Picker"), "lower case"),
+    ],
+)
+def test_a_script_that_breaks_its_claims_fails(script, message):
+    with pytest.raises(AssertionError, match=message):
+        check_opponent(KuhnPoker(), script)
+
+
+def test_a_script_that_remembers_fails():
+    calls = []
+
+    def moody(information_state, legal):
+        calls.append(1)
+        return {legal[len(calls) % 2]: 1.0}
+
+    with pytest.raises(AssertionError, match="when asked again"):
+        check_opponent(KuhnPoker(), opponent(moody))
+
+
+def test_a_held_out_script_that_is_a_training_script_renamed_fails():
+    pools = Pools(train=(opponent(MANIAC, name="a"),), held_out=(opponent(NIT, name="b"), opponent(MANIAC, name="c")))
+    with pytest.raises(AssertionError, match="held_out/c plays exactly as train/a"):
+        check_pools(KuhnPoker(), pools)
+
+
+def test_empty_pools_fail():
+    with pytest.raises(AssertionError, match="train pool is empty"):
+        check_pools(KuhnPoker(), Pools(held_out=POOLS.held_out))
+    with pytest.raises(AssertionError, match="held-out pool is empty"):
+        check_pools(KuhnPoker(), Pools(train=POOLS.train))
