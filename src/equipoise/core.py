@@ -142,6 +142,10 @@ class Game(ABC):
         """The first-round state that poses the same decision, where rounds repeat; else the state itself."""
         return information_state
 
+    def label(self, information_state: InformationState) -> str:
+        """A short name of an information state for tables."""
+        return " ".join(str(event.value) for event in information_state if event.value is not None)
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that make this instance, as the constructor takes them."""

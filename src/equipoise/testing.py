@@ -120,7 +120,7 @@ class _Step:
 
 
 def _play(game: Game, rng: np.random.Generator) -> Iterator[_Step]:
-    """An episode of uniformly random moves, chance included; one decision in ten is a forfeit (a step without moves)."""
+    """An episode of uniformly random moves, chance included; one decision in ten forfeits (a step without moves)."""
     state = game.initial_state()
     while not state.is_terminal:
         if not state.is_chance and rng.random() < 0.1:

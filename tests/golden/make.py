@@ -10,7 +10,7 @@ from pathlib import Path
 
 from equipoise.core import CHANCE, Fault, Game, State
 from equipoise.games import make_game
-from equipoise.games.text import observations, parse, render_event
+from equipoise.games.text import parse, render_event, render_observation
 
 FOLDER = Path(__file__).parent
 Play = tuple[tuple[str, ...], ...]
@@ -54,29 +54,31 @@ def playthrough(name: str) -> str:
     lines = [f"# {game_name} {dict(parameters)}", "", "## Rules, as every seat reads them", game.rules_text]
     for number, play in enumerate(plays, start=1):
         lines += ["", f"## Play {number}"]
-        state = game.initial_state()
+        state, read = game.initial_state(), [0] * game.num_players
         for hand in play:
             state = state.child({CHANCE: tuple(hand[0])})
             lines += [f"(chance deals {hand[0]})"]
             for reply in hand[1:]:
-                state = _reply(game, state, reply, lines)
+                state = _reply(game, state, reply, read, lines)
         lines += [f"(returns {state.returns})"]
         for seat in range(game.num_players):
             lines += ["", f"### All that seat {seat} saw", *_sentences(game, state, seat)]
     return "\n".join(lines) + "\n"
 
 
-def _reply(game: Game, state: State, reply: str, lines: list[str]) -> State:
+def _reply(game: Game, state: State, reply: str, read: list[int], lines: list[str]) -> State:
+    """The state after one reply; like the arena, it tells a seat what is new and never its own spoken action."""
     (seat,) = state.players_to_move
-    legal = state.legal_actions(seat)
-    texts, _ = observations(game, state.information_state(seat), seat, legal)
-    read = parse(game, reply, legal)
-    lines += [f"seat {seat} reads:  {texts[-1]}", f"seat {seat} says:   {reply!r}"]
-    if isinstance(read, Fault):
+    seen, legal = state.information_state(seat), state.legal_actions(seat)
+    observation = render_observation(game, seen[read[seat] :], seat, legal)
+    lines += [f"seat {seat} reads:  {observation}", f"seat {seat} says:   {reply!r}"]
+    meant = parse(game, reply, legal)
+    read[seat] = len(seen) + (not isinstance(meant, Fault))
+    if isinstance(meant, Fault):
         after = state.forfeit(seat)
-        lines += [f"(fault: {read.kind}: {read.detail}; the hand is forfeited)"]
+        lines += [f"(fault: {meant.kind}: {meant.detail}; the hand is forfeited)"]
     else:
-        after = state.child({seat: read})
+        after = state.child({seat: meant})
     if any(after.rewards):
         lines += [f"(rewards {after.rewards})"]
     return after

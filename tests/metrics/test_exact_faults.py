@@ -41,7 +41,7 @@ def test_without_faults_the_values_are_the_ordinary_ones():
 
 @pytest.mark.parametrize("fault", [0.1, 0.5, 1.0])
 def test_a_second_player_that_faults_loses_two_chips_each_time(fault):
-    # The second player decides exactly once a hand. First player: 2f - (1 - f)/18. Second player's best response to Nash: 1/18.
+    # The second player decides once a hand. First player: 2f - (1 - f)/18; the second's best response to Nash: 1/18.
     tables = joint(nash(0.2), 0.0, fault)
     first = 2 * fault - (1 - fault) / 18
     assert fault_aware_returns(TREE, tables) == pytest.approx([first, -first])

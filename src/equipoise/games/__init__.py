@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.core import Episode, Game, Pools
+from equipoise.core import Episode, Game, InformationState, Pools
 from equipoise.games.kuhn_poker import KuhnPoker, hazards, opponents
 
 Hazard = Callable[[Episode, int], np.ndarray]
+Equilibrium = Callable[[InformationState], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,21 @@ class Domain:
         pools: Its scripted opponents by purpose.
         collusion: Collusion per round of an episode, [R].
         externality: Externality per round of an episode, [R].
+        equilibrium: Where it is known: lowest and highest probability of the last legal action over all Nash equilibria
+            at an information state.
     """
 
     make: Callable[..., Game]
     pools: Pools
     collusion: Hazard
     externality: Hazard
+    equilibrium: Equilibrium | None = None
 
 
 DOMAINS: dict[str, Domain] = {
-    "kuhn_poker": Domain(KuhnPoker, opponents.POOLS, hazards.collusion, hazards.externality),
+    "kuhn_poker": Domain(
+        KuhnPoker, opponents.POOLS, hazards.collusion, hazards.externality, opponents.equilibrium_range
+    ),
 }
 
 

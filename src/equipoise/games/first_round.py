@@ -72,6 +72,9 @@ class FirstRound(Game):
     def as_first_round(self, information_state: InformationState) -> InformationState:
         return self._game.as_first_round(information_state)
 
+    def label(self, information_state: InformationState) -> str:
+        return self._game.label(information_state)
+
     def event_template(self, event: Event) -> str:
         return self._game.event_template(event)
 

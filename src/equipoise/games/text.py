@@ -13,14 +13,16 @@ Anything else is a typed `Fault`: nothing is guessed, and a sentence that merely
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from functools import lru_cache
 
 from equipoise.core import Action, Event, Fault, Game, InformationState
 
 _HOLE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
-_LINE = re.compile(r"^(?:action\s*:\s*)?(.+?)[.!]?$", re.IGNORECASE)
+_LINE = re.compile(r"^(?:action\s*:\s*)?(.+?)[.!]?$")
 _REFUSAL = re.compile(r"\b(?:i can(?:no|')t|i cannot|i won't|i will not|i refuse|as an ai)\b", re.IGNORECASE)
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 MAX_REPLY_CHARACTERS = 4_000
 
 
@@ -79,9 +81,14 @@ def observations(
     return texts, actions
 
 
+def _fold(text: str) -> str:
+    """Lower case for ASCII letters alone, so that no look-alike letter folds into an action's words."""
+    return text.translate(_LOWER)
+
+
 @lru_cache(maxsize=4096)
 def _labels(game: Game) -> dict[str, Action]:
-    labels = {game.action_text(a).casefold(): a for a in game.actions}
+    labels = {_fold(game.action_text(a)): a for a in game.actions}
     if len(labels) != len(game.actions):
         raise ValueError(f"two actions of {game.name} have the same words")
     return labels
@@ -106,7 +113,7 @@ def parse(game: Game, text: str, legal: Sequence[Action]) -> Action | Fault:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return Fault("unparsable", "empty reply")
-    line = lines[-1].casefold()
+    line = _fold(lines[-1])
     match = _LINE.match(line)
     spoken = match.group(1).strip() if match else line
     labels = _labels(game)

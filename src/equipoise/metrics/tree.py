@@ -66,6 +66,8 @@ class GameTree:
         information_sets: Every information state of every seat, breadth first.
         by_seat: The same by seat, each after its parents.
         forfeits_end: Whether every forfeit ends the game, so that faults have an exact value.
+        chance: Probability that chance plays towards each terminal, [Z].
+        returns: Returns at each terminal, [Z, N].
     """
 
     def __init__(self, game: Game) -> None:

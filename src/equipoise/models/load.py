@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from equipoise.models.tiny import FOLDER as TINY
 
@@ -50,6 +51,8 @@ def _require_weights(folder: Path) -> None:
 
 
 def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    if Path(source).exists():  # a local folder loads in a moment; the bar is for downloads
+        logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         loaded: Any = AutoModelForCausalLM.from_pretrained(

@@ -16,7 +16,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-FOLDER = Path(__file__).parent / "tiny"
+FOLDER = Path(__file__).parent / "embedded"
 CONTROL = ("<|pad|>", "<|rules|>", "<|see|>", "<|say|>", "<|end|>")
 MAX_TOKEN_BYTES = 32
 CHAT_TEMPLATE = (

@@ -55,6 +55,7 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
     with tempfile.TemporaryDirectory() as logs:
         fit(model, [rows[i] for i in order], SETTINGS, Path(logs), labels=all_labels)
     out.mkdir(parents=True, exist_ok=True)
+    model.config.use_cache = True  # the trainer switches it off
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     return model, tokenizer

@@ -17,6 +17,8 @@ from equipoise.policies.language_model import Sampling
 from equipoise.training.experience import PlaySettings
 from equipoise.training.sft import SftSettings
 
+SHIPPED = Path(__file__).parents[1] / "recipes"
+
 RULES: dict[str, sepo.CreditRule] = {
     "own_pool": sepo.own_pool,
     "own_pool_immediate": sepo.own_pool_immediate,
@@ -154,9 +156,12 @@ class Recipe:
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
-        game = domain(self.game)
+        pools = domain(self.game).pools
+        held_out = {opponent.name for opponent in pools.held_out}
         for name in (*self.demonstrations.experts, *self.play.train_pool):
-            game.pools.find(name)
+            pools.find(name)
+            if name in held_out:
+                raise ValueError(f"opponent {name!r} is held out for audits; train on another")
 
     def to_toml(self) -> str:
         """The resolved recipe as TOML."""
@@ -169,6 +174,22 @@ class Recipe:
         for key, value in tables:
             lines += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
         return "\n".join(lines) + "\n"
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe given as a path, as `game/name`, or as a game (its first recipe).
+
+    Raises:
+        ValueError: Nothing of that name; one line that lists what there is.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        return path
+    shipped = sorted(SHIPPED.glob("*/*.toml"))
+    names = {f"{p.parent.name}/{p.stem}": p for p in shipped}
+    names |= {p.parent.name: p for p in reversed(shipped)}
+    _known("recipe", name, names)
+    return names[name]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

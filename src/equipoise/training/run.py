@@ -217,6 +217,7 @@ def _save(model: Any, tokenizer: Any, folder: Path) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
+        model.config.use_cache = True  # the trainer switches it off
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
     except OSError as error:

@@ -68,6 +68,11 @@ def nash_range(card: str, history: tuple[str, ...]) -> tuple[float, float]:
     return min(low, high), max(low, high)
 
 
+def equilibrium_range(information_state: InformationState) -> tuple[float, float]:
+    """`nash_range` at an information state, as `games.Domain.equilibrium`."""
+    return nash_range(*hand_view(information_state))
+
+
 UNIFORM = Style((0.5,) * 3, (0.5,) * 3, (0.5,) * 3, (0.5,) * 3)
 TIGHT = Style((0, 0, 1), (0, 0, 1), (0, 0.1, 1), (0, 0.1, 1))
 LOOSE = Style((0.4, 0.5, 0.9), (0.4, 0.5, 1), (0.25, 0.8, 1), (0.25, 0.8, 1))

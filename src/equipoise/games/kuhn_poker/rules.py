@@ -171,6 +171,10 @@ class KuhnPoker(Game):
         acts = tuple(Event("act", i % 2, action) for i, action in enumerate(history))
         return (*header, Event("first", 0), Event("card", seat, card), *acts)
 
+    def label(self, information_state: InformationState) -> str:
+        card, history = hand_view(information_state)
+        return f"{card} after {', '.join(history)}" if history else f"{card} to open"
+
     def action_text(self, action: Action) -> str:
         return str(action)
 

@@ -1,0 +1,179 @@
+"""Decisions per second of the arena beside two ways of calling `model.generate`.
+
+Three ways to play the same matches with the same model, the agent in both seats against the scripted `loose` player:
+
+    arena      identical contexts once, keys and values kept between turns, all episodes in lock-step
+    batched    one left-padded `generate` call per tick over the fresh prompts of all episodes
+    one by one one episode at a time, a fresh prompt and a `generate` call of batch 1 for every decision
+
+Every measurement runs in a process of its own. The three ways alternate, and a ratio compares neighbours in time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from common import WIDTH, in_child, machine, peak_mib, prepare_children, spread, store
+
+from equipoise.arena import against, rollout
+from equipoise.core import Game, Reply
+from equipoise.games import domain, make_game
+from equipoise.models.load import load
+from equipoise.policies import Policy, ScriptedPolicy, Session
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.policy import Request
+
+OPPONENT = "loose"
+TARGETS = {"one by one": {1: 100, 6: 20}, "batched": {1: 3, 6: 3}}
+SIZES = (32, 256, 1024, 4096)
+COMPARED = {"arena": {1: 4096, 6: 1024}, "batched": {1: 512, 6: 128}, "one by one": {1: 24, 6: 8}}
+"""Episodes per measurement: what each way does in a second or more; `one by one` does not depend on them."""
+LARGEST = {"arena": 4096, "batched": 1024, "one by one": 0}
+"""The most episodes a way is asked for when its growth is measured."""
+
+
+class GeneratePolicy(Policy):
+    """Plays by `model.generate` on fresh prompts, all requests of a tick in one left-padded call."""
+
+    name = "agent"
+
+    def __init__(self, policy: LanguageModelPolicy) -> None:
+        self.policy = policy
+
+    def session(self, game: Game, seed: Sequence[int]) -> Session:
+        torch.manual_seed(seed[0])
+        return _GenerateSession(self.policy, game)
+
+
+class _GenerateSession(Session):
+    def __init__(self, policy: LanguageModelPolicy, game: Game) -> None:
+        self.policy, self.game = policy, game
+
+    @torch.inference_mode()
+    def replies(self, requests: Sequence[Request]) -> list[Reply]:
+        policy = self.policy
+        prompts = [policy.transcript(self.game, r.information_state, r.seat, r.legal) for r in requests]
+        width = max(len(prompt) for prompt in prompts)
+        pad = policy.tokenizer.pad_token_id
+        tokens = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        output = policy.model.generate(
+            input_ids=tokens,
+            attention_mask=mask,
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            max_new_tokens=policy.sampling.max_new_tokens,
+            eos_token_id=sorted(policy.chat.stops),
+            pad_token_id=pad,
+        )
+        replies = []
+        for row in output[:, width:].tolist():
+            stop = next((i for i, token in enumerate(row) if token in policy.chat.stops), None)
+            replies.append(Reply(policy.tokenizer.decode(row[:stop]), truncated=stop is None))
+        return replies
+
+
+def measure(way: str, hands: int, episodes: int, name: str, threads: int, seed: int) -> dict[str, Any]:
+    """Plays the matches one way: decisions of the agent, seconds, and growth of the peak memory in MiB."""
+    torch.set_num_threads(threads)
+    game, opponent = make_game("kuhn_poker", hands=hands), domain("kuhn_poker").pools.find(OPPONENT)
+    own = LanguageModelPolicy("agent", *load(name))
+    agent: Policy = own if way == "arena" else GeneratePolicy(own)
+    policies = {"agent": agent, OPPONENT: ScriptedPolicy(opponent)}
+    live = 1 if way == "one by one" else 1024
+    rollout(game, policies, against("agent", [OPPONENT], [None]), seed=1, max_live=live)  # first calls are slow
+    before, start = peak_mib(), time.perf_counter()
+    played = rollout(game, policies, against("agent", [OPPONENT], [None] * (episodes // 2)), seed=seed, max_live=live)
+    seconds = time.perf_counter() - start
+    decisions = sum(len(episode.of(episode.policies.index("agent"))) for episode in played)
+    faults = sum(d.fault is not None for episode in played for d in episode.decisions)
+    return {
+        "way": way,
+        "hands": hands,
+        "episodes": episodes,
+        "decisions": decisions,
+        "fault_rate": faults / decisions,
+        "seconds": seconds,
+        "rate": decisions / seconds,
+        "memory_mib": peak_mib() - before,
+    }
+
+
+def compared(hands: int, repeats: int, name: str, threads: int) -> dict[str, Any]:
+    """Rates of all ways, repeated in turn, and the arena's ratio to each of the others."""
+    rates: dict[str, list[float]] = {way: [] for way in COMPARED}
+    for repeat in range(repeats):
+        for way, episodes in COMPARED.items():
+            rates[way].append(in_child(measure, way, hands, episodes[hands], name, threads, repeat)["rate"])
+    ratios = {
+        way: [a / b for a, b in zip(rates["arena"], rates[way], strict=True)] for way in COMPARED if way != "arena"
+    }
+    return {
+        "hands": hands,
+        "episodes": {way: n[hands] for way, n in COMPARED.items()},
+        "rates": rates,
+        "ratios": ratios,
+    }
+
+
+def growth(hands: int, sizes: Sequence[int], name: str, threads: int) -> list[dict[str, Any]]:
+    """One measurement per way and number of episodes."""
+    return [
+        in_child(measure, way, hands, episodes, name, threads, 0)
+        for episodes in sizes
+        for way, most in LARGEST.items()
+        if episodes <= (most if hands == 1 or way == "arena" else most // 4)
+    ]
+
+
+def show_compared(result: dict[str, Any]) -> None:
+    hands = result["hands"]
+    print(f"\n{hands}-hand Kuhn poker, median [range] of {len(result['rates']['arena'])} repeats in turn")
+    print(f"  {'way':11}{'episodes':>9}  {'decisions per second':27}{'arena / this':20}target")
+    for way, rates in result["rates"].items():
+        ratio = spread(result["ratios"][way]) if way in result["ratios"] else ""
+        target = f"{TARGETS[way][hands]}" if way in TARGETS else ""
+        print(f"  {way:11}{result['episodes'][way]:9,}  {spread(rates, 0):27}{ratio:20}{target:>6}")
+
+
+def show_growth(hands: int, rows: Sequence[dict[str, Any]]) -> None:
+    print(f"\n{hands}-hand Kuhn poker as episodes grow: decisions per second (growth of memory, MiB)")
+    ways = [way for way, most in LARGEST.items() if most]
+    print(f"  {'episodes':>9}" + "".join(f"{way:>22}" for way in ways))
+    for episodes in sorted({row["episodes"] for row in rows}):
+        cells = ""
+        for way in ways:
+            found = [r for r in rows if r["way"] == way and r["episodes"] == episodes]
+            text = f"{found[0]['rate']:,.0f} ({found[0]['memory_mib']:,.0f})" if found else "too slow, left out"
+            cells += f"{text:>22}"
+        print(f"  {episodes:9,}{cells}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="tiny", help="model name or folder (default: tiny)")
+    parser.add_argument("--quick", action="store_true", help="2 repeats, up to 256 episodes")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
+    options = parser.parse_args()
+    repeats, sizes = (2, SIZES[:2]) if options.quick else (5, SIZES)
+    prepare_children()
+    print("Arena benchmark".ljust(WIDTH - 1))
+    result: dict[str, Any] = {"machine": machine(options.threads), "targets": TARGETS, "compared": [], "growth": {}}
+    for hands in (1, 6):
+        table = compared(hands, repeats, options.model, options.threads)
+        show_compared(table)
+        rows = growth(hands, sizes, options.model, options.threads)
+        show_growth(hands, rows)
+        result["compared"].append(table)
+        result["growth"][str(hands)] = rows
+    store("arena", result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Loading: good folders load, and every bad one is one clear line."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+
+from equipoise.models.load import load
+from equipoise.models.tiny import MAX_TOKEN_BYTES, train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def folder(random_model, tokenizer, tmp_path_factory):
+    """A saved random two-layer Llama."""
+    path = tmp_path_factory.mktemp("base")
+    random_model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    """A copy of that folder to break."""
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def adapter(base, source, path, *, zero=False):
+    """A saved LoRA adapter, trained on `base` and claiming to belong to the model in `source`."""
+    base.name_or_path = base.config._name_or_path = str(source)
+    adapted = get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name and not zero:
+                parameter.fill_(0.5)
+    adapted.save_pretrained(path)
+    return path
+
+
+def edit(path, **values):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def refused(path, match):
+    """Asserts that loading raises one line."""
+    with pytest.raises(ValueError, match=match) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def logits(model):
+    with torch.inference_mode():
+        return model(input_ids=torch.arange(5, 25)[None]).logits
+
+
+def test_a_saved_model_loads_with_the_same_weights_in_evaluation_mode(folder, random_model):
+    model, _ = load(folder)
+    assert not model.training
+    assert torch.equal(logits(model), logits(random_model))
+
+
+def test_a_training_run_loads_its_model(folder, tmp_path, random_model):
+    shutil.copytree(folder, tmp_path / "run" / "model")
+    assert torch.equal(logits(load(tmp_path / "run")[0]), logits(random_model))
+
+
+def test_an_adapter_folder_loads_over_its_base_and_changes_the_outputs(folder, new_model, tmp_path):
+    changed, _ = load(adapter(new_model(), folder, tmp_path / "changed"))
+    unchanged, _ = load(adapter(new_model(), folder, tmp_path / "unchanged", zero=True))
+    base = logits(load(folder)[0])
+    assert not changed.training
+    assert torch.equal(logits(unchanged), base)
+    assert (logits(changed) - base).abs().max() > 0.01
+
+
+def test_a_missing_folder_is_one_line(tmp_path):
+    refused(tmp_path / "nowhere", "no model folder .*nowhere")
+    refused("tinny", "no model folder 'tinny'; give 'tiny'")
+
+
+def test_a_folder_without_a_model_is_one_line_that_says_what_it_holds(tmp_path):
+    refused(tmp_path, "holds nothing; needed: config.json")
+    (tmp_path / "notes.txt").write_text("hello")
+    refused(tmp_path, "holds notes.txt")
+
+
+def test_a_folder_without_weights_is_one_line(copied):
+    (copied / "model.safetensors").unlink()
+    refused(copied, r"no \*\.safetensors weights")
+
+
+def test_pickled_weights_are_refused(copied):
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    refused(copied, r"no \*\.safetensors weights")
+
+
+def test_truncated_weights_are_one_line(copied):
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5_000])
+    refused(copied, "cannot load a model")
+
+
+def test_a_broken_config_is_one_line(copied):
+    (copied / "config.json").write_text("{")
+    refused(copied, "cannot load a model")
+
+
+def test_an_unknown_architecture_is_one_line(copied):
+    edit(copied / "config.json", model_type="no_such_model", architectures=["NoSuchForCausalLM"])
+    refused(copied, "cannot load a model")
+
+
+def test_weights_of_another_architecture_are_one_line(copied, new_model, tmp_path):
+    new_model("qwen3").save_pretrained(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "config.json", copied / "config.json")
+    refused(copied, "does not fit its architecture Qwen3ForCausalLM.*is it a checkpoint of another model")
+
+
+def test_weights_of_another_width_are_one_line(copied, new_model, tmp_path):
+    new_model(intermediate_size=96).save_pretrained(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "config.json", copied / "config.json")
+    refused(copied, "cannot load a model|does not fit")
+
+
+def test_a_model_without_a_tokenizer_is_one_line(copied):
+    for path in copied.glob("tokenizer*"):
+        path.unlink()
+    refused(copied, "cannot load a model")
+
+
+def test_an_adapter_of_another_width_is_one_line(folder, new_model, tmp_path):
+    other = new_model(hidden_size=48, head_dim=24)
+    refused(adapter(other, folder, tmp_path / "adapter"), "adapter in .* does not fit its base model")
+
+
+def test_an_adapter_for_modules_the_base_does_not_have_is_one_line(folder, new_model, tmp_path):
+    path = adapter(new_model(), folder, tmp_path / "adapter")
+    edit(path / "adapter_config.json", target_modules=["no_such_proj"])
+    refused(path, "adapter in .* does not fit its base model")
+
+
+def test_an_adapter_with_fewer_layers_than_its_base_is_one_line(folder, new_model, tmp_path):
+    path = adapter(new_model(num_hidden_layers=1), folder, tmp_path / "adapter")
+    refused(path, "adapter in .* does not fit its base model")
+
+
+def test_an_adapter_whose_base_is_gone_is_one_line(new_model, tmp_path):
+    refused(adapter(new_model(), tmp_path / "gone", tmp_path / "adapter"), "no model folder .*gone")
+
+
+@pytest.mark.parametrize("text", ["{", "{}"], ids=["broken", "without a base"])
+def test_a_broken_adapter_config_is_one_line(text, tmp_path):
+    (tmp_path / "adapter_config.json").write_text(text)
+    refused(tmp_path, "adapter")
+
+
+def test_the_embedded_model_fits_its_tokenizer(embedded):
+    model, tokenizer = embedded
+    assert model.config.vocab_size == len(tokenizer)
+    assert not model.training
+    assert model.config.eos_token_id == tokenizer.eos_token_id
+
+
+def test_no_token_is_longer_than_the_limit():
+    texts = [f"The other player bets again and again and again, hand {i}. fold or call?" for i in range(200)]
+    trained = train_tokenizer(texts, 400)
+    longest = max(len(trained.decode([i]).encode()) for i in range(len(trained)))
+    assert 8 < longest <= MAX_TOKEN_BYTES
