@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: setup
-	$(BIN)/equipoise demo --out runs/demo --force
+	$(BIN)/equipoise demo --out runs/demo
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile

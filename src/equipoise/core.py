@@ -41,7 +41,7 @@ class State(ABC):
     @property
     @abstractmethod
     def players_to_move(self) -> tuple[int, ...]:
-        """Seats that move now; several move simultaneously; `(CHANCE,)` at a chance node; `()` when the game is over."""
+        """Seats that move now (several: simultaneously), `(CHANCE,)` at a chance node, `()` when the game is over."""
 
     @property
     @abstractmethod
@@ -337,9 +337,8 @@ class Pools:
         for pool in self.names:
             for opponent in self.of(pool):
                 if opponent.name in seen:
-                    raise ValueError(
-                        f"opponent {opponent.name!r} is in pools {seen[opponent.name]!r} and {pool!r}; pools are disjoint"
-                    )
+                    pools = f"{seen[opponent.name]!r} and {pool!r}"
+                    raise ValueError(f"opponent {opponent.name!r} is in pools {pools}; pools are disjoint")
                 seen[opponent.name] = pool
 
     def of(self, pool: str) -> tuple[Opponent, ...]:

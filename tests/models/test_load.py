@@ -146,8 +146,10 @@ def test_an_adapter_with_fewer_layers_than_its_base_is_one_line(folder, new_mode
     refused(path, "adapter in .* does not fit its base model")
 
 
-def test_an_adapter_whose_base_is_gone_is_one_line(new_model, tmp_path):
-    refused(adapter(new_model(), tmp_path / "gone", tmp_path / "adapter"), "no model folder .*gone")
+def test_an_adapter_whose_base_is_gone_is_one_line(folder, new_model, tmp_path):
+    path = adapter(new_model(), folder, tmp_path / "adapter")
+    edit(path / "adapter_config.json", base_model_name_or_path=str(tmp_path / "gone"))
+    refused(path, "no model folder .*gone")
 
 
 @pytest.mark.parametrize("text", ["{", "{}"], ids=["broken", "without a base"])

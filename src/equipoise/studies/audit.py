@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.arena import Match, against, rollout
-from equipoise.core import Action, Decision, Episode, Estimate, Fault, FaultRule, Game, InformationState
-from equipoise.games import domain, make_game
+from equipoise.arena import against, rollout
+from equipoise.core import Decision, Episode, Estimate, Fault, FaultRule, Game, InformationState
+from equipoise.games import domain
 from equipoise.games.first_round import FirstRound
 from equipoise.games.text import render_observation
 from equipoise.metrics import (
@@ -74,6 +74,7 @@ class Audit:
         table: Probability of each legal action's words and the mass outside, per first-round information state.
         spread: In games of several rounds: how far the same decision differs between the contexts met in play.
         transcripts: Sample conversations.
+        episodes: Every episode played.
     """
 
     estimates: dict[str, Estimate]
@@ -82,6 +83,7 @@ class Audit:
     table: list[dict[str, Any]]
     spread: list[dict[str, Any]]
     transcripts: list[dict[str, Any]]
+    episodes: list[Episode]
 
 
 def audit(policy: LanguageModelPolicy, game: Game, settings: AuditSettings) -> Audit:
@@ -117,12 +119,11 @@ def audit(policy: LanguageModelPolicy, game: Game, settings: AuditSettings) -> A
         table=_table_rows(game, tree, table),
         spread=context_spread(policy, game, episodes, settings.seed) if game.num_rounds > 1 else [],
         transcripts=_samples(game, episodes, policy.name, settings.transcripts),
+        episodes=episodes,
     )
 
 
-def policy_table(
-    policy: LanguageModelPolicy, game: Game, tree: GameTree
-) -> list[dict[InformationState, StatePolicy]]:
+def policy_table(policy: LanguageModelPolicy, game: Game, tree: GameTree) -> list[dict[InformationState, StatePolicy]]:
     """Per seat, the probability of each legal action's words at every first-round information state.
 
     The mass outside the legal words counts as fault; other spellings that the parser would accept are in it, so the
@@ -203,7 +204,7 @@ def _table_rows(
         row: dict[str, Any] = {
             "seat": seat,
             "state": game.label(state),
-            "text": render_observation(game, state, seat, legal),
+            "text": game.label(state),
             "actions": [game.action_text(a) for a in legal],
             "probabilities": [table[seat][state].probabilities[a] for a in legal],
             "outside": table[seat][state].fault,

@@ -1,8 +1,8 @@
 """The demo: a small language model goes from exploitable to almost exactly Nash at Kuhn poker.
 
-Four agents, side by side: the embedded base model, the same after imitating scripted players, after SEPO against scripted
-pools, and after SEPO against the exact best response. Every trained arm runs under several seeds. Each (arm, seed) is a
-cell that writes its own file when it ends; an interrupted demo continues where it stopped.
+Four agents, side by side: the embedded base model, the same after imitating scripted players, after SEPO against
+scripted pools, and after SEPO against the exact best response. Every trained arm runs under several seeds. Each
+(arm, seed) is a cell that writes its own file when it ends; an interrupted demo continues where it stopped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.studies.audit import Audit, AuditSettings, audit
-from equipoise.training.recipe import Recipe, find_recipe, load_recipe
+from equipoise.training.recipe import find_recipe, load_recipe
 from equipoise.training.run import train, versions
 
 ARMS = {"base": "Base", "sft": "SFT", "sepo_pool": "SEPO, pool", "sepo_best_response": "SEPO, best response"}
@@ -72,9 +72,7 @@ def _base_cell(out: Path, settings: DemoSettings, say: Callable[[str], None]) ->
     return _cell(out / "cells" / "base", "base", 0, settings, say, lambda: "tiny", {})
 
 
-def _trained_cell(
-    out: Path, arm: str, seed: int, settings: DemoSettings, say: Callable[[str], None]
-) -> dict[str, Any]:
+def _trained_cell(out: Path, arm: str, seed: int, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
     folder = out / "cells" / f"{arm}-{seed}"
     start = "tiny" if arm == "sft" else str(out / "cells" / f"sft-{seed}" / "model")
     recipe = load_recipe(find_recipe(RECIPES[arm]), (*settings.overrides, f'model="{start}"', f"seed={seed}"))
@@ -110,7 +108,7 @@ def _cell(
         "seed": seed,
         "train_seconds": trained - started,
         "seconds": time.perf_counter() - started,
-        "curve": _curve(folder / "metrics.jsonl"),
+        "curve": read_curve(folder / "metrics.jsonl"),
         **_audit_json(found),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,9 +119,9 @@ def _cell(
 
 
 def _audit_json(found: Audit) -> dict[str, Any]:
-    record = dataclasses.asdict(found)
-    record["estimates"] = {name: estimate.to_json() for name, estimate in found.estimates.items()}
-    return record
+    names = ("opponents", "faults", "table", "transcripts")
+    estimates = {name: estimate.to_json() for name, estimate in found.estimates.items()}
+    return {"estimates": estimates, **{name: getattr(found, name) for name in names}}
 
 
 def write_json(path: Path, record: Any) -> None:
@@ -133,7 +131,7 @@ def write_json(path: Path, record: Any) -> None:
     os.replace(partial, path)
 
 
-def _curve(path: Path) -> list[dict[str, float]]:
+def read_curve(path: Path) -> list[dict[str, float]]:
     """The exact values along a run; a value belongs to the policy before its step's update."""
     if not path.is_file():
         return []
@@ -164,9 +162,10 @@ def report(cells: Sequence[dict[str, Any]], out: Path, settings: DemoSettings) -
         "policy_table": _policy_table(by_arm),
         "transcripts": [{**t, "agent": arm} for arm, members in by_arm.items() for t in members[0]["transcripts"][:2]],
         "notes": [
-            "NashConv is exact: both best responses by walking the tree with the model's own probabilities, renormalised "
-            "over legal words. The fault-aware value plays every fault as a forfeit of two chips.",
-            "Payoff is against the train pool, pool exploitability against the exploiter pool, both seats, common deals.",
+            "NashConv is exact: both best responses by walking the tree with the model's own probabilities, "
+            "renormalised over legal words. The fault-aware value plays every fault as a forfeit of two chips.",
+            "Payoff is against the train pool, pool exploitability against the exploiter pool; both seats, common "
+            "deals.",
             f"Trained rows show the median over seeds and the range from the smallest to the largest; "
             f"{settings.deals} deals per audit.",
         ],

@@ -1,0 +1,103 @@
+"""Episodes on disk: compressed JSON lines, one episode a line, exact tokens included."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from equipoise.core import Action, Decision, Episode, Event, Fault, Reply, Tokens
+
+
+def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
+    """Writes episodes to a .jsonl.gz file, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with gzip.open(partial, "wt", encoding="utf-8", compresslevel=4) as file:
+        for episode in episodes:
+            file.write(json.dumps(_episode(episode), separators=(",", ":")) + "\n")
+    os.replace(partial, path)
+
+
+def read_episodes(path: Path) -> Iterator[Episode]:
+    """The episodes of a .jsonl.gz file, equal to those written."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            yield _read_episode(json.loads(line))
+
+
+def _episode(episode: Episode) -> dict[str, Any]:
+    return {
+        "game": episode.game,
+        "policies": episode.policies,
+        "deal": episode.deal,
+        "rewards": episode.rewards,
+        "returns": episode.returns,
+        "decisions": [_decision(decision) for decision in episode.decisions],
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "seat": decision.seat,
+        "round": decision.round,
+        "slot": decision.slot,
+        "seen": decision.information_state,
+        "legal": decision.legal,
+        "reply": _reply(decision.reply),
+        "action": decision.action,
+        "fault": _fault(decision.fault),
+        "attempts": [[_reply(reply), _fault(fault)] for reply, fault in decision.attempts],
+    }
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    tokens = reply.tokens
+    return {
+        "text": reply.text,
+        "action": reply.action,
+        "tokens": None if tokens is None else [tokens.prompt, tokens.completion, tokens.log_probs],
+        "truncated": reply.truncated,
+    }
+
+
+def _fault(fault: Fault | None) -> list[str] | None:
+    return None if fault is None else [fault.kind, fault.detail]
+
+
+def _read_episode(record: dict[str, Any]) -> Episode:
+    return Episode(
+        record["game"],
+        tuple(record["policies"]),
+        record["deal"],
+        tuple(_read_decision(d) for d in record["decisions"]),
+        tuple(tuple(row) for row in record["rewards"]),
+        tuple(record["returns"]),
+    )
+
+
+def _read_decision(record: dict[str, Any]) -> Decision:
+    return Decision(
+        record["seat"],
+        record["round"],
+        record["slot"],
+        tuple(Event(kind, player, _action(value)) for kind, player, value in record["seen"]),
+        tuple(_action(action) for action in record["legal"]),
+        _read_reply(record["reply"]),
+        _action(record["action"]),
+        None if record["fault"] is None else Fault(*record["fault"]),
+        tuple((_read_reply(reply), Fault(*fault)) for reply, fault in record["attempts"]),
+    )
+
+
+def _read_reply(record: dict[str, Any]) -> Reply:
+    tokens = record["tokens"]
+    exact = None if tokens is None else Tokens(tuple(tokens[0]), tuple(tokens[1]), tuple(tokens[2]))
+    return Reply(record["text"], _action(record["action"]), exact, record["truncated"])
+
+
+def _action(value: Any) -> Action:
+    """JSON turns tuples into lists; actions and event values are never lists."""
+    return tuple(_action(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,134 @@
+"""The command line. A user's mistake gives one line and exit code 2; Ctrl-C saves and says how to go on (130)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from equipoise import __version__
+from equipoise.cli import commands
+from equipoise.core import FAULT_RULES
+
+EXAMPLES = """examples:
+  equipoise demo                                    base, SFT and SEPO side by side, in minutes
+  equipoise games kuhn_poker                        rules, prompts, opponents
+  equipoise train kuhn_poker --out runs/nash        SEPO against the exact best response
+  equipoise audit runs/nash --game kuhn_poker       how exploitable is it, exactly
+  equipoise reproduce gradient-audit --out audit    what each credit rule's gradient is worth
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The argument parser with every command."""
+    top = argparse.ArgumentParser(
+        prog="equipoise",
+        description="Train and audit strategically safe language-model agents.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"equipoise {__version__}")
+    verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    games = verbs.add_parser("games", help="list the games, or show one: rules, prompts, opponents")
+    games.add_argument("name", nargs="?", help="a game's name")
+    _sets(games, "a game parameter, for example hands=6")
+    _json(games)
+    games.set_defaults(run=commands.games)
+
+    train = verbs.add_parser("train", help="train a model by a recipe")
+    train.add_argument("recipe", help="a game, game/recipe, or a .toml file")
+    train.add_argument("--out", type=Path, help="run folder (default: runs/RECIPE)")
+    train.add_argument("--model", help="start from this model instead of the recipe's: tiny, a folder, or a hub id")
+    train.add_argument("--seed", type=int, help="seed instead of the recipe's")
+    train.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    train.add_argument("--deals", type=int, default=300, help="deals of the closing audit (default: 300)")
+    _sets(train, "override a recipe key, for example rl.steps=50")
+    _json(train)
+    train.set_defaults(run=commands.train)
+
+    audit = verbs.add_parser("audit", help="audit a model: payoffs, pool and exact exploitability, faults")
+    audit.add_argument("model", help="tiny, a model or run folder, or a hub id")
+    audit.add_argument("--game", required=True, help="the game to audit in")
+    audit.add_argument("--deals", type=int, default=500, help="common deals per opponent and seat (default: 500)")
+    audit.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")
+    audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", help="what a fault plays")
+    audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
+    audit.add_argument("--max-new-tokens", type=int, default=8, help="longest reply (default: 8)")
+    audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")
+    _sets(audit, "a game parameter, for example hands=6")
+    _json(audit)
+    audit.set_defaults(run=commands.audit)
+
+    report = verbs.add_parser("report", help="render the report of a run folder again")
+    report.add_argument("folder", type=Path, help="a folder with report.json")
+    report.add_argument("--out", type=Path, help="where to write report.html (default: the folder itself)")
+    _json(report)
+    report.set_defaults(run=commands.report)
+
+    reproduce = verbs.add_parser("reproduce", help="repeat a study")
+    reproduce.add_argument("study", choices=sorted(commands.STUDIES))
+    reproduce.add_argument("--out", type=Path, help="folder for tables and figures (default: runs/STUDY)")
+    reproduce.add_argument("--draws", type=int, default=2000, help="gradient estimates per rule (default: 2000)")
+    reproduce.add_argument("--seed", type=int, default=0)
+    _json(reproduce)
+    reproduce.set_defaults(run=commands.reproduce)
+
+    demo = verbs.add_parser("demo", help="base, SFT and SEPO at Kuhn poker, with a report; continues where it stopped")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder (default: runs/demo)")
+    demo.add_argument("--seeds", type=int, default=3, help="training seeds per arm (default: 3)")
+    demo.add_argument("--deals", type=int, default=500, help="common deals per audit (default: 500)")
+    _sets(demo, "override a key of every recipe, for example rl.steps=10")
+    _json(demo)
+    demo.set_defaults(run=commands.demo)
+    return top
+
+
+def _sets(verb: argparse.ArgumentParser, what: str) -> None:
+    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
+
+
+def _json(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except commands.Stopped as stop:
+        print(f"equipoise: {stop}", file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("equipoise: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        if options.command and _is_ours(error):
+            print(f"equipoise: error: {_one_line(error)}", file=sys.stderr)
+            return 2
+        raise
+    return 0
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether the error is a user's mistake told by one of our own checks, or the machine's refusal."""
+    if isinstance(error, (OSError, ImportError)):
+        return True
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith("equipoise.")
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"{error}; install what is missing with pip install 'equipoise[train,report]'"
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

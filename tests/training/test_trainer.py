@@ -1,0 +1,211 @@
+"""The seam with TRL: one step's gradient is the policy gradient, written out by hand."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from equipoise.policies.language_model import token_log_probs
+from equipoise.training.experience import Experience
+from equipoise.training.rows import NOT_OURS, Row, merged
+from equipoise.training.trainer import EpisodeTrainer, grpo_config
+
+
+class _Capture(TrainerCallback):
+    """Copies the gradients as the optimizer is about to use them."""
+
+    def __init__(self):
+        self.gradients = []
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
+        self.gradients.append({n: p.grad.detach().clone() for n, p in model.named_parameters() if p.grad is not None})
+
+
+def gradient(model, tokenizer, experience, out, *, micro_batches=1, temperature=1.0, reference=None, kl=0.0):
+    """The gradient of one EpisodeTrainer step, before clipping, and the trainer."""
+    config = grpo_config(
+        out,
+        steps=1,
+        learning_rate=1e-12,
+        temperature=temperature,
+        micro_batches=micro_batches,
+        seed=0,
+        save_every=100,
+        report_to=(),
+    )
+    config.max_grad_norm = 0.0
+    capture = _Capture()
+    trainer = EpisodeTrainer(
+        model, tokenizer, config, lambda step: experience, reference=reference, kl=kl, callbacks=[capture]
+    )
+    trainer.train()
+    (captured,) = capture.gradients
+    return captured, trainer
+
+
+def by_hand(model, loss):
+    """The gradient of a loss over rows, by plain autograd."""
+    model.eval()
+    model.zero_grad()
+    loss().backward()
+    return {n: p.grad.detach().clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def log_probs(model, row, temperature=1.0):
+    """Log-probability of every completion token, differentiable, [L]."""
+    ids = torch.tensor([row.prompt + row.completion])
+    scores = torch.log_softmax(model(input_ids=ids).logits[0].float() / temperature, dim=-1)
+    start = len(row.prompt) - 1
+    return scores[start:-1].gather(1, ids[0, start + 1 :, None])[:, 0]
+
+
+def policy_gradient(model, experience, temperature=1.0):
+    """-(1/episodes) * sum over rows and tokens of weight * grad log pi."""
+
+    def loss():
+        terms = [
+            (torch.tensor(w) * log_probs(model, row, temperature)).sum()
+            for row, w in zip(experience.rows, experience.weights, strict=True)
+        ]
+        return -sum(terms) / experience.episodes
+
+    return by_hand(model, loss)
+
+
+def assert_same(left, right, tolerance=1e-5):
+    """Two gradients agree relative to their norm."""
+    assert left.keys() == right.keys()
+    difference = np.sqrt(sum(float((left[n] - right[n]).square().sum()) for n in left))
+    size = np.sqrt(sum(float(g.square().sum()) for g in right.values()))
+    assert size > 1e-3
+    assert difference / size < tolerance
+
+
+def made(count, seed=0, vocabulary=600):
+    """Rows of unequal length, replies and observations between them, with a random weight per own token."""
+    rng = np.random.default_rng(seed)
+    rows, weights = [], []
+    for _ in range(count):
+        prompt = tuple(rng.integers(5, vocabulary, size=rng.integers(3, 12)).tolist())
+        turn = [0] * int(rng.integers(1, 4))
+        for number in range(1, int(rng.integers(1, 4))):
+            turn += [NOT_OURS] * int(rng.integers(1, 5)) + [number] * int(rng.integers(1, 4))
+        completion = tuple(rng.integers(5, vocabulary, size=len(turn)).tolist())
+        rows.append(Row(prompt, completion, tuple(turn)))
+        weights.append(np.where(np.array(turn) == NOT_OURS, 0.0, rng.normal(size=len(turn)) * 5))
+    return rows, weights
+
+
+def experience_of(rows, weights, counts=None):
+    return Experience(rows, weights, np.ones(len(rows), dtype=int) if counts is None else counts, 3 * len(rows))
+
+
+@pytest.fixture
+def model(new_model):
+    return new_model()
+
+
+@pytest.fixture
+def reference(new_model):
+    other = new_model(seed=1)
+    return lambda pairs: token_log_probs(other, pairs)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_one_step_is_the_policy_gradient(model, tokenizer, tmp_path, count, temperature):
+    experience = experience_of(*made(count))
+    captured, _ = gradient(model, tokenizer, experience, tmp_path, temperature=temperature)
+    assert_same(captured, policy_gradient(model, experience, temperature))
+
+
+@pytest.mark.parametrize("micro_batches", [2, 3, 4])
+def test_micro_batches_do_not_change_the_gradient(model, tokenizer, tmp_path, micro_batches):
+    experience = experience_of(*made(9))
+    captured, _ = gradient(model, tokenizer, experience, tmp_path, micro_batches=micro_batches)
+    assert_same(captured, policy_gradient(model, experience))
+
+
+def test_the_other_players_tokens_are_never_trained(model, tokenizer, tmp_path):
+    rows, weights = made(6)
+    leaking = [np.where(np.array(r.turn) == NOT_OURS, 100.0, w) for r, w in zip(rows, weights, strict=True)]
+    assert any(NOT_OURS in row.turn for row in rows)
+    captured, _ = gradient(model, tokenizer, experience_of(rows, leaking), tmp_path)
+    assert_same(captured, policy_gradient(model, experience_of(rows, weights)))
+
+
+def test_merged_rows_give_the_gradient_of_all_rows(model, tokenizer, tmp_path):
+    rows, _ = made(4)
+    rng = np.random.default_rng(1)
+    drawn = [rows[i] for i in rng.integers(4, size=20)]
+    weights = [np.where(np.array(r.turn) == NOT_OURS, 0.0, rng.normal(size=len(r.turn))) for r in drawn]
+    distinct, sums, counts = merged(drawn, weights)
+    assert (len(distinct), counts.sum()) == (4, 20)
+    captured, _ = gradient(model, tokenizer, Experience(distinct, sums, counts, 20), tmp_path)
+    assert_same(captured, policy_gradient(model, Experience(drawn, weights, np.ones(20, dtype=int), 20)))
+
+
+def test_merging_leaves_the_callers_weights_alone():
+    row = Row((1,), (2, 3), (0, 0))
+    weights = [np.array([1.0, 2.0]), np.array([10.0, 20.0])]
+    _, sums, counts = merged([row, row], weights)
+    assert (sums[0].tolist(), counts.tolist()) == ([11.0, 22.0], [2])
+    assert [w.tolist() for w in weights] == [[1.0, 2.0], [10.0, 20.0]]
+
+
+def test_dummy_rows_contribute_exactly_nothing(model, tokenizer, tmp_path):
+    rows, weights = made(1)
+    experience = Experience(rows, [np.zeros(len(weights[0]))], np.array([1]), 1)
+    captured, trainer = gradient(model, tokenizer, experience, tmp_path, micro_batches=4)
+    assert len(trainer._pending) == 8
+    assert all(float(g.abs().max()) == 0.0 for g in captured.values())
+
+
+def test_padding_depends_on_no_dummy_weight(model, tokenizer, tmp_path):
+    experience = experience_of(*made(3))
+    few, _ = gradient(model, tokenizer, experience, tmp_path)
+    many, trainer = gradient(model, tokenizer, experience, tmp_path, micro_batches=4)
+    assert len(trainer._pending) == 8
+    assert_same(many, few)
+
+
+def test_the_folded_penalty_is_the_gradient_of_the_k3_divergence(model, tokenizer, reference, tmp_path):
+    rows, weights = made(5)
+    weights = [w * 0.0 for w in weights]
+    counts = np.array([1, 2, 3, 1, 5])
+    fixed = [torch.tensor(r) for r in reference([(row.prompt, row.completion) for row in rows])]
+
+    def penalty():
+        terms = []
+        for row, other, count in zip(rows, fixed, counts, strict=True):
+            ratio = other - log_probs(model, row)
+            ours = torch.tensor(row.turn) != NOT_OURS
+            terms.append(int(count) * ((ratio.exp() - ratio - 1) * ours).sum())
+        return 0.3 * sum(terms) / 12
+
+    experience = Experience(rows, weights, counts, 12)
+    captured, trainer = gradient(model, tokenizer, experience, tmp_path, reference=reference, kl=0.3)
+    assert_same(captured, by_hand(model, penalty))
+    own = sum(int(c) * sum(t != NOT_OURS for t in row.turn) for c, row in zip(counts, rows, strict=True))
+    assert trainer.last_metrics["kl"] == pytest.approx(float(penalty()) / 0.3 * 12 / own, rel=1e-4)
+
+
+def test_the_penalty_of_the_policy_against_itself_is_zero(model, tokenizer, tmp_path):
+    experience = experience_of(*made(4))
+    captured, trainer = gradient(
+        model, tokenizer, experience, tmp_path, reference=lambda pairs: token_log_probs(model, pairs), kl=5.0
+    )
+    assert_same(captured, policy_gradient(model, experience))
+    assert trainer.last_metrics["kl"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_penalty_needs_a_reference(model, tokenizer, tmp_path):
+    with pytest.raises(ValueError, match=r"got kl=0\.1 without a reference"):
+        gradient(model, tokenizer, experience_of(*made(2)), tmp_path, kl=0.1)
+
+
+def test_a_step_clips_the_gradient_and_decays_no_weights(tmp_path):
+    config = grpo_config(
+        tmp_path, steps=1, learning_rate=1e-3, temperature=1.0, micro_batches=1, seed=0, save_every=1, report_to=()
+    )
+    assert (config.max_grad_norm, config.weight_decay, config.beta, config.num_iterations) == (1.0, 0.0, 0.0, 1)
