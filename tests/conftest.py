@@ -56,7 +56,10 @@ def new_model(tokenizer):
             "llama": ("Llama", {}),
             "qwen3": ("Qwen3", {}),
             "gemma3": ("Gemma3", sliding),
-            "gemma4": ("Gemma4", dict(sliding, hidden_size_per_layer_input=8, vocab_size_per_layer_input=len(tokenizer))),
+            "gemma4": (
+                "Gemma4",
+                dict(sliding, hidden_size_per_layer_input=8, vocab_size_per_layer_input=len(tokenizer)),
+            ),
             "qwen3_5": ("Qwen3_5", dict(linear, layer_types=["linear_attention", "full_attention"])),
         }[architecture]
         config_class = getattr(transformers, f"{name}TextConfig", None) or getattr(transformers, f"{name}Config")

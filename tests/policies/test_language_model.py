@@ -49,7 +49,7 @@ def assert_recorded_is_scored(model, episodes, temperature=1.0):
 
 
 def chi_square(observed, expected):
-    """The statistic's distance from its mean in standard deviations, over cells [(seen, expected)] that hold 5 or more."""
+    """The statistic's distance from its mean in standard deviations, over cells that expect 5 or more."""
     cells = [(o, e) for o, e in zip(observed, expected, strict=True) if e >= 5]
     assert len(cells) > 1
     value = sum((o - e) ** 2 / e for o, e in cells)
@@ -68,7 +68,7 @@ def test_recorded_log_probabilities_are_those_of_one_plain_forward_pass(embedded
 @pytest.mark.parametrize("rule", ["forfeit", "resample", "random_legal", "constrained"])
 def test_recorded_log_probabilities_hold_under_every_fault_rule_and_in_small_waves(embedded, rule):
     model, tokenizer = embedded
-    _, episodes = play(model, tokenizer, SESSION, 24, sampling=HOT, rule=rule, max_live=9)
+    _, episodes = play(model, tokenizer, SESSION, 12, sampling=HOT, rule=rule, max_live=5)
     faults = [d.fault is not None for d in decisions(episodes)]
     assert 0.05 < np.mean(faults) < 0.95
     assert_recorded_is_scored(model, episodes, HOT.temperature)
@@ -81,9 +81,9 @@ def test_a_model_that_always_faults_is_recorded_as_it_was_sampled(random_model, 
 
 def test_keeping_the_cache_and_recomputing_it_play_the_same_games(embedded, monkeypatch):
     model, tokenizer = embedded
-    _, kept = play(model, tokenizer, SESSION, 12, sampling=HOT, rule="constrained", opponent="self")
+    _, kept = play(model, tokenizer, SESSION, 6, sampling=HOT, rule="constrained", opponent="self")
     monkeypatch.setattr("equipoise.policies.language_model.keeps_plain_cache", lambda model: False)
-    _, again = play(model, tokenizer, SESSION, 12, sampling=HOT, rule="constrained", opponent="self")
+    _, again = play(model, tokenizer, SESSION, 6, sampling=HOT, rule="constrained", opponent="self")
     for d, e in zip(decisions(kept), decisions(again), strict=True):
         assert (d.reply.tokens.completion, d.action) == (e.reply.tokens.completion, e.action)
         np.testing.assert_allclose(d.reply.tokens.log_probs, e.reply.tokens.log_probs, atol=1e-4)
@@ -98,7 +98,7 @@ def test_sampled_replies_have_the_probabilities_that_are_reported(embedded, temp
         exact = d.fault is None and d.reply.tokens.completion == policy.chat.reply(HAND.action_text(d.action))
         said[d.seat, d.information_state, d.legal][d.action if exact else None] += 1
     observed, expected, missing, elsewhere = [], [], 0.0, 0
-    for (state, counts), masses in zip(said.items(), policy.action_probabilities(HAND, list(said)), strict=True):
+    for counts, masses in zip(said.values(), policy.action_probabilities(HAND, list(said)), strict=True):
         total = sum(counts.values())
         assert sum(masses.values()) <= 1 + 1e-6
         observed += [counts[action] for action in masses]
@@ -141,7 +141,7 @@ def test_forfeit_plays_nothing_and_keeps_the_words(random_model, tokenizer):
 
 
 def test_resample_records_every_attempt_and_asks_as_if_for_the_first_time(embedded):
-    _, episodes = play(*embedded, SESSION, 40, sampling=HOT, rule="resample")
+    _, episodes = play(*embedded, SESSION, 24, sampling=HOT, rule="resample")
     numbers = Counter((len(d.attempts), d.fault is None) for d in decisions(episodes))
     assert set(numbers) == {(0, True), (1, True), (2, True), (2, False)}
     assert MAX_ATTEMPTS == 3
@@ -174,7 +174,7 @@ def test_constrained_plays_the_models_own_choice_among_legal_words_and_keeps_the
 
 
 def test_a_seat_is_told_what_was_played_for_it_and_not_what_it_said_itself(embedded):
-    policy, episodes = play(*embedded, SESSION, 24, sampling=HOT, rule="constrained")
+    policy, episodes = play(*embedded, SESSION, 16, sampling=HOT, rule="constrained")
     told, untold = 0, 0
     for episode, seat in seats(episodes):
         for before, after in zip(episode.of(seat), episode.of(seat)[1:], strict=False):
@@ -193,11 +193,12 @@ def test_a_reply_that_hits_the_limit_is_a_truncated_fault_and_is_closed_afterwar
     model, tokenizer = embedded
     policy, episodes = play(model, tokenizer, SESSION, 8, sampling=Sampling(max_new_tokens=1), rule="random_legal")
     for episode, seat in seats(episodes):
-        for number, d in enumerate(episode.of(seat)):
+        last = None
+        for d in episode.of(seat):
             (token,) = d.reply.tokens.completion
             if token != policy.chat.end:
                 assert (d.reply.truncated, d.fault.kind) == (True, "truncated")
-            if number:
+            if last is not None:
                 closed = last == policy.chat.end
                 assert d.reply.tokens.prompt[: 2 - closed] == policy.chat.between((last,))
             last = token
@@ -206,8 +207,8 @@ def test_a_reply_that_hits_the_limit_is_a_truncated_fault_and_is_closed_afterwar
 
 @pytest.mark.parametrize("rule", ["resample", "constrained"])
 def test_both_row_builders_train_exactly_the_tokens_this_seat_sampled(embedded, rule):
-    _, episodes = play(*embedded, SESSION, 12, sampling=HOT, rule=rule, opponent="self")
-    assert len(seats(episodes)) == 24
+    _, episodes = play(*embedded, SESSION, 6, sampling=HOT, rule=rule, opponent="self")
+    assert len(seats(episodes)) == 12
     for episode, seat in seats(episodes):
         tokens = [d.reply.tokens for d in episode.of(seat)]
         recorded = [i for t in tokens for i in t.prompt + t.completion]
@@ -233,5 +234,5 @@ def test_rows_of_a_scripted_seat_are_refused(embedded):
 
 @pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": float("nan")}, {"max_new_tokens": 0}])
 def test_impossible_sampling_is_refused(settings):
-    with pytest.raises(ValueError, match="got (temperature|max_new_tokens)"):
+    with pytest.raises(ValueError, match=r"got (temperature|max_new_tokens)"):
         Sampling(**settings)

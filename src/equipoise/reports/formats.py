@@ -33,9 +33,9 @@ def number(value: float | None, digits: int) -> str:
 
 
 def bounds(estimate: Mapping[str, Any], digits: int) -> str:
-    """The interval as `[low, high]`, or an empty text where the estimate has none."""
+    """The interval as `[low, high]`, or an empty text where the estimate has none or was computed exactly."""
     low, high = estimate.get("low"), estimate.get("high")
-    if low is None or high is None:
+    if low is None or high is None or (estimate.get("method") == "exact" and low == high):
         return ""
     return f"[{number(low, digits)}, {number(high, digits)}]"
 

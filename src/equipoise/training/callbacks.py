@@ -31,7 +31,7 @@ class RunCallback(TrainerCallback):
         folder: The run folder.
         metrics: The step's metrics, asked after each step.
         state: What to store beside a checkpoint (the adversary).
-        quiet: Whether to hide the progress bar.
+        label: Shown beside the progress bar.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class RunCallback(TrainerCallback):
         self._folder, self._metrics, self._extra = folder, metrics, state
         self._label = label
         self._bar: tqdm[Any] | None = None
+        self._shown: dict[str, str] = {}
         self._previous: Any = None
         self.interrupted = False
 
@@ -58,8 +59,8 @@ class RunCallback(TrainerCallback):
         with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step, **values}) + "\n")
         if self._bar is not None:
-            shown = {label: f"{values[key]:.4g}" for key, label in SHOWN.items() if key in values}
-            self._bar.set_postfix(shown, refresh=False)
+            self._shown |= {label: f"{values[key]:.3g}" for key, label in SHOWN.items() if key in values}
+            self._bar.set_postfix(self._shown, refresh=False)
             self._bar.update(1)
         if self.interrupted:
             control.should_save = True

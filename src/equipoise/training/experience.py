@@ -15,7 +15,7 @@ from equipoise.arena import Match, enumerated_deals, rollout
 from equipoise.core import Action, Episode, FaultRule, Game, InformationState, Opponent, State
 from equipoise.games import Domain
 from equipoise.games.first_round import FirstRound
-from equipoise.metrics.exact import best_response, information_states, nash_conv
+from equipoise.metrics.exact import best_response, information_states, nash_conv, pool_values
 from equipoise.metrics.tree import GameTree
 from equipoise.objectives.sepo import CreditRule, SepoBatch, SepoWeights
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -79,17 +79,23 @@ class Experience:
 class Adversary:
     """The exact best response to the policy as it was when last refreshed."""
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: Game, exploiters: Sequence[Opponent] = ()) -> None:
+        """Args: game: Whose first round is solved. exploiters: Scripts whose exact gain is measured beside it."""
         self.game = game
         self.tree = GameTree(FirstRound(game))
+        self.exploiters = exploiters
         self.tables: tuple[PolicyTable, ...] | None = None
         self.nash_conv = float("nan")
+        self.pool_exploitability = float("nan")
 
     def refresh(self, policy: LanguageModelPolicy) -> None:
         """Solves the first round against the policy as it is now."""
         tables = agent_tables(policy, self.game, self.tree)
         self.nash_conv = nash_conv(self.tree, tables)
         self.tables = tuple(best_response(self.tree, tables, seat).table for seat in range(2))
+        if self.exploiters:
+            values = [pool_values(self.tree, tables, opponent.behaviour) for opponent in self.exploiters]
+            self.pool_exploitability = float(np.mean([max(0.0, theirs - own) for own, theirs in values]))
 
     def opponent(self) -> Opponent:
         """The best response as an opponent; in later rounds it plays as it would in the first."""
@@ -218,7 +224,7 @@ class SepoPlay:
             if scripted.any():
                 opponents = np.unique(batch.opponent[scripted])
                 means = [max(0.0, gap[scripted & (batch.opponent == o)].mean()) for o in opponents]
-                metrics["pool_exploitability"] = float(np.mean(means))
+                metrics["sampled_pool_exploitability"] = float(np.mean(means))
         if self.adversary is not None:
             metrics["adversary_nash_conv"] = self.adversary.nash_conv
         return metrics

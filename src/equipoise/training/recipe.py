@@ -115,7 +115,7 @@ class Optimisation:
     micro_batches: int = 1
     save_every: int = 20
     exact_every: int = 5
-    report_to: tuple[str, ...] = ()
+    report_to: tuple[str, ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:
         for name in ("micro_batches", "save_every", "exact_every", "learning_rate"):

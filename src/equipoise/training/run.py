@@ -139,7 +139,7 @@ def _reinforce(
     model: PreTrainedModel = _adapted(recipe, start)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     play = SepoPlay(game, rules, recipe.play, recipe.objective.weights(game.scale), RULES[recipe.objective.rule])
-    curve = Adversary(game)
+    curve = Adversary(game, rules.pools.exploiter)
     checkpoints = out / "checkpoints"
     resumed = last_whole_checkpoint(checkpoints)
     if resumed is not None:
@@ -150,6 +150,7 @@ def _reinforce(
         if step % recipe.rl.exact_every == 0:
             curve.refresh(policy)
             experience.metrics["nash_conv"] = curve.nash_conv
+            experience.metrics["pool_exploitability"] = curve.pool_exploitability
         return experience
 
     config = grpo_config(
@@ -180,7 +181,8 @@ def _reinforce(
     if callback.interrupted:
         raise Interrupted(f"stopped after step {trainer.state.global_step}; continue with --resume --out {out}")
     curve.refresh(policy)
-    _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, "nash_conv": curve.nash_conv})
+    final = {"nash_conv": curve.nash_conv, "pool_exploitability": curve.pool_exploitability}
+    _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, **final})
     return model
 
 

@@ -1,0 +1,155 @@
+"""Recipes: what is written is what runs, and every mistake is one line with a hint."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from equipoise.training.recipe import (
+    RULES,
+    Demonstrations,
+    Lora,
+    Objective,
+    Optimisation,
+    Recipe,
+    load_recipe,
+    parse_recipe,
+)
+
+FULL = {
+    "game": "kuhn_poker",
+    "game_parameters": {"hands": 6},
+    "seed": 3,
+    "demonstrations": {"experts": {"nash": 1, "tight": 0.5}, "episodes": 10},
+    "sft": {"steps": 5, "learning_rate": 1e-05},
+    "play": {"rollouts": 4, "deals": 8, "adversaries": ["pool", "best_response"], "train_pool": ["tight"]},
+    "objective": {"rule": "payoff", "kl": 0.1},
+    "rl": {"steps": 7, "report_to": ["tensorboard"]},
+    "lora": {"rank": 4, "targets": ["q_proj"]},
+    "sampling": {"temperature": 0.7},
+}
+
+
+def refused(table, match, overrides=()):
+    with pytest.raises(ValueError, match=match) as caught:
+        parse_recipe(table, overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_recipe_is_the_defaults():
+    assert parse_recipe({}) == Recipe()
+
+
+def test_values_reach_their_section():
+    recipe = parse_recipe(FULL)
+    assert (recipe.game_parameters, recipe.seed) == ({"hands": 6}, 3)
+    assert recipe.play.adversaries == ("pool", "best_response")
+    assert (recipe.rl.steps, recipe.rl.report_to) == (7, ("tensorboard",))
+    assert (recipe.objective.rule, recipe.lora.targets) == ("payoff", ("q_proj",))
+
+
+@pytest.mark.parametrize("table", [{}, FULL], ids=["defaults", "every section"])
+def test_a_written_recipe_reads_back_as_itself(table, tmp_path):
+    recipe = parse_recipe(table)
+    (tmp_path / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    again = load_recipe(tmp_path / "recipe.toml")
+    assert again == recipe
+    assert again.to_toml() == recipe.to_toml()
+
+
+@given(st.text(max_size=20), st.floats(1e-9, 1e9), st.integers(0, 10**9), st.lists(st.text(max_size=5), max_size=3))
+def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, targets):
+    recipe = Recipe(model=model, seed=seed, rl=Optimisation(learning_rate=rate), lora=Lora(targets=tuple(targets)))
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(recipe.to_toml(), encoding="utf-8")
+    assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    ("table", "match"),
+    [
+        ({"sede": 1}, "unknown recipe key 'sede'; known: .*Did you mean 'seed'"),
+        ({"rl": {"step": 1}}, r"unknown recipe key in \[rl\] 'step'; known: .*Did you mean 'steps'"),
+        ({"zzz": 1}, "unknown recipe key 'zzz'; known: game"),
+        ({"seed": "one"}, "'seed' takes a int; got 'one'"),
+        ({"seed": True}, "'seed' takes a int; got True"),
+        ({"rl": {"steps": 1.5}}, r"'rl\.steps' takes a int; got 1\.5"),
+        ({"rl": {"learning_rate": "fast"}}, r"'rl\.learning_rate' takes a float; got 'fast'"),
+        ({"play": {"train_pool": "tight"}}, r"'play\.train_pool' takes a tuple; got 'tight'"),
+        ({"rl": 3}, "'rl' is a section; got 3"),
+        ({"game": "kuhn"}, "unknown game 'kuhn'; known: .*Did you mean 'kuhn_poker'"),
+        ({"demonstrations": {"experts": {"nobody": 1.0}}}, "unknown opponent 'nobody'; known: "),
+        ({"demonstrations": {"experts": {"nash": 0}}}, "expert 'nash' has weight 0; weights must be above 0"),
+        ({"play": {"train_pool": ["nobody"]}}, "unknown opponent 'nobody'; known: "),
+        ({"play": {"adversaries": ["poll"]}}, "got adversaries .*poll.*; allowed: 'pool', 'best_response'"),
+        ({"play": {"adversaries": []}}, "got adversaries"),
+        ({"play": {"rollouts": 1}}, "got rollouts=1; a leave-one-out baseline needs at least 2"),
+        ({"play": {"fault_rule": "forfiet"}}, "fault rule 'forfiet'.*forfeit"),
+        ({"objective": {"rule": "own_pol"}}, "unknown credit rule 'own_pol'; known: .*Did you mean 'own_pool'"),
+        ({"objective": {"kl": -1.0}}, "got kl=-1.0; it must be 0 or more"),
+        ({"objective": {"discount": 2.0}}, "discount"),
+        ({"rl": {"learning_rate": 0.0}}, r"got learning_rate=0\.0; it must be above 0"),
+        ({"rl": {"steps": -1}}, "got steps=-1"),
+        ({"sft": {"batch_size": 0}}, "got batch_size=0"),
+        ({"lora": {"rank": -1}}, "got lora rank -1"),
+        ({"sampling": {"temperature": 0.0}}, "got temperature 0.0; it must be above 0"),
+        ({"game_parameters": {"hands": 0}}, "got hands=0; allowed: 1 to 100"),
+        ({"game_parameters": {"rounds": 2}}, "does not take these parameters"),
+    ],
+)
+def test_a_mistake_in_a_recipe_is_one_line(table, match):
+    refused(table, match)
+
+
+def test_held_out_opponents_are_never_trained_on():
+    refused({"play": {"train_pool": ["bluffer"]}}, "bluffer.*held")
+
+
+def test_overrides_replace_add_and_keep_their_type():
+    recipe = parse_recipe(FULL, ["rl.steps=9", "seed = 4", "model=some/where", "game_parameters.hands=2"])
+    assert (recipe.rl.steps, recipe.seed, recipe.model, recipe.game_parameters) == (9, 4, "some/where", {"hands": 2})
+    lists = parse_recipe({}, ['play.adversaries=["best_response"]', "objective.rule=payoff", "rl.learning_rate=1"])
+    assert (lists.play.adversaries, lists.objective.rule, lists.rl.learning_rate) == (("best_response",), "payoff", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("override", "match"),
+    [
+        ("rl.steps", "override 'rl.steps' has no '='"),
+        ("rl.stepz=3", "unknown recipe key in .rl. 'stepz'.*Did you mean 'steps'"),
+        ("nowhere.steps=3", "unknown recipe key 'nowhere'"),
+        ("seed.x=3", "'seed' is not a section"),
+        ("rl.steps=many", "takes a int; got 'many'"),
+        ("rl=3", "'rl' is a section"),
+    ],
+)
+def test_a_mistake_in_an_override_is_one_line(override, match):
+    refused({"seed": 1}, match, [override])
+
+
+def test_overrides_leave_the_given_table_alone():
+    table = {"demonstrations": {"experts": {"nash": 1.0}}, "game_parameters": {"hands": 1}}
+    parse_recipe(table, ["demonstrations.experts.tight=2.0", "game_parameters.hands=6"])
+    assert table == {"demonstrations": {"experts": {"nash": 1.0}}, "game_parameters": {"hands": 1}}
+
+
+def test_files_that_cannot_be_read_are_one_line(tmp_path):
+    with pytest.raises(ValueError, match=r"no recipe file .*nowhere\.toml"):
+        load_recipe(tmp_path / "nowhere.toml")
+    (tmp_path / "broken.toml").write_text("seed = = 3")
+    with pytest.raises(ValueError, match=r"broken\.toml is not valid TOML") as caught:
+        load_recipe(tmp_path / "broken.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_credit_rule_can_be_named():
+    for name in RULES:
+        assert Objective(rule=name).rule == name
+
+
+def test_recipes_cannot_be_changed_after_checking():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Recipe().seed = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Demonstrations().episodes = 0

@@ -1,0 +1,254 @@
+"""Run folders: what is killed goes on as if it had not been, and what is saved is what was trained."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from equipoise.games.kuhn_poker import KuhnPoker
+from equipoise.metrics import GameTree
+from equipoise.metrics.exact import nash_conv
+from equipoise.models.load import load
+from equipoise.models.tiny import FOLDER
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.training.callbacks import WHOLE, last_whole_checkpoint
+from equipoise.training.experience import SepoPlay, agent_tables
+from equipoise.training.recipe import parse_recipe
+from equipoise.training.run import Interrupted, train
+
+STEPS = 7
+BASE = {
+    "play": {"rollouts": 2, "train_pool": ["tight"]},
+    "rl": {"steps": STEPS, "save_every": 2, "learning_rate": 1e-3, "exact_every": 3},
+}
+SFT = {"demonstrations": {"experts": {"tight": 1.0}, "episodes": 40}, "sft": {"steps": 4, "learning_rate": 1e-3}}
+CASES = {
+    "full": {},
+    "adapter": {"lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
+    "adversary": {"play": {**BASE["play"], "adversaries": ["best_response"], "refresh": 3}},
+    "two hands": {
+        "game_parameters": {"hands": 2},
+        "play": {**BASE["play"], "deals": 2},
+        "sampling": {"temperature": 1.2},
+    },
+    "demonstrations and an adapter": {**SFT, "lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
+}
+
+
+class Killed(BaseException):
+    """Stands in for a kill: nothing in the run may catch it."""
+
+
+def recipe_of(case):
+    return parse_recipe({**BASE, **CASES[case]})
+
+
+def at_step(monkeypatch, number, act):
+    """Makes `act()` happen when step `number` is about to be played."""
+    collect = SepoPlay.collect
+
+    def watched(self, policy, seed, step):
+        if step == number:
+            act()
+        return collect(self, policy, seed, step)
+
+    monkeypatch.setattr(SepoPlay, "collect", watched)
+
+
+def kill():
+    raise Killed
+
+
+def broken(case, out, step, act=kill, expected=Killed):
+    """A run that ended early, at `step`."""
+    with pytest.MonkeyPatch.context() as patch:
+        at_step(patch, step, act)
+        with pytest.raises(expected) as caught:
+            train(recipe_of(case), out)
+    return caught.value
+
+
+def weights(folder):
+    (path,) = folder.glob("*.safetensors")
+    return load_file(path)
+
+
+def assert_same_run(left, right):
+    """Bit for bit the same weights, and the same curve."""
+    first, second = weights(left / "model"), weights(right / "model")
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+    assert (left / "metrics.jsonl").read_text() == (right / "metrics.jsonl").read_text()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Unbroken runs by case, each made once; they must not be changed."""
+    made = {}
+
+    def run(case):
+        if case not in made:
+            made[case] = tmp_path_factory.mktemp("unbroken") / "run"
+            train(recipe_of(case), made[case])
+        return made[case]
+
+    return run
+
+
+@pytest.mark.parametrize("case", ["full", "adapter", "adversary", "two hands"])
+def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_path):
+    broken(case, tmp_path / "run", 5)
+    assert last_whole_checkpoint(tmp_path / "run" / "checkpoints").name == "checkpoint-4"
+    train(recipe_of(case), tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", unbroken(case))
+
+
+@pytest.mark.parametrize("case", ["full", "demonstrations and an adapter"])
+def test_a_run_killed_before_its_first_checkpoint_resumes_to_the_same_weights(case, unbroken, tmp_path):
+    broken(case, tmp_path / "run", 1)
+    assert last_whole_checkpoint(tmp_path / "run" / "checkpoints") is None
+    train(recipe_of(case), tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", unbroken(case))
+
+
+def test_training_changes_the_weights_and_another_seed_gives_others(unbroken, tmp_path):
+    trained, start = weights(unbroken("full") / "model"), weights(FOLDER)
+    assert any(not torch.equal(trained[name], start[name]) for name in start)
+    train(parse_recipe({**BASE, "seed": 1}), tmp_path / "run")
+    other = weights(tmp_path / "run" / "model")
+    assert any(not torch.equal(trained[name], other[name]) for name in other)
+
+
+def test_a_checkpoint_and_a_metrics_line_cut_off_while_being_written_are_ignored(unbroken, tmp_path):
+    broken("full", tmp_path / "run", 5)
+    half = tmp_path / "run" / "checkpoints" / "checkpoint-4"
+    (half / WHOLE).unlink()
+    (half / "model.safetensors").write_bytes(b"cut")
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "pay')
+    assert last_whole_checkpoint(half.parent).name == "checkpoint-2"
+    train(recipe_of("full"), tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", unbroken("full"))
+
+
+def test_a_run_killed_after_its_last_step_only_saves(unbroken, tmp_path):
+    shutil.copytree(unbroken("full"), tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "model")
+    train(recipe_of("full"), tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", unbroken("full"))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(unbroken, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    stopped = broken("full", tmp_path / "run", 2, lambda: signal.raise_signal(signal.SIGINT), Interrupted)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert str(stopped) == f"stopped after step 3; continue with --resume --out {tmp_path / 'run'}"
+    assert last_whole_checkpoint(tmp_path / "run" / "checkpoints").name == "checkpoint-3"
+    train(recipe_of("full"), tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", unbroken("full"))
+
+
+def test_there_is_one_line_of_metrics_per_step_and_one_for_the_end(unbroken):
+    lines = [json.loads(line) for line in (unbroken("full") / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [*range(1, STEPS + 1), STEPS + 1]
+    assert [line["step"] for line in lines if "nash_conv" in line] == [1, 4, 7, STEPS + 1]
+
+
+@pytest.mark.parametrize("case", ["full", "adapter", "demonstrations and an adapter"])
+def test_the_saved_model_is_the_one_that_was_trained(case, unbroken):
+    last = json.loads((unbroken(case) / "metrics.jsonl").read_text().splitlines()[-1])
+    model, tokenizer = load(unbroken(case))
+    tree = GameTree(KuhnPoker())
+    tables = agent_tables(LanguageModelPolicy("agent", model, tokenizer), KuhnPoker(), tree)
+    assert nash_conv(tree, tables) == pytest.approx(last["nash_conv"], abs=1e-5)
+
+
+def test_an_adapter_run_saves_an_adapter_and_nothing_else(unbroken):
+    saved = weights(unbroken("adapter") / "model")
+    assert saved
+    assert all("lora_" in name for name in saved)
+    assert any("lora_B" in name and tensor.abs().max() > 0 for name, tensor in saved.items())
+
+
+def test_the_same_recipe_is_the_same_run(unbroken, tmp_path):
+    train(recipe_of("full"), tmp_path / "run")
+    assert_same_run(tmp_path / "run", unbroken("full"))
+
+
+def test_resuming_a_finished_run_changes_nothing(unbroken):
+    before = {path: path.stat().st_mtime_ns for path in unbroken("full").rglob("*")}
+    assert train(recipe_of("full"), unbroken("full"), resume=True) == unbroken("full") / "model"
+    assert {path: path.stat().st_mtime_ns for path in unbroken("full").rglob("*")} == before
+
+
+def test_a_folder_that_exists_is_one_line(unbroken, tmp_path):
+    with pytest.raises(ValueError, match=r"run folder .* exists; continue it with --resume, or choose another --out"):
+        train(recipe_of("full"), unbroken("full"))
+    with pytest.raises(ValueError, match=r"nothing to resume in .*nowhere"):
+        train(recipe_of("full"), tmp_path / "nowhere", resume=True)
+    with pytest.raises(ValueError, match="was started with another recipe"):
+        train(parse_recipe({**BASE, "seed": 1}), unbroken("full"), resume=True)
+
+
+@pytest.mark.parametrize(
+    "table", [{"model": "/no/such/folder"}, {"play": {"rollouts": 2}, "lora": {"rank": 2, "targets": ["x"]}}]
+)
+def test_a_run_that_could_not_start_leaves_the_folder_free(table, tmp_path):
+    with pytest.raises(ValueError, match=r"no model folder|target modules"):
+        train(parse_recipe({**BASE, **table}), tmp_path / "run")
+    train(parse_recipe({**BASE, "rl": {"steps": 0}}), tmp_path / "run")
+
+
+def test_a_run_folder_says_what_made_it(unbroken):
+    versions = json.loads((unbroken("full") / "versions.json").read_text())
+    assert versions["torch"] == torch.__version__
+    assert parse_recipe({**BASE}).to_toml() == (unbroken("full") / "recipe.toml").read_text()
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+import torch
+from equipoise.training.recipe import load_recipe
+from equipoise.training.run import Interrupted, train
+torch.set_num_threads(1)
+try:
+    train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
+except Interrupted as stopped:
+    print(stopped)
+    sys.exit(3)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("case", ["adapter", "adversary"])
+def test_a_process_that_is_signalled_resumes_to_the_same_weights(case, number, tmp_path):
+    table = {**BASE, **CASES[case], "rl": {**BASE["rl"], "steps": 40}}
+    recipe = parse_recipe(table)
+    (tmp_path / "recipe.toml").write_text(recipe.to_toml())
+    out, metrics = tmp_path / "run", tmp_path / "run" / "metrics.jsonl"
+    command = [sys.executable, "-W", "ignore", "-c", _CHILD, str(tmp_path / "recipe.toml"), str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        deadline = time.monotonic() + 120
+        while not (metrics.is_file() and metrics.read_text().count("\n") >= 5):
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        child.send_signal(number)
+        said, _ = child.communicate(timeout=60)
+    assert child.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 3)
+    assert ("continue with --resume" in said) == (number == signal.SIGINT)
+    assert not (out / "model").exists()
+    train(recipe, out, resume=True)
+    train(recipe, tmp_path / "unbroken")
+    assert_same_run(out, tmp_path / "unbroken")
