@@ -1,4 +1,4 @@
-"""Decisions per second of the arena beside two ways of calling `model.generate`.
+"""Decisions per CPU second of the arena beside two ways of calling `model.generate`.
 
 Three ways to play the same matches with the same model, the agent in both seats against the scripted `loose` player:
 
@@ -6,12 +6,14 @@ Three ways to play the same matches with the same model, the agent in both seats
     batched    one left-padded `generate` call per tick over the fresh prompts of all episodes
     one by one one episode at a time, a fresh prompt and a `generate` call of batch 1 for every decision
 
-Every measurement runs in a process of its own. The three ways alternate, and a ratio compares neighbours in time.
+Every measurement runs in a process of its own, on one torch thread; CPU seconds are wall seconds on an idle core, and do
+not change when others use the machine. The three ways alternate, and a ratio compares neighbours in time.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +24,7 @@ from common import WIDTH, in_child, machine, peak_mib, prepare_children, spread,
 from equipoise.arena import against, rollout
 from equipoise.core import Game, Reply
 from equipoise.games import domain, make_game
+from equipoise.games.text import observations
 from equipoise.models.load import load
 from equipoise.policies import Policy, ScriptedPolicy, Session
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -30,7 +33,7 @@ from equipoise.policies.policy import Request
 OPPONENT = "loose"
 TARGETS = {"one by one": {1: 100, 6: 20}, "batched": {1: 3, 6: 3}}
 SIZES = (32, 256, 1024, 4096)
-COMPARED = {"arena": {1: 4096, 6: 1024}, "batched": {1: 512, 6: 128}, "one by one": {1: 24, 6: 8}}
+COMPARED = {"arena": {1: 4096, 6: 1024}, "batched": {1: 512, 6: 128}, "one by one": {1: 96, 6: 16}}
 """Episodes per measurement: what each way does in a second or more; `one by one` does not depend on them."""
 LARGEST = {"arena": 4096, "batched": 1024, "one by one": 0}
 """The most episodes a way is asked for when its growth is measured."""
@@ -43,6 +46,7 @@ class GeneratePolicy(Policy):
 
     def __init__(self, policy: LanguageModelPolicy) -> None:
         self.policy = policy
+        policy.tokenizer.padding_side = "left"
 
     def session(self, game: Game, seed: Sequence[int]) -> Session:
         torch.manual_seed(seed[0])
@@ -56,41 +60,56 @@ class _GenerateSession(Session):
     @torch.inference_mode()
     def replies(self, requests: Sequence[Request]) -> list[Reply]:
         policy = self.policy
-        prompts = [policy.transcript(self.game, r.information_state, r.seat, r.legal) for r in requests]
-        width = max(len(prompt) for prompt in prompts)
-        pad = policy.tokenizer.pad_token_id
-        tokens = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
-        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        batch = policy.tokenizer.apply_chat_template(
+            [self._messages(request) for request in requests],
+            add_generation_prompt=True,
+            padding=True,
+            return_tensors="pt",
+            return_dict=True,
+        )
         output = policy.model.generate(
-            input_ids=tokens,
-            attention_mask=mask,
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
             do_sample=True,
             temperature=1.0,
             top_k=0,
             top_p=1.0,
             max_new_tokens=policy.sampling.max_new_tokens,
             eos_token_id=sorted(policy.chat.stops),
-            pad_token_id=pad,
+            pad_token_id=policy.tokenizer.pad_token_id,
         )
         replies = []
-        for row in output[:, width:].tolist():
+        for row in output[:, batch["input_ids"].shape[1] :].tolist():
             stop = next((i for i, token in enumerate(row) if token in policy.chat.stops), None)
             replies.append(Reply(policy.tokenizer.decode(row[:stop]), truncated=stop is None))
         return replies
 
+    def _messages(self, request: Request) -> list[dict[str, str]]:
+        game = self.game
+        texts, actions = observations(game, request.information_state, request.seat, request.legal)
+        messages = [{"role": "system", "content": game.rules_text}, {"role": "user", "content": texts[0]}]
+        for action, text in zip(actions, texts[1:], strict=True):
+            messages += [
+                {"role": "assistant", "content": game.action_text(action)},
+                {"role": "user", "content": text},
+            ]
+        return messages
+
 
 def measure(way: str, hands: int, episodes: int, name: str, threads: int, seed: int) -> dict[str, Any]:
-    """Plays the matches one way: decisions of the agent, seconds, and growth of the peak memory in MiB."""
+    """Plays the matches one way: decisions of the agent, CPU seconds, and growth of the peak memory in MiB."""
     torch.set_num_threads(threads)
     game, opponent = make_game("kuhn_poker", hands=hands), domain("kuhn_poker").pools.find(OPPONENT)
     own = LanguageModelPolicy("agent", *load(name))
     agent: Policy = own if way == "arena" else GeneratePolicy(own)
     policies = {"agent": agent, OPPONENT: ScriptedPolicy(opponent)}
     live = 1 if way == "one by one" else 1024
-    rollout(game, policies, against("agent", [OPPONENT], [None]), seed=1, max_live=live)  # first calls are slow
-    before, start = peak_mib(), time.perf_counter()
+    warm_up = 4 if way == "one by one" else 256 if way == "arena" else 32
+    rollout(game, policies, against("agent", [OPPONENT], [None] * (warm_up // 2)), seed=1_000, max_live=live)
+    gc.collect()
+    before, start = peak_mib(), time.process_time()
     played = rollout(game, policies, against("agent", [OPPONENT], [None] * (episodes // 2)), seed=seed, max_live=live)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     decisions = sum(len(episode.of(episode.policies.index("agent"))) for episode in played)
     faults = sum(d.fault is not None for episode in played for d in episode.decisions)
     return {
@@ -99,7 +118,7 @@ def measure(way: str, hands: int, episodes: int, name: str, threads: int, seed: 
         "episodes": episodes,
         "decisions": decisions,
         "fault_rate": faults / decisions,
-        "seconds": seconds,
+        "cpu_seconds": seconds,
         "rate": decisions / seconds,
         "memory_mib": peak_mib() - before,
     }
@@ -135,7 +154,7 @@ def growth(hands: int, sizes: Sequence[int], name: str, threads: int) -> list[di
 def show_compared(result: dict[str, Any]) -> None:
     hands = result["hands"]
     print(f"\n{hands}-hand Kuhn poker, median [range] of {len(result['rates']['arena'])} repeats in turn")
-    print(f"  {'way':11}{'episodes':>9}  {'decisions per second':27}{'arena / this':20}target")
+    print(f"  {'way':11}{'episodes':>9}  {'decisions per CPU second':27}{'arena / this':20}target")
     for way, rates in result["rates"].items():
         ratio = spread(result["ratios"][way]) if way in result["ratios"] else ""
         target = f"{TARGETS[way][hands]}" if way in TARGETS else ""
@@ -143,7 +162,7 @@ def show_compared(result: dict[str, Any]) -> None:
 
 
 def show_growth(hands: int, rows: Sequence[dict[str, Any]]) -> None:
-    print(f"\n{hands}-hand Kuhn poker as episodes grow: decisions per second (growth of memory, MiB)")
+    print(f"\n{hands}-hand Kuhn poker as episodes grow: decisions per CPU second (growth of memory, MiB)")
     ways = [way for way, most in LARGEST.items() if most]
     print(f"  {'episodes':>9}" + "".join(f"{way:>22}" for way in ways))
     for episodes in sorted({row["episodes"] for row in rows}):

@@ -10,6 +10,7 @@ from equipoise.metrics import behaviour_table, nash_conv
 from equipoise.testing import check_game, check_pools
 
 SIDES: tuple[Action, ...] = ("heads", "tails")
+GOALS = ((Event("goal", 0, "match"),), (Event("goal", 1, "differ"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class PenniesState(State):
     """Before or after the pennies are shown: what each seat has seen, and what the round paid."""
 
     over: bool = False
-    seen: tuple[InformationState, InformationState] = ((), ())
+    seen: tuple[InformationState, InformationState] = GOALS
     rewards: tuple[float, float] = (0.0, 0.0)
 
     @property
@@ -45,12 +46,14 @@ class PenniesState(State):
         if not set(actions.values()) <= set(SIDES):
             raise ValueError(f"illegal actions {dict(actions)} in matching pennies; allowed: {SIDES}")
         first, second = Event("act", 0, actions[0]), Event("act", 1, actions[1])
+        seen = ((*self.seen[0], first, second), (*self.seen[1], second, first))
         paid = 1.0 if actions[0] == actions[1] else -1.0
-        return PenniesState(True, ((first, second), (second, first)), (paid, -paid))
+        return PenniesState(True, seen, (paid, -paid))
 
     def forfeit(self, seat: int) -> PenniesState:
         event = Event("forfeit", seat)
-        return PenniesState(True, ((event,), (event,)), (-1.0, 1.0) if seat == 0 else (1.0, -1.0))
+        seen = ((*self.seen[0], event), (*self.seen[1], event))
+        return PenniesState(True, seen, (-1.0, 1.0) if seat == 0 else (1.0, -1.0))
 
 
 class MatchingPennies(Game):
@@ -73,10 +76,13 @@ class MatchingPennies(Game):
     def rules_text(self) -> str:
         return (
             "Game: matching pennies for two players, one round. Both players show heads or tails at the same time. "
-            "The first player wins 1 chip if the sides match, the second player if they differ. Answer with one word."
+            "If the sides match, one player wins 1 chip from the other; if they differ, the other way round. "
+            "Answer with one word."
         )
 
     def event_template(self, event: Event) -> str:
+        if event.kind == "goal":
+            return f"{{Player}} {{wins|win}} if the sides {event.value}."
         if event.kind == "act":
             return f"{{Player}} {{shows|show}} {event.value}."
         return "{Player} {forfeits|forfeit} the round and {loses|lose} 1 chip."
@@ -95,13 +101,13 @@ def always(heads: float) -> Behaviour:
 
 POOLS = Pools(
     train=(Opponent("coin", always(0.5), True, "the equilibrium: either side with probability 1/2"),),
-    exploiter=(Opponent("heads", always(1.0), False, "always the same side: punishes tails in seat 1"),),
+    exploiter=(Opponent("heads", always(1.0), False, "always the same side"),),
     held_out=(Opponent("tails", always(0.0), False, "the other side"),),
 )
 
 
 def main() -> None:
-    """Runs the shipped checks, then two exact values."""
+    """Runs the shipped checks, then solves the game against each script in both seats."""
     game = MatchingPennies()
     check_game(game, seed=0)
     check_pools(game, POOLS)

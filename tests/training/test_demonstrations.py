@@ -84,7 +84,7 @@ def test_no_demonstrations_and_no_rows_are_refused(embedded, tmp_path):
 def test_supervised_training_lowers_the_loss_and_moves_the_policy_to_the_expert(chat, tmp_path):
     model, tokenizer = load("tiny")
     game = KuhnPoker()
-    rows = rows_of(game, chat, 200)
+    rows = rows_of(game, chat, 100)
     held_out = rows_of(game, chat, 50, seed=(9,))
     policy = LanguageModelPolicy("agent", model, tokenizer)
     states = [(d.seat, d.information_state, d.legal) for e in demonstrate(game, NIT, 60, (5,)) for d in e.decisions]

@@ -111,4 +111,5 @@ def test_experience_depends_on_the_seed_and_the_step_alone(embedded):
     assert all(np.array_equal(a, b) for a, b in zip(first.weights, again.weights, strict=True))
     assert other.rows != first.rows
     assert first.counts.sum() == first.episodes == 2 * 6 * 2 * (3 + 2 + 1)
-    assert first.metrics.keys() == {"fault_rate", "payoff", "pool_exploitability", "adversary_nash_conv"}
+    assert first.metrics.keys() >= {"fault_rate", "payoff", "adversary_nash_conv"}
+    assert first.metrics == again.metrics

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.training.recipe import (
@@ -58,6 +58,7 @@ def test_a_written_recipe_reads_back_as_itself(table, tmp_path):
     assert again.to_toml() == recipe.to_toml()
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=20), st.floats(1e-9, 1e9), st.integers(0, 10**9), st.lists(st.text(max_size=5), max_size=3))
 def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, targets):
     recipe = Recipe(model=model, seed=seed, rl=Optimisation(learning_rate=rate), lora=Lora(targets=tuple(targets)))

@@ -28,7 +28,7 @@ BASE = {
     "play": {"rollouts": 2, "train_pool": ["tight"]},
     "rl": {"steps": STEPS, "save_every": 2, "learning_rate": 1e-3, "exact_every": 3},
 }
-SFT = {"demonstrations": {"experts": {"tight": 1.0}, "episodes": 40}, "sft": {"steps": 4, "learning_rate": 1e-3}}
+SFT = {"demonstrations": {"experts": {"tight": 1.0}, "episodes": 10}, "sft": {"steps": 2, "learning_rate": 1e-3}}
 CASES = {
     "full": {},
     "adapter": {"lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
@@ -103,7 +103,7 @@ def unbroken(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("case", ["full", "adapter", "adversary", "two hands"])
+@pytest.mark.parametrize("case", ["full", "adapter", "adversary", pytest.param("two hands", marks=pytest.mark.slow)])
 def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_path):
     broken(case, tmp_path / "run", 5)
     assert last_whole_checkpoint(tmp_path / "run" / "checkpoints").name == "checkpoint-4"
@@ -176,11 +176,6 @@ def test_an_adapter_run_saves_an_adapter_and_nothing_else(unbroken):
     assert saved
     assert all("lora_" in name for name in saved)
     assert any("lora_B" in name and tensor.abs().max() > 0 for name, tensor in saved.items())
-
-
-def test_the_same_recipe_is_the_same_run(unbroken, tmp_path):
-    train(recipe_of("full"), tmp_path / "run")
-    assert_same_run(tmp_path / "run", unbroken("full"))
 
 
 def test_resuming_a_finished_run_changes_nothing(unbroken):

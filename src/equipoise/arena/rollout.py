@@ -7,7 +7,11 @@ recorded, and what is played then is the run's declared fault rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from operator import attrgetter
 
 from equipoise.arena.matchups import Match
 from equipoise.core import (
@@ -23,34 +27,39 @@ from equipoise.core import (
     State,
 )
 from equipoise.games.text import parse
-from equipoise.policies.policy import Policy, Request, Session, Stream, sample
+from equipoise.policies.policy import Policy, Request, Session, sample
+from equipoise.policies.streams import Stream, streams
 
 MAX_ATTEMPTS = 3
 """Replies asked for at one decision under the fault rule `resample`; then the round is forfeited."""
 
 _CHANCE_KEY, _MOVES_KEY, _POLICY_KEY = 0, 1, 2
+_seat = attrgetter("seat")
 
 
 class _Live:
-    """One episode being played."""
+    """One episode being played. `immediate` holds, seat by seat, the session of a policy that answers at once."""
 
-    __slots__ = ("chance", "decisions", "index", "match", "read", "rewards", "state", "stream")
+    __slots__ = ("chance", "decisions", "immediate", "index", "match", "read", "rewards", "state", "stream")
 
-    def __init__(self, index: int, match: Match, game: Game, seed: Sequence[int]) -> None:
+    def __init__(
+        self, index: int, match: Match, game: Game, immediate: Sequence[Session | None], moves: Stream, chance: Stream
+    ) -> None:
         self.index = index
         self.match = match
+        self.immediate = immediate
         self.state: State = match.start if match.start is not None else game.initial_state()
-        self.stream = Stream((*seed, _MOVES_KEY, index))
-        self.chance = Stream((*seed, _CHANCE_KEY, match.deal))
+        self.stream, self.chance = moves, chance
         self.decisions: list[Decision] = []
         self.rewards = [[0.0] * game.num_players for _ in range(game.num_rounds)]
         self.read = [0] * game.num_players
 
     def move(self, state: State) -> None:
         """Advances to `state` and books its rewards to the round that was played."""
-        row = self.rewards[self.state.round]
-        for seat, reward in enumerate(state.rewards):
-            row[seat] += reward
+        if any(state.rewards):
+            row = self.rewards[self.state.round]
+            for seat, reward in enumerate(state.rewards):
+                row[seat] += reward
         self.state = state
 
     def request(self, seat: int) -> Request:
@@ -115,81 +124,104 @@ def rollout(
     key = (seed,) if isinstance(seed, int) else tuple(seed)
     episodes: list[Episode] = []
     for start in range(0, len(matches), max_live):
-        wave = [_Live(start + i, match, game, key) for i, match in enumerate(matches[start : start + max_live])]
-        sessions = {name: policy.session(game, (*key, _POLICY_KEY, start)) for name, policy in policies.items()}
-        _play(game, policies, sessions, wave, fault_rule)
-        episodes += [live.episode(game) for live in wave]
+        with _no_cycle_search():
+            episodes += _wave(game, policies, matches[start : start + max_live], key, start, fault_rule)
     return episodes
 
 
-def _play(
+@contextmanager
+def _no_cycle_search() -> Iterator[None]:
+    """Pauses Python's search for reference cycles: play makes none, and each search walks every imported library."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _wave(
     game: Game,
     policies: Mapping[str, Policy],
-    sessions: Mapping[str, Session],
-    wave: Sequence[_Live],
+    matches: Sequence[Match],
+    key: Sequence[int],
+    start: int,
     fault_rule: FaultRule,
-) -> None:
+) -> list[Episode]:
+    """The episodes of matches that are alive together, the first of them number `start`."""
+    indices = range(start, start + len(matches))
+    moves = streams((*key, _MOVES_KEY), indices)
+    chances = streams((*key, _CHANCE_KEY), [match.deal for match in matches])
+    sessions = {name: policy.session(game, (*key, _POLICY_KEY, start)) for name, policy in policies.items()}
+    at_once = {name: sessions[name] if policy.immediate else None for name, policy in policies.items()}
+    immediate = {seats: [at_once[name] for name in seats] for seats in {match.seats for match in matches}}
+    wave = [
+        _Live(i, match, game, immediate[match.seats], own, chance)
+        for i, match, own, chance in zip(indices, matches, moves, chances, strict=True)
+    ]
+    _play(game, sessions, wave, fault_rule)
+    return [live.episode(game) for live in wave]
+
+
+def _play(game: Game, sessions: Mapping[str, Session], wave: Sequence[_Live], fault_rule: FaultRule) -> None:
     live = list(wave)
     while live:
         waiting: dict[str, list[tuple[_Live, Request]]] = {}
         going: list[_Live] = []
         for episode in live:
-            requests = _advance(policies, sessions, episode)
+            requests = _advance(episode)
             if requests:
                 going.append(episode)
             for request in requests:
                 waiting.setdefault(episode.match.seats[request.seat], []).append((episode, request))
-        chosen: dict[int, list[Decision]] = {}
+        chosen: dict[int, list[Decision]] = {episode.index: [] for episode in going}
         for name, asked in waiting.items():
             for (episode, _), decision in zip(asked, _decide(game, sessions[name], asked, fault_rule), strict=True):
-                chosen.setdefault(episode.index, []).append(decision)
+                chosen[episode.index].append(decision)
         for episode in going:
-            _apply(episode, sorted(chosen[episode.index], key=lambda d: d.seat), policies, sessions)
+            _apply(episode, episode.state.players_to_move, chosen[episode.index])
         live = going
 
 
-def _advance(policies: Mapping[str, Policy], sessions: Mapping[str, Session], live: _Live) -> list[Request]:
+def _advance(live: _Live) -> list[Request]:
     """Plays chance and immediate policies until someone must be waited for; their requests, or [] at the end."""
     while True:
-        state = live.state
-        seats = state.players_to_move
+        seats = live.state.players_to_move
         if not seats:
             return []
         if seats[0] == CHANCE:
-            outcome = sample(dict(state.chance_outcomes()), live.chance.random())
-            live.move(state.child({CHANCE: outcome}))
+            outcome = sample(dict(live.state.chance_outcomes()), live.chance.random())
+            live.move(live.state.child({CHANCE: outcome}))
             continue
-        waiting = [seat for seat in seats if not policies[live.match.seats[seat]].immediate]
+        waiting = [seat for seat in seats if live.immediate[seat] is None]
         if waiting:
             return [live.request(seat) for seat in waiting]
-        _apply(live, [], policies, sessions)
+        _apply(live, seats, [])
 
 
-def _apply(
-    live: _Live, decided: list[Decision], policies: Mapping[str, Policy], sessions: Mapping[str, Session]
-) -> None:
+def _apply(live: _Live, seats: Sequence[int], decisions: list[Decision]) -> None:
     """Adds the immediate policies' decisions to those already taken and moves to the next state."""
-    state = live.state
-    decisions = list(decided)
-    for seat in state.players_to_move:
-        name = live.match.seats[seat]
-        if policies[name].immediate:
+    decisions.sort(key=_seat)
+    for seat in seats:
+        session = live.immediate[seat]
+        if session is not None:
             request = live.request(seat)
-            (reply,) = sessions[name].replies([request])
+            (reply,) = session.replies([request])
             decisions.append(live.record(request, reply, reply.action, None))
     live.decisions += decisions
     for decision in decisions:
         if decision.action is None:
-            live.move(state.forfeit(decision.seat))
+            live.move(live.state.forfeit(decision.seat))
             return
-    live.move(state.child({d.seat: d.action for d in decisions}))
+    live.move(live.state.child({decision.seat: decision.action for decision in decisions}))
 
 
 def _decide(game: Game, session: Session, asked: Sequence[tuple[_Live, Request]], rule: FaultRule) -> list[Decision]:
     """One decision per request: the reply parsed, and the fault rule applied where it names no legal action."""
     requests = [request for _, request in asked]
     replies = session.replies(requests)
-    read = [_read(game, reply, request) for reply, request in zip(replies, requests, strict=True)]
+    read = _read(game, replies, requests)
     attempts: dict[int, list[tuple[Reply, Fault]]] = {}
     if rule == "resample":
         for _ in range(MAX_ATTEMPTS - 1):
@@ -198,11 +230,12 @@ def _decide(game: Game, session: Session, asked: Sequence[tuple[_Live, Request]]
                 break
             again = [requests[i] for i in faulty]
             session.retract(again)
-            for i, reply in zip(faulty, session.replies(again), strict=True):
+            answers = session.replies(again)
+            for i, reply, result in zip(faulty, answers, _read(game, answers, again), strict=True):
                 fault = read[i]
                 assert isinstance(fault, Fault)
                 attempts.setdefault(i, []).append((replies[i], fault))
-                replies[i], read[i] = reply, _read(game, reply, requests[i])
+                replies[i], read[i] = reply, result
     forced = _forced(session, requests, read) if rule == "constrained" else {}
     decisions = []
     for i, (live, request) in enumerate(asked):
@@ -214,19 +247,7 @@ def _decide(game: Game, session: Session, asked: Sequence[tuple[_Live, Request]]
             decision = live.record(request, replies[i], chosen, result)
         else:
             decision = live.record(request, replies[i], forced.get(i), result)
-        if i in attempts:
-            decision = Decision(
-                decision.seat,
-                decision.round,
-                decision.slot,
-                decision.information_state,
-                decision.legal,
-                decision.reply,
-                decision.action,
-                decision.fault,
-                tuple(attempts[i]),
-            )
-        decisions.append(decision)
+        decisions.append(replace(decision, attempts=tuple(attempts[i])) if i in attempts else decision)
     return decisions
 
 
@@ -237,12 +258,23 @@ def _forced(session: Session, requests: Sequence[Request], read: Sequence[Action
     return dict(zip(faulty, session.constrained([requests[i] for i in faulty]), strict=True))
 
 
-def _read(game: Game, reply: Reply, request: Request) -> Action | Fault:
+def _read(game: Game, replies: Sequence[Reply], requests: Sequence[Request]) -> list[Action | Fault]:
+    """What each reply plays, or the fault it is; equal replies are read once."""
+    known: dict[tuple[Action | None, str, bool, tuple[Action, ...]], Action | Fault] = {}
+    results: list[Action | Fault] = []
+    for reply, request in zip(replies, requests, strict=True):
+        key = (reply.action, reply.text, reply.truncated, request.legal)
+        if key not in known:
+            known[key] = _meaning(game, reply, request.legal)
+        results.append(known[key])
+    return results
+
+
+def _meaning(game: Game, reply: Reply, legal: tuple[Action, ...]) -> Action | Fault:
     if reply.action is not None:
-        if reply.action in request.legal:
+        if reply.action in legal:
             return reply.action
-        return Fault("illegal", f"{reply.action!r} is not allowed here; allowed: {request.legal}")
-    result = parse(game, reply.text, request.legal)
+        return Fault("illegal", f"{reply.action!r} is not allowed here; allowed: {legal}")
     if reply.truncated:
         return Fault("truncated", "the reply hit the token limit before it ended")
-    return result
+    return parse(game, reply.text, legal)

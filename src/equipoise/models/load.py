@@ -75,7 +75,8 @@ def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTra
     from peft import PeftModel
 
     base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-    model, tokenizer = load(base, dtype=dtype, device=device)
+    beside = folder / base
+    model, tokenizer = load(beside if beside.is_dir() else base, dtype=dtype, device=device)
     try:
         adapted = PeftModel.from_pretrained(model, str(folder))
     except (ValueError, RuntimeError, OSError) as error:

@@ -18,7 +18,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from equipoise.core import Action, Game, InformationState, Reply, Tokens
 from equipoise.games.text import observations, render_observation
 from equipoise.policies.chat import ChatFormat, Ids
-from equipoise.policies.decoding import Context, Decoder, KeptDecoder, RecomputingDecoder, keeps_plain_cache
+from equipoise.policies.decoding import Context, Decoder, keeps_plain_cache
+from equipoise.policies.decoding_kept import KeptDecoder
+from equipoise.policies.decoding_recomputing import RecomputingDecoder
 from equipoise.policies.policy import Policy, Request, Session, sample
 
 _SLOW_ROWS = 256
@@ -68,7 +70,7 @@ class LanguageModelPolicy(Policy):
     def decoder(self) -> Decoder:
         """A decoder that suits the architecture."""
         if keeps_plain_cache(self.model):
-            return KeptDecoder(self.model, min(self.sampling.max_new_tokens, 32))
+            return KeptDecoder(self.model)
         pad = self.tokenizer.pad_token_id
         return RecomputingDecoder(self.model, self.chat.end if pad is None else pad)
 

@@ -6,28 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from equipoise.core import Action, Event, Game, InformationState, Reply
-
-
-class Stream:
-    """The random numbers of one episode: `default_rng(key)`, made when first used.
-
-    Every scripted move of episode i is drawn from its own stream, so neither batch size nor concurrency changes a game.
-    """
-
-    __slots__ = ("_generator", "_key")
-
-    def __init__(self, key: Sequence[int]) -> None:
-        self._key = key
-        self._generator: np.random.Generator | None = None
-
-    def random(self) -> float:
-        """One uniform number in [0, 1)."""
-        if self._generator is None:
-            self._generator = np.random.default_rng(list(self._key))
-        return float(self._generator.random())
+from equipoise.policies.streams import Stream
 
 
 @dataclass(frozen=True, slots=True)

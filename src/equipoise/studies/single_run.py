@@ -36,6 +36,7 @@ def report_of_run(recipe: Recipe, out: Path, deals: int) -> dict[str, Any]:
         agent: _audited(source, game, recipe.sampling, AuditSettings(deals=deals))
         for agent, (_, source) in stages.items()
     }
+    write_episodes(out / "episodes.jsonl.gz", audits["trained"].episodes)
     labels = {agent: label for agent, (label, _) in stages.items()}
     report = _report(game, audits, labels, time.perf_counter() - started)
     curve = read_curve(out / "metrics.jsonl")

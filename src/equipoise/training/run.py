@@ -123,7 +123,11 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
         target_modules=list(recipe.lora.targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    adapted = get_peft_model(model, config)
+    # An adapter names its base so that the run folder can move: the embedded model, or its own sft folder.
+    base = "../sft" if recipe.demonstrations.experts else recipe.model
+    adapted.peft_config["default"].base_model_name_or_path = base
+    return adapted
 
 
 def _reinforce(

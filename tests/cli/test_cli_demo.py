@@ -1,0 +1,82 @@
+"""`equipoise demo`: every finished cell is kept, and what was measured under other settings is not passed off as these."""
+
+import json
+
+import pytest
+
+from equipoise.cli.main import main
+from equipoise.reports import load_report
+from equipoise.studies import demo as study
+from equipoise.training.run import Interrupted
+
+ARGUMENTS = ["demo", "--seeds", "1", "--deals", "5", "--set", "rl.steps=2", "--set", "sft.steps=2"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished small demo, shared; tests must leave its cells as they are."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    assert main([*ARGUMENTS, "--out", str(out)]) == 0
+    return out
+
+
+def stamps(out):
+    return {path.relative_to(out): path.stat().st_mtime_ns for path in (out / "cells").rglob("*") if path.is_file()}
+
+
+def test_the_demo_compares_four_agents(finished):
+    report = load_report(finished)
+    assert [row["agent"] for row in report["rows"]] == ["base", "sft", "sepo_pool", "sepo_best_response"]
+    assert report["seeds"] == [0]
+    assert report["rows"][0]["nash_conv"]["value"] == pytest.approx(0.5636, abs=1e-3)
+    assert len({row["nash_conv"]["value"] for row in report["rows"]}) == 4
+    assert (finished / "report.html").is_file()
+
+
+def test_overrides_do_not_turn_the_imitating_agent_into_a_reinforced_one(finished):
+    assert not (finished / "cells" / "sft-0" / "checkpoints").exists()
+    assert {curve["agent"] for curve in load_report(finished)["curves"]} == {"sepo_pool", "sepo_best_response"}
+
+
+def test_a_second_run_reuses_every_finished_cell(finished, run):
+    before, report = stamps(finished), load_report(finished)
+    ran = run(*ARGUMENTS, "--out", finished, "--json")
+    assert ran.code == 0
+    assert stamps(finished) == before
+    again = json.loads(ran.out)
+    assert {**again, "created": ""} == {**report, "created": ""}
+
+
+def test_the_demo_s_summary_fits_a_terminal(finished, run, monkeypatch):
+    monkeypatch.chdir(finished.parent)
+    for line in run("report", finished).out.splitlines()[:-1]:
+        assert len(line) <= 80, line
+
+
+@pytest.mark.parametrize("changed", [["--deals", "6"], ["--set", "sft.steps=3"]])
+def test_cells_of_other_settings_are_refused_and_kept(finished, mistake, changed):
+    before = stamps(finished)
+    line = mistake(*ARGUMENTS, *changed, "--out", finished)
+    assert str(finished) in line
+    assert stamps(finished) == before
+
+
+def test_a_stopped_demo_says_so_and_the_same_command_continues(finished, run, tmp_path, monkeypatch):
+    train = study.train
+
+    def stopped(recipe, folder, **settings):
+        if "sepo_pool" in folder.name:
+            raise Interrupted("stopped after step 1")
+        return train(recipe, folder, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "train", stopped)
+        ran = run(*ARGUMENTS, "--out", "d")
+    assert ran.code == 130
+    assert ran.err.splitlines()[-1].startswith("equipoise: stopped; everything finished is kept.")
+    assert sorted(path.parent.name for path in (tmp_path / "d").rglob("cell.json")) == ["base", "sft-0"]
+    before = stamps(tmp_path / "d")
+    assert run(*ARGUMENTS, "--out", "d").code == 0
+    assert before.items() <= stamps(tmp_path / "d").items()
+    figures = [[row["nash_conv"] for row in load_report(out)["rows"]] for out in (finished, tmp_path / "d")]
+    assert figures[0] == figures[1]

@@ -1,0 +1,61 @@
+"""Ctrl-C in a real process: what was trained is saved, and the run goes on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ARGUMENTS = ["train", "kuhn_poker/pool", "--set", "rl.steps=30", "--set", "play.rollouts=2", "--deals", "2"]
+
+
+def start(folder, *extra):
+    command = [sys.executable, "-m", "equipoise.cli.main", *ARGUMENTS, "--out", "r", *extra]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, child):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_ctrl_c_during_training_exits_with_130_and_resuming_ends_the_run(tmp_path):
+    metrics = tmp_path / "r" / "metrics.jsonl"
+    child = start(tmp_path)
+    wait_for(lambda: metrics.is_file() and metrics.read_text().count("\n") >= 3, child)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("equipoise: stopped after step ")
+    assert "--resume" in err.splitlines()[-1]
+    done = metrics.read_text().splitlines()
+
+    child = start(tmp_path, "--resume")
+    out, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    lines = metrics.read_text().splitlines()
+    assert lines[: len(done)] == done
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 32))
+    assert "Trained" in out
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_the_first_step_exits_with_130_and_the_run_can_still_be_resumed(tmp_path):
+    child = start(tmp_path)
+    wait_for(lambda: (tmp_path / "r" / "recipe.toml").is_file(), child)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("equipoise: stopped")
+    child = start(tmp_path, "--resume")
+    _, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
