@@ -6,8 +6,8 @@ Three ways to play the same matches with the same model, the agent in both seats
     batched    one left-padded `generate` call per tick over the fresh prompts of all episodes
     one by one one episode at a time, a fresh prompt and a `generate` call of batch 1 for every decision
 
-Every measurement runs in a process of its own, on one torch thread; CPU seconds are wall seconds on an idle core, and do
-not change when others use the machine. The three ways alternate, and a ratio compares neighbours in time.
+Every measurement runs in a process of its own, on one torch thread, and is timed in CPU seconds, which on an
+idle core are wall seconds. The three ways alternate, and a ratio compares neighbours in time.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 
 from equipoise.cli.main import main
 
+
 class Ran(NamedTuple):
     """What a command left behind: its exit code and the two streams."""
 

@@ -63,9 +63,9 @@ def test_an_audit_as_json_is_the_report_it_stores(run, tmp_path):
 
 def test_the_seed_decides_an_audit(run):
     def rows(seed):
-        return json.loads(
-            run("audit", "tiny", "--game", "kuhn_poker", "--deals", 4, "--seed", seed, "--json").out
-        )["rows"]
+        return json.loads(run("audit", "tiny", "--game", "kuhn_poker", "--deals", 4, "--seed", seed, "--json").out)[
+            "rows"
+        ]
 
     assert rows(3) == rows(3)
     assert rows(3) != rows(4)

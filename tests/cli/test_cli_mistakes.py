@@ -205,7 +205,9 @@ def full_disk(*arguments, **settings):
 
 
 @pytest.mark.parametrize("recipe", ["kuhn_poker/best_response", "kuhn_poker/sft"])
-def test_a_full_disk_while_a_model_is_saved_is_one_line_and_the_run_goes_on_later(run, small, tmp_path, monkeypatch, recipe):
+def test_a_full_disk_while_a_model_is_saved_is_one_line_and_the_run_goes_on_later(
+    run, small, tmp_path, monkeypatch, recipe
+):
     command = ["train", recipe, *small, "--set", "rl.save_every=1", "--out", "r"]
     command += ["--set", "sft.steps=1", "--set", "demonstrations.episodes=10"]
     saves, save = [], PreTrainedModel.save_pretrained

@@ -272,7 +272,7 @@ def test_an_audit_of_no_deals_is_refused():
 @pytest.fixture(scope="module")
 def six(agent):
     """The model's audit in six hands."""
-    return audit(agent, KuhnPoker(hands=6), AuditSettings(deals=6))
+    return audit(agent, KuhnPoker(hands=6), AuditSettings(deals=2))
 
 
 def test_exact_figures_of_six_hands_are_those_of_the_first(agent, six):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -58,7 +60,7 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"cannot load a model from {source!r}: {first}") from error
     model, report = loaded
@@ -74,12 +76,17 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
 def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from peft import PeftModel
 
-    base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+    try:
+        base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"the adapter in {folder} has a broken adapter_config.json: {error!r}") from error
     beside = folder / base
     model, tokenizer = load(beside if beside.is_dir() else base, dtype=dtype, device=device)
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder))
-    except (ValueError, RuntimeError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Found missing adapter keys")
+            adapted = PeftModel.from_pretrained(model, str(folder))
+    except (ValueError, RuntimeError, OSError, SafetensorError, UserWarning) as error:
+        first = str(error).strip().splitlines()[0][:300]
         raise ValueError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
     return adapted.eval(), tokenizer

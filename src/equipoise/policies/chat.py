@@ -56,6 +56,8 @@ class ChatFormat:
         if before_next != before_reply:
             raise ValueError(f"the chat template opens later replies differently: {before_next!r} and {before_reply!r}")
         closing = _special(tokenizer, after_said)
+        if not closing:
+            raise ValueError("the chat template puts nothing after a reply, so no token could end it; use another one")
         return cls(
             tokenizer,
             _special(tokenizer, before_rules),
@@ -106,7 +108,10 @@ def _render(tokenizer: Any, messages: list[dict[str, str]]) -> str:
             raise ValueError(f"the chat template failed: {error}") from error
     rules, seen, *rest = messages
     merged = {"role": "user", "content": f"{rules['content']}\n\n{seen['content']}"}
-    return str(tokenizer.apply_chat_template([merged, *rest], tokenize=False, add_generation_prompt=True))
+    try:
+        return str(tokenizer.apply_chat_template([merged, *rest], tokenize=False, add_generation_prompt=True))
+    except Exception as error:
+        raise ValueError(f"the chat template failed: {error}") from error
 
 
 def _split(text: str, marks: tuple[str, str]) -> tuple[str, str, str]:

@@ -26,7 +26,9 @@ class Row:
     __slots__ = ("block", "index", "length")
 
     def __init__(self, block: Block) -> None:
-        self.block, self.index, self.length = block, heapq.heappop(block.free), 0
+        self.block = block
+        self.index: int = heapq.heappop(block.free)
+        self.length = 0
 
     def __del__(self) -> None:
         heapq.heappush(self.block.free, self.index)
@@ -57,8 +59,9 @@ class Block:
 
     def __init__(self, layers: int, like: Block | None) -> None:
         """Args: layers: Layers of the model. like: A block whose tensors have the right shapes, if there is one."""
-        self.rows, self.slots = _FIRST_ROWS, _FIRST_SLOTS if like is None else like.slots
-        self.free = list(range(self.rows))
+        self.rows = _FIRST_ROWS
+        self.slots: int = _FIRST_SLOTS if like is None else like.slots
+        self.free: list[int] = list(range(self.rows))
         self.layers = [_Buffers() for _ in range(layers)]
         if like is not None:
             for layer, other in zip(self.layers, like.layers, strict=True):
@@ -88,7 +91,7 @@ class Block:
 
 
 class _Buffers:
-    """One model layer's keys and values, [rows, heads, slots, size] each; None until the model has shown their shape."""
+    """One model layer's keys and values, [rows, heads, slots, size]; None until the model has shown their shape."""
 
     def __init__(self) -> None:
         self.keys: torch.Tensor | None = None

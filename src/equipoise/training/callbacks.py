@@ -47,7 +47,7 @@ class RunCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        _cut_back(self._folder / "metrics.jsonl", state.global_step)
+        cut_back(self._folder / "metrics.jsonl", state.global_step)
         self._bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self._label, dynamic_ncols=True)
         try:
             self._previous = signal.signal(signal.SIGINT, self._interrupt)
@@ -87,11 +87,16 @@ class RunCallback(TrainerCallback):
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was saved completely, or None."""
     whole = [path for path in folder.glob("checkpoint-*") if (path / WHOLE).is_file()]
-    return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+    return max(whole, key=step_of, default=None)
 
 
-def _cut_back(path: Path, step: int) -> None:
-    """Drops metric lines after `step`: those steps will be run again."""
+def step_of(checkpoint: Path) -> int:
+    """The step a checkpoint was saved after."""
+    return int(checkpoint.name.rsplit("-", 1)[1])
+
+
+def cut_back(path: Path, step: int) -> None:
+    """Drops the metric lines after `step`: those steps will be run again."""
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from equipoise.arena import Match, enumerated_deals, rollout
-from equipoise.core import Action, Episode, FaultRule, Game, InformationState, Opponent, State
+from equipoise.core import FAULT_RULES, Action, Episode, FaultRule, Game, InformationState, Opponent, State
 from equipoise.games import Domain
 from equipoise.games.first_round import FirstRound
 from equipoise.metrics.exact import best_response, information_states, nash_conv, pool_values
@@ -36,7 +36,7 @@ class PlaySettings:
         deals: Deals per step; 0 enumerates every deal of a one-round game.
         adversaries: The opponents of the exploiter term: "pool", "best_response", or both.
         refresh: Steps between two computations of the best response.
-        train_pool: Whether the payoff term is played at all, by opponent names; empty means the game's whole pool.
+        train_pool: Names of the opponents of the payoff term; empty means the game's whole train pool.
         fault_rule: What a fault plays.
     """
 
@@ -50,6 +50,8 @@ class PlaySettings:
     def __post_init__(self) -> None:
         if self.rollouts < 2:
             raise ValueError(f"got rollouts={self.rollouts}; a leave-one-out baseline needs at least 2")
+        if self.fault_rule not in FAULT_RULES:
+            raise ValueError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
         if self.deals < 0 or self.refresh < 1:
             raise ValueError(f"got deals={self.deals}, refresh={self.refresh}; allowed: deals >= 0, refresh >= 1")
         unknown = set(self.adversaries) - {"pool", BEST_RESPONSE}
@@ -102,6 +104,8 @@ class Adversary:
         if self.tables is None:
             raise ValueError("the adversary has not been refreshed yet; call refresh(policy) first")
         joint = {**self.tables[0], **self.tables[1]}
+        if len(joint) < len(self.tables[0]) + len(self.tables[1]):
+            raise ValueError(f"{self.game.name} shows both seats the same state; an event must tell them apart")
 
         def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> dict[Action, float]:
             return dict(joint[self.game.as_first_round(information_state)])
@@ -175,7 +179,10 @@ class SepoPlay:
     def _deals(self) -> list[State | None]:
         if self.settings.deals:
             return [None] * self.settings.deals
-        return [state for state, _ in enumerated_deals(self.game)]
+        deals = enumerated_deals(self.game)
+        if max(p for _, p in deals) > min(p for _, p in deals) + 1e-9:
+            raise ValueError(f"the deals of {self.game.name} are not equally likely; set play.deals to draw them")
+        return [state for state, _ in deals]
 
     def _batch(
         self, episodes: Sequence[Episode], matches: Sequence[Match], pool_of: Sequence[str]

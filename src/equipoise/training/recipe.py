@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import json
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from equipoise.games import domain
+from equipoise.games import domain, make_game
 from equipoise.objectives import sepo
 from equipoise.policies.language_model import Sampling
 from equipoise.training.experience import PlaySettings
@@ -157,6 +158,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         pools = domain(self.game).pools
+        make_game(self.game, **self.game_parameters)
         held_out = {opponent.name for opponent in pools.held_out}
         for name in (*self.demonstrations.experts, *self.play.train_pool):
             pools.find(name)
@@ -209,7 +211,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def parse_recipe(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from nested mappings, with `section.key=value` overrides; unknown keys are errors."""
-    merged: dict[str, Any] = {k: dict(v) if isinstance(v, dict) else v for k, v in table.items()}
+    merged: dict[str, Any] = copy.deepcopy(dict(table))
     for text in overrides:
         key, separator, value = text.partition("=")
         if not separator:
@@ -270,4 +272,4 @@ def _toml(value: Any) -> str:
         return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -22,7 +22,7 @@ from equipoise.core import Event, Game
 from equipoise.games import Domain, domain, make_game
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
-from equipoise.training.callbacks import WHOLE, RunCallback, last_whole_checkpoint
+from equipoise.training.callbacks import WHOLE, RunCallback, cut_back, last_whole_checkpoint, step_of
 from equipoise.training.demonstrations import demonstrate, demonstration_rows
 from equipoise.training.experience import AGENT, Adversary, Experience, SepoPlay
 from equipoise.training.recipe import RULES, Recipe
@@ -63,12 +63,12 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, label: str = "trai
     _open_folder(recipe, out, resume)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
-    torch.manual_seed(recipe.seed)
     game = make_game(recipe.game, **recipe.game_parameters)
     model, tokenizer = _start(recipe, game, out)
     if recipe.rl.steps > 0:
         model = _reinforce(recipe, game, domain(recipe.game), model, tokenizer, out, label)
-    _save(model, tokenizer, out / "model")
+    base = "../sft" if recipe.demonstrations.experts else recipe.model
+    _save(model, tokenizer, out / "model", base)
     return out / "model"
 
 
@@ -82,7 +82,7 @@ def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
                 f"{out} was started with another recipe (see {written}); use it unchanged, or a new folder"
             )
         return
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and {path.name for path in out.iterdir()} - {"recipe.toml", "versions.json"}:
         raise ValueError(f"run folder {out} exists; continue it with --resume, or choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     written.write_text(recipe.to_toml(), encoding="utf-8")
@@ -107,7 +107,7 @@ def _start(recipe: Recipe, game: Game, out: Path) -> tuple[PreTrainedModel, PreT
     if recipe.lora.rank:
         trained = trained.merge_and_unload()
     _save(trained, tokenizer, folder)
-    return trained, tokenizer
+    return load(folder)  # an adapter trained on it must name this folder as its base
 
 
 def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
@@ -123,11 +123,8 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
         target_modules=list(recipe.lora.targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    adapted = get_peft_model(model, config)
-    # An adapter names its base so that the run folder can move: the embedded model, or its own sft folder.
-    base = "../sft" if recipe.demonstrations.experts else recipe.model
-    adapted.peft_config["default"].base_model_name_or_path = base
-    return adapted
+    torch.manual_seed(recipe.seed)  # the adapter's start is the same after a resume
+    return get_peft_model(model, config)
 
 
 def _reinforce(
@@ -179,7 +176,11 @@ def _reinforce(
         callbacks=[callback],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    if resumed is not None and step_of(resumed) >= recipe.rl.steps:  # the Trainer would take one step too many
+        trainer._load_from_checkpoint(str(resumed))
+        cut_back(out / "metrics.jsonl", recipe.rl.steps)
+    else:
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     trainer.accelerator.end_training()
     model.eval()
     if callback.interrupted:
@@ -201,12 +202,14 @@ def _adversary_state(play: SepoPlay) -> Any:
     """The best response in use, as JSON: a resumed run goes on against the same one."""
     if play.adversary is None or play.adversary.tables is None:
         return None
-    return [[[list(map(list, state)), list(row.items())] for state, row in t.items()] for t in play.adversary.tables]
+    tables = [[[list(map(list, s)), list(row.items())] for s, row in t.items()] for t in play.adversary.tables]
+    return {"tables": tables, "nash_conv": play.adversary.nash_conv}
 
 
 def _restore_adversary(play: SepoPlay, state: Any) -> None:
     if play.adversary is None or state is None:
         return
+    play.adversary.nash_conv = state["nash_conv"]
     play.adversary.tables = tuple(
         {
             tuple(
@@ -214,18 +217,22 @@ def _restore_adversary(play: SepoPlay, state: Any) -> None:
             ): {action: p for action, p in row}
             for s, row in table
         }
-        for table in state
+        for table in state["tables"]
     )
 
 
-def _save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Saves a model so that a crash leaves either nothing or the whole folder."""
+def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
+    """Saves a model so that a crash leaves either nothing or the whole folder; an adapter names `base` as its base."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         model.config.use_cache = True  # the trainer switches it off
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
+        written = partial / "adapter_config.json"
+        if written.is_file():  # a name that stays true when the run folder moves
+            text = {**json.loads(written.read_text(encoding="utf-8")), "base_model_name_or_path": base}
+            written.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ValueError(f"cannot save the model to {folder}: {error}; free some space and use --resume") from error
     partial.replace(folder)

@@ -108,7 +108,7 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
             model=model,
             reward_funcs=[_no_reward],
             args=config,
-            train_dataset=Dataset.from_dict({"prompt": ["-"] * 2}),
+            train_dataset=Dataset.from_dict({"prompt": ["-"] * 2 * config.gradient_accumulation_steps}),
             processing_class=tokenizer,
             rollout_func=self._rows_already_played,
             callbacks=callbacks,

@@ -1,0 +1,169 @@
+"""Where the time of a training step goes, and what merging identical rows saves.
+
+Runs the shipped recipe `kuhn_poker/best_response` (32 rollouts per group against the exact best response to the current
+policy) as `equipoise train` does, checkpoints, logs and exact curve included, with timers around its parts. A part's
+time excludes the parts inside it. All that is neither sampling nor a forward or backward pass is overhead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import functools
+import io
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import WIDTH, in_child, machine, peak_mib, prepare_children, spread, store
+
+RECIPE = "kuhn_poker/best_response.toml"
+WARM_UP = 3
+TARGET = 0.10
+WORK = ("sampling", "forward", "backward")
+PARTS = (*WORK, "optimizer", "best response", "rows and credits", "trainer and the rest")
+
+
+class Timers:
+    """CPU seconds of nested parts, each without the parts inside it, from the first step after the warm-up on."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._open: list[str] = []
+        self._since = time.process_time()
+
+    def enter(self, part: str) -> None:
+        self._book()
+        self._open.append(part)
+
+    def leave(self) -> None:
+        self._book()
+        self._open.pop()
+
+    def restart(self) -> None:
+        self._book()
+        self.seconds.clear()
+
+    def _book(self) -> None:
+        now = time.process_time()
+        self.seconds[self._open[-1] if self._open else PARTS[-1]] += now - self._since
+        self._since = now
+
+    def around(self, owner: Any, name: str, part: str) -> None:
+        """Times every call of a function or method."""
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(inner)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            self.enter(part)
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                self.leave()
+
+        setattr(owner, name, timed)
+
+
+def measure(merge: bool, steps: int, model: str, threads: int, seed: int) -> dict[str, Any]:
+    """CPU seconds per step of every part, rows per step, and growth of the peak memory in MiB."""
+    from accelerate import Accelerator
+    from accelerate.optimizer import AcceleratedOptimizer
+
+    from equipoise.policies.language_model import LanguageModelPolicy
+    from equipoise.training import experience, run
+    from equipoise.training.recipe import load_recipe
+    from equipoise.training.trainer import EpisodeTrainer
+
+    torch.set_num_threads(threads)
+    recipe = load_recipe(Path(str(files("equipoise.recipes") / RECIPE)))
+    total = steps + WARM_UP + 1
+    recipe = dataclasses.replace(recipe, model=model, seed=seed, rl=dataclasses.replace(recipe.rl, steps=total))
+    timers, rows, boundary = Timers(), [], []
+    timers.around(experience, "rollout", "sampling")
+    timers.around(LanguageModelPolicy, "action_probabilities", "forward")
+    timers.around(EpisodeTrainer, "compute_loss", "forward")
+    timers.around(Accelerator, "backward", "backward")
+    timers.around(AcceleratedOptimizer, "step", "optimizer")
+    timers.around(experience.Adversary, "refresh", "best response")
+    timers.around(experience.SepoPlay, "collect", "rows and credits")
+    if not merge:
+        experience.merged = _unmerged
+    collect = experience.SepoPlay.collect
+
+    def marked(self: Any, policy: Any, key: Any, step: int) -> Any:
+        if step == WARM_UP:
+            timers.restart()
+        if step == WARM_UP + steps:
+            timers.enter("end")
+            timers.leave()
+            boundary.append(dict(timers.seconds))
+        result = collect(self, policy, key, step)
+        rows.append(len(result.rows))
+        return result
+
+    experience.SepoPlay.collect = marked
+    before = peak_mib()
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        run.train(recipe, Path(folder) / "run")
+    seconds = {part: boundary[0].get(part, 0.0) / steps for part in PARTS}
+    step_seconds = sum(seconds.values())
+    return {
+        "seconds": seconds,
+        "step_seconds": step_seconds,
+        "overhead": 1.0 - sum(seconds[part] for part in WORK) / step_seconds,
+        "rows": float(np.mean(rows[WARM_UP:])),
+        "memory_mib": peak_mib() - before,
+    }
+
+
+def _unmerged(rows: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any], np.ndarray]:
+    return rows, weights, np.ones(len(rows))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def show(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Prints the table."""
+    print(f"  {'CPU milliseconds per step':26}" + "".join(f"{name + ' rows':>26}" for name in results))
+    for part in PARTS:
+        cells = [spread([1e3 * r["seconds"][part] for r in runs]) for runs in results.values()]
+        print(f"  {part:26}" + "".join(f"{cell:>26}" for cell in cells))
+    for name, unit, scale in (("step_seconds", "whole step", 1e3), ("overhead", "overhead, %", 100.0)):
+        cells = [spread([scale * r[name] for r in runs]) for runs in results.values()]
+        print(f"  {unit:26}" + "".join(f"{cell:>26}" for cell in cells))
+    for name, unit in (("rows", "rows trained on"), ("memory_mib", "growth of memory, MiB")):
+        cells = [spread([r[name] for r in runs], 0) for runs in results.values()]
+        print(f"  {unit:26}" + "".join(f"{cell:>26}" for cell in cells))
+    print(f"  target: overhead of merged rows at most {100 * TARGET:.0f} %")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="tiny", help="model name or folder (default: tiny)")
+    parser.add_argument("--quick", action="store_true", help="one repeat of few steps")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
+    options = parser.parse_args()
+    repeats, steps = (1, {"merged": 8, "unmerged": 2}) if options.quick else (3, {"merged": 30, "unmerged": 6})
+    prepare_children()
+    print(f"\nTraining benchmark: {RECIPE.removesuffix('.toml')}, median [range]"[: WIDTH + 1])
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in steps}
+    for repeat in range(repeats):
+        for name, count in steps.items():
+            results[name].append(in_child(measure, name == "merged", count, options.model, options.threads, repeat))
+    show(results)
+    store("training", {"machine": machine(options.threads), "recipe": RECIPE, "target": TARGET, **results})
+
+
+if __name__ == "__main__":
+    main()
