@@ -35,6 +35,8 @@ TARGETS = {"one by one": {1: 100, 6: 20}, "batched": {1: 3, 6: 3}}
 SIZES = (32, 256, 1024, 4096)
 COMPARED = {"arena": {1: 4096, 6: 1024}, "batched": {1: 512, 6: 128}, "one by one": {1: 96, 6: 16}}
 """Episodes per measurement: what each way does in a second or more; `one by one` does not depend on them."""
+ALIVE = {1: 4096, 6: 1024}
+"""The most episodes alive at once, `max_live`."""
 LARGEST = {"arena": 4096, "batched": 1024, "one by one": 0}
 """The most episodes a way is asked for when its growth is measured."""
 
@@ -103,11 +105,12 @@ def measure(way: str, hands: int, episodes: int, name: str, threads: int, seed: 
     own = LanguageModelPolicy("agent", *load(name))
     agent: Policy = own if way == "arena" else GeneratePolicy(own)
     policies = {"agent": agent, OPPONENT: ScriptedPolicy(opponent)}
-    live = 1 if way == "one by one" else 1024
-    warm_up = 4 if way == "one by one" else 256 if way == "arena" else 32
+    live = 1 if way == "one by one" else ALIVE[hands]
+    warm_up = min(episodes, {"arena": 256, "batched": 32, "one by one": 4}[way])
+    before = peak_mib()
     rollout(game, policies, against("agent", [OPPONENT], [None] * (warm_up // 2)), seed=1_000, max_live=live)
     gc.collect()
-    before, start = peak_mib(), time.process_time()
+    start = time.process_time()
     played = rollout(game, policies, against("agent", [OPPONENT], [None] * (episodes // 2)), seed=seed, max_live=live)
     seconds = time.process_time() - start
     decisions = sum(len(episode.of(episode.policies.index("agent"))) for episode in played)
@@ -158,7 +161,7 @@ def show_compared(result: dict[str, Any]) -> None:
     for way, rates in result["rates"].items():
         ratio = spread(result["ratios"][way]) if way in result["ratios"] else ""
         target = f"{TARGETS[way][hands]}" if way in TARGETS else ""
-        print(f"  {way:11}{result['episodes'][way]:9,}  {spread(rates, 0):27}{ratio:20}{target:>6}")
+        print(f"  {way:11}{result['episodes'][way]:9,}  {spread(rates):27}{ratio:20}{target:>6}")
 
 
 def show_growth(hands: int, rows: Sequence[dict[str, Any]]) -> None:

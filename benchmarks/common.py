@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import platform
 import resource
+import statistics
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -37,8 +38,11 @@ def peak_mib() -> float:
 
 def in_child(measurement: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
     """Result of a measurement in a process of its own, so that its peak memory is its own."""
-    with multiprocessing.get_context("forkserver").Pool(1) as pool:
-        return pool.apply(measurement, arguments)
+    pool = multiprocessing.get_context("forkserver").Pool(1)
+    result = pool.apply(measurement, arguments)
+    pool.close()
+    pool.join()
+    return result
 
 
 def prepare_children() -> None:
@@ -46,10 +50,12 @@ def prepare_children() -> None:
     multiprocessing.set_forkserver_preload(["torch", "transformers", "equipoise.policies.language_model"])
 
 
-def spread(values: list[float], digits: int = 1) -> str:
-    """Median and range."""
-    low, middle, high = min(values), sorted(values)[len(values) // 2], max(values)
-    return f"{middle:,.{digits}f} [{low:,.{digits}f} to {high:,.{digits}f}]"
+def spread(values: list[float]) -> str:
+    """Median and range, to about three digits."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    digits = 0 if middle >= 100 else 1
+    span = f" [{low:,.{digits}f}-{high:,.{digits}f}]" if len(values) > 1 else ""
+    return f"{middle:,.{digits}f}{span}"
 
 
 def store(name: str, result: dict[str, Any]) -> None:

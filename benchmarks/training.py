@@ -135,16 +135,16 @@ def _quiet() -> Iterator[None]:
 
 def show(results: dict[str, list[dict[str, Any]]]) -> None:
     """Prints the table."""
-    print(f"  {'CPU milliseconds per step':26}" + "".join(f"{name + ' rows':>26}" for name in results))
+    print(f"  {'CPU milliseconds per step':24}" + "".join(f"{name + ' rows':>27}" for name in results))
     for part in PARTS:
         cells = [spread([1e3 * r["seconds"][part] for r in runs]) for runs in results.values()]
-        print(f"  {part:26}" + "".join(f"{cell:>26}" for cell in cells))
+        print(f"  {part:24}" + "".join(f"{cell:>27}" for cell in cells))
     for name, unit, scale in (("step_seconds", "whole step", 1e3), ("overhead", "overhead, %", 100.0)):
         cells = [spread([scale * r[name] for r in runs]) for runs in results.values()]
-        print(f"  {unit:26}" + "".join(f"{cell:>26}" for cell in cells))
+        print(f"  {unit:24}" + "".join(f"{cell:>27}" for cell in cells))
     for name, unit in (("rows", "rows trained on"), ("memory_mib", "growth of memory, MiB")):
-        cells = [spread([r[name] for r in runs], 0) for runs in results.values()]
-        print(f"  {unit:26}" + "".join(f"{cell:>26}" for cell in cells))
+        cells = [spread([r[name] for r in runs]) for runs in results.values()]
+        print(f"  {unit:24}" + "".join(f"{cell:>27}" for cell in cells))
     print(f"  target: overhead of merged rows at most {100 * TARGET:.0f} %")
 
 

@@ -14,6 +14,9 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+AUDIT_KEY = 9_001
+"""First component of every audit's seeds. No training seed may start with it, so audits never see a training deal."""
+
 Action = Hashable
 """A labelled choice (a string), an integer, or a tuple of integers."""
 

@@ -1,4 +1,4 @@
-"""`equipoise demo`: every finished cell is kept, and what was measured under other settings is not passed off as these."""
+"""`equipoise demo`: finished cells are kept, and figures of other settings are not passed off as those of these."""
 
 import json
 

@@ -29,7 +29,7 @@ def contents(folder):
     [
         ("games kuhn", "unknown game 'kuhn'; known: kuhn_poker. Did you mean 'kuhn_poker'?"),
         ("audit tiny --game poker", "unknown game 'poker'; known: kuhn_poker"),
-        ("games kuhn_poker --set hands=0", "got hands=0; allowed: 1 to 100"),
+        ("games kuhn_poker --set hands=0", "got hands=0; allowed: a whole number from 1 to 100"),
         ("games kuhn_poker --set hands", "has no '='"),
         ("games kuhn_poker --set hand=2", "'hand'"),
         ("train kuhn_pokr", "Did you mean 'kuhn_poker'?"),
@@ -93,7 +93,15 @@ def test_a_mistake_in_a_training_run_costs_no_training_and_leaves_the_folder_fre
     assert ran.code == 2
     assert ran.err.count("\n") == 1
     assert not (tmp_path / "r" / "metrics.jsonl").exists()
-    assert not (tmp_path / "r" / "recipe.toml").exists()
+    assert run("train", "kuhn_poker", "--set", "rl.steps=0", "--deals", 1, "--out", "r").code == 0
+
+
+def test_a_recipe_of_the_user_s_own_is_not_overwritten(run, tmp_path):
+    (tmp_path / "r").mkdir()
+    own = "# my notes\ngame = 'kuhn_poker'\n[rl]\nsteps = 0\n"
+    (tmp_path / "r" / "recipe.toml").write_text(own)
+    run("train", "r/recipe.toml", "--deals", 1, "--out", "r")
+    assert (tmp_path / "r" / "recipe.toml").read_text() == own
 
 
 @pytest.mark.parametrize(
@@ -239,17 +247,18 @@ sys.exit(main(sys.argv[2:]))
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("largest", "arguments"),
     [
-        ["train", "kuhn_poker"],
-        ["train", "kuhn_poker/sft", "--set", "sft.steps=1", "--set", "demonstrations.episodes=10"],
+        (500_000, ["train", "kuhn_poker"]),
+        (3_000_000, ["train", "kuhn_poker"]),
+        (500_000, ["train", "kuhn_poker/sft", "--set", "sft.steps=1", "--set", "demonstrations.episodes=10"]),
     ],
-    ids=["checkpoint", "model"],
+    ids=["weights of a checkpoint", "optimizer of a checkpoint", "weights of a model"],
 )
 @pytest.mark.slow
-def test_a_system_that_refuses_a_large_file_is_one_line_not_a_traceback(small, tmp_path, arguments):
+def test_a_system_that_refuses_a_large_file_is_one_line_not_a_traceback(small, tmp_path, largest, arguments):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    command = [sys.executable, "-c", _LIMITED, "500000", *arguments, *small, "--out", "r"]
+    command = [sys.executable, "-c", _LIMITED, str(largest), *arguments, *small, "--out", "r"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 2
     assert "Traceback" not in ran.stderr
@@ -289,5 +298,5 @@ def _inside_numpy(*arguments, **settings):
 @pytest.mark.parametrize("broken", [_inside_numpy, lambda *a: (1, 2, 3)], ids=["inside numpy", "in our own frame"])
 def test_a_bug_of_ours_is_not_disguised_as_a_mistake(monkeypatch, broken):
     monkeypatch.setattr(commands, "observations", broken)
-    with pytest.raises(ValueError, match="shape mismatch|too many values to unpack"):
+    with pytest.raises(ValueError, match=r"shape mismatch|too many values to unpack"):
         main(["games", "kuhn_poker"])

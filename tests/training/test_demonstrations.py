@@ -100,8 +100,8 @@ def test_supervised_training_lowers_the_loss_and_moves_the_policy_to_the_expert(
         return np.mean([sum(abs(p[a] - q[a]) for a in p) / 2 for p, q in zip(played, expert, strict=True)])
 
     before = loss(), distance()
-    first = fit(model, rows, SftSettings(steps=10, batch_size=32, learning_rate=2e-3), tmp_path)
-    second = fit(model, rows, SftSettings(steps=10, batch_size=32, learning_rate=2e-3), tmp_path)
+    first = fit(model, rows, SftSettings(steps=20, batch_size=32, learning_rate=2e-3), tmp_path)
+    second = fit(model, rows, SftSettings(steps=20, batch_size=32, learning_rate=2e-3), tmp_path)
     assert second < first
     assert not model.training
     after = loss(), distance()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from equipoise.core import Game
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.games.text import observations
 
@@ -22,27 +23,27 @@ class Stopped(Exception):
 def games(options: argparse.Namespace) -> None:
     """Lists the games or shows one."""
     if options.name is None:
-        known = [_summary(name) for name in DOMAINS]
+        known = [_summary(make_game(name)) for name in DOMAINS]
         _print(options, known, "\n".join(f"{g['name']:20} {g['players']} players  {g['unit']}" for g in known))
         return
     game = make_game(options.name, **_pairs(options.set))
     prompts = _sample_prompts(game)
     pools = {pool: [_opponent(o) for o in domain(game.name).pools.of(pool)] for pool in domain(game.name).pools.names}
-    record = {**_summary(options.name), "rules": game.rules_text, "prompts": prompts, "pools": pools}
+    record = {**_summary(game), "rules": game.rules_text, "prompts": prompts, "pools": pools}
     lines = [f"{game.name}: {game.num_players} players, {game.num_rounds} round(s), {game.unit}", ""]
     lines += ["Rules as a model reads them:", *_wrapped(game.rules_text), "", "Prompts and replies of one episode:"]
     for prompt in prompts:
-        lines += [f"  seat {prompt['seat']} sees: {prompt['sees']}", f"  seat {prompt['seat']} says: {prompt['says']}"]
+        lines += _wrapped(f"seat {prompt['seat']} sees: {prompt['sees']}")
+        lines += _wrapped(f"seat {prompt['seat']} says: {prompt['says']}")
     lines += ["", "Opponents:"]
     for pool, members in pools.items():
-        lines += [f"  {pool}: {', '.join(m['name'] for m in members) or 'none'}"]
+        lines += _wrapped(f"{pool}: {', '.join(m['name'] for m in members) or 'none'}")
     _print(options, record, "\n".join(lines))
 
 
-def _summary(name: str) -> dict[str, Any]:
-    game = make_game(name)
+def _summary(game: Game) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": game.name,
         "players": game.num_players,
         "unit": game.unit,
         "zero_sum": game.zero_sum,
@@ -70,6 +71,7 @@ def _sample_prompts(game: Any) -> list[dict[str, Any]]:
 
 def train(options: argparse.Namespace) -> None:
     """Trains by a recipe, then audits where it started and where it ended."""
+    from equipoise.studies.audit import AuditSettings
     from equipoise.studies.single_run import report_of_run
     from equipoise.training.recipe import find_recipe, load_recipe
     from equipoise.training.run import Interrupted
@@ -80,6 +82,7 @@ def train(options: argparse.Namespace) -> None:
         overrides.append(f"model={json.dumps(options.model)}")
     if options.seed is not None:
         overrides.append(f"seed={options.seed}")
+    settings = AuditSettings(deals=options.deals)
     path = find_recipe(options.recipe)
     recipe = load_recipe(path, overrides)
     out = options.out or Path("runs") / f"{recipe.game}-{path.stem}"
@@ -88,7 +91,7 @@ def train(options: argparse.Namespace) -> None:
         run(recipe, out, resume=options.resume, label=path.stem)
     except Interrupted as stop:
         raise Stopped(str(stop)) from None
-    _finish(options, report_of_run(recipe, out, options.deals), out)
+    _finish(options, report_of_run(recipe, out, settings.deals), out)
 
 
 def audit(options: argparse.Namespace) -> None:
@@ -96,8 +99,10 @@ def audit(options: argparse.Namespace) -> None:
     from equipoise.studies.single_run import report_of_model
 
     game = make_game(options.game, **_pairs(options.set))
-    if options.out is not None and (options.out / "report.json").exists():
-        raise ValueError(f"{options.out} already holds a report; choose another --out")
+    if options.out is not None:
+        _usable(options.out)
+        if (options.out / "report.json").exists():
+            raise ValueError(f"{options.out} already holds a report; choose another --out")
     _quiet_libraries()
     report = report_of_model(
         options.model,
@@ -110,6 +115,13 @@ def audit(options: argparse.Namespace) -> None:
         episodes_to=options.out,
     )
     _finish(options, report, options.out)
+
+
+def _usable(folder: Path) -> None:
+    """Raises before any work is done when a folder cannot be made."""
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"--out {folder}: {path} is a file; choose another folder")
 
 
 def report(options: argparse.Namespace) -> None:
@@ -130,7 +142,8 @@ def reproduce(options: argparse.Namespace) -> None:
         print(paths[0].read_text(encoding="utf-8"))
         return
     print(audit_table(result))
-    print("written:", ", ".join(str(path) for path in paths))
+    for path in paths:
+        print(path)
 
 
 def demo(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dis
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,13 @@ from equipoise.cli import commands
 from equipoise.core import FAULT_RULES
 
 EXAMPLES = """examples:
-  equipoise demo                                    base, SFT and SEPO side by side, in minutes
-  equipoise games kuhn_poker                        rules, prompts, opponents
-  equipoise train kuhn_poker --out runs/nash        SEPO against the exact best response
-  equipoise audit runs/nash --game kuhn_poker       how exploitable is it, exactly
-  equipoise reproduce gradient-audit --out audit    what each credit rule's gradient is worth
+  equipoise demo                                base, SFT and SEPO side by side
+  equipoise games kuhn_poker                    rules, prompts, opponents
+  equipoise train kuhn_poker --out runs/nash    against the exact best response
+  equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
+  equipoise reproduce gradient-audit            is each credit rule's gradient right
 """
+_RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,10 +70,11 @@ def parser() -> argparse.ArgumentParser:
     report.set_defaults(run=commands.report)
 
     reproduce = verbs.add_parser("reproduce", help="repeat a study")
-    reproduce.add_argument("study", choices=sorted(commands.STUDIES))
+    studies = "; ".join(f"{name}: {what}" for name, what in commands.STUDIES.items())
+    reproduce.add_argument("study", choices=sorted(commands.STUDIES), help=studies)
     reproduce.add_argument("--out", type=Path, help="folder for tables and figures (default: runs/STUDY)")
     reproduce.add_argument("--draws", type=int, default=2000, help="gradient estimates per rule (default: 2000)")
-    reproduce.add_argument("--seed", type=int, default=0)
+    reproduce.add_argument("--seed", type=int, default=0, help="keys all draws (default: 0)")
     _json(reproduce)
     reproduce.set_defaults(run=commands.reproduce)
 
@@ -115,13 +118,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether the error is a user's mistake told by one of our own checks, or the machine's refusal."""
+    """Whether the error is a user's mistake told by a `raise` of our own, or the machine's refusal; not a bug."""
     if isinstance(error, (OSError, ImportError)):
         return True
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith("equipoise.")
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None or not str(last.tb_frame.f_globals.get("__name__", "")).startswith("equipoise."):
+        return False
+    return last.tb_frame.f_code.co_code[last.tb_lasti] in _RAISE
 
 
 def _one_line(error: Exception) -> str:

@@ -43,8 +43,7 @@ METRICS = (
         "Exact",
         "",
         "lower",
-        "The same value for the policy as it really plays: every reply that is no legal action is played as the run's "
-        "fault rule says.",
+        "The same value for the policy with its faults: every reply that names no legal action forfeits the round.",
     ),
     Metric(
         "worst_case_advantage",

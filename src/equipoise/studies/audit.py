@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.arena import against, rollout
-from equipoise.core import Decision, Episode, Estimate, Fault, FaultRule, Game, InformationState
+from equipoise.core import AUDIT_KEY, Decision, Episode, Estimate, Fault, FaultRule, Game, InformationState
 from equipoise.games import domain
 from equipoise.games.first_round import FirstRound
 from equipoise.games.text import render_observation
@@ -35,9 +35,6 @@ from equipoise.metrics import (
 )
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.scripted import PolicyTable, ScriptedPolicy
-
-AUDIT_KEY = 9_001
-"""First component of every audit seed; training seeds start with small numbers."""
 
 MAX_CONTEXTS = 512
 
@@ -61,6 +58,8 @@ class AuditSettings:
     def __post_init__(self) -> None:
         if self.deals < 1:
             raise ValueError(f"got {self.deals} episodes per opponent and seat; an audit needs at least 1")
+        if self.seed < 0:
+            raise ValueError(f"got seed {self.seed}; seeds are 0 or more")
 
 
 @dataclass(frozen=True)
@@ -251,4 +250,13 @@ def _kind(fault: Fault | None) -> str | None:
     return None if fault is None else fault.kind
 
 
-__all__ = ["Audit", "AuditSettings", "audit", "context_spread", "conversation", "exact_estimates", "policy_table"]
+__all__ = [
+    "AUDIT_KEY",
+    "Audit",
+    "AuditSettings",
+    "audit",
+    "context_spread",
+    "conversation",
+    "exact_estimates",
+    "policy_table",
+]

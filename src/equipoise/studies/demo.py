@@ -22,7 +22,7 @@ from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.studies.audit import Audit, AuditSettings, audit
-from equipoise.training.recipe import find_recipe, load_recipe
+from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import train, versions
 
 ARMS = {"base": "Base", "sft": "SFT", "sepo_pool": "SEPO, pool", "sepo_best_response": "SEPO, best response"}
@@ -58,6 +58,9 @@ class DemoSettings:
     deals: int = 500
     overrides: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        AuditSettings(deals=self.deals)
+
 
 def demo(out: Path, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
     """Runs or continues the demo in `out` and returns its report."""
@@ -69,19 +72,20 @@ def demo(out: Path, settings: DemoSettings, say: Callable[[str], None]) -> dict[
 
 
 def _base_cell(out: Path, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
-    return _cell(out / "cells" / "base", "base", 0, settings, say, lambda: "tiny", {})
+    return _cell(out / "cells" / "base", "base", 0, settings, say, lambda: "tiny", Recipe())
 
 
 def _trained_cell(out: Path, arm: str, seed: int, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
     folder = out / "cells" / f"{arm}-{seed}"
     start = "tiny" if arm == "sft" else str(out / "cells" / f"sft-{seed}" / "model")
-    recipe = load_recipe(find_recipe(RECIPES[arm]), (*settings.overrides, f'model="{start}"', f"seed={seed}"))
+    fixed = [f"model={json.dumps(start)}", f"seed={seed}", *(["rl.steps=0"] if arm == "sft" else [])]
+    recipe = load_recipe(find_recipe(RECIPES[arm]), (*settings.overrides, *fixed))
     label = f"{ARMS[arm]}, seed {seed}"
 
     def run() -> str:
         return str(train(recipe, folder, resume=(folder / "recipe.toml").exists(), label=label))
 
-    return _cell(folder, arm, seed, settings, say, run, recipe.game_parameters)
+    return _cell(folder, arm, seed, settings, say, run, recipe)
 
 
 def _cell(
@@ -91,21 +95,25 @@ def _cell(
     settings: DemoSettings,
     say: Callable[[str], None],
     run: Callable[[], str],
-    parameters: dict[str, Any],
+    recipe: Recipe,
 ) -> dict[str, Any]:
-    """One finished cell: computed, or read back when its file is already there."""
+    """One finished cell: computed, or read back when its file is already there and made under the same settings."""
     path = folder / "cell.json"
+    made_by = {"deals": settings.deals, "recipe": recipe.to_toml()}
     if path.is_file():
         cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if cell["made_by"] != made_by:
+            raise ValueError(f"{folder} was made under other settings; repeat them, or choose another --out")
         return cell
     started = time.perf_counter()
     model, tokenizer = load(run())
     trained = time.perf_counter()
     policy = LanguageModelPolicy("agent", model, tokenizer)
-    found = audit(policy, make_game("kuhn_poker", **parameters), AuditSettings(deals=settings.deals))
+    found = audit(policy, make_game(recipe.game, **recipe.game_parameters), AuditSettings(deals=settings.deals))
     cell = {
         "arm": arm,
         "seed": seed,
+        "made_by": made_by,
         "train_seconds": trained - started,
         "seconds": time.perf_counter() - started,
         "curve": read_curve(folder / "metrics.jsonl"),

@@ -150,10 +150,12 @@ def gradient_audit(draws: int = 2000, seed: int = 0, problems: Sequence[TabularP
         problems: The games; None means the dilemma and Kuhn poker at their documented policies.
 
     Raises:
-        ValueError: If `draws` is below 2.
+        ValueError: If `draws` is below 2 or the seed is negative.
     """
     if draws < 2:
         raise ValueError(f"draws is {draws}; at least 2 are needed for an interval")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; seeds are 0 or more")
     audited = (Dilemma(), Kuhn()) if problems is None else problems
     results = (_audit(problem, draws, [seed, number]) for number, problem in enumerate(audited))
     return AuditResult(draws=draws, seed=seed, problems=tuple(results))

@@ -73,10 +73,15 @@ class RunCallback(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the progress bar's line and gives Ctrl-C back; safe to call twice."""
         if self._bar is not None:
             self._bar.close()
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:

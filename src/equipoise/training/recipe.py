@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from equipoise.core import AUDIT_KEY
 from equipoise.games import domain, make_game
 from equipoise.objectives import sepo
 from equipoise.policies.language_model import Sampling
@@ -157,6 +158,8 @@ class Recipe:
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**31 or self.seed == AUDIT_KEY:
+            raise ValueError(f"got seed {self.seed}; allowed: 0 to 2147483647 except {AUDIT_KEY}, which keys audits")
         pools = domain(self.game).pools
         make_game(self.game, **self.game_parameters)
         held_out = {opponent.name for opponent in pools.held_out}

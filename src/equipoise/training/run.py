@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
@@ -82,7 +83,10 @@ def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
                 f"{out} was started with another recipe (see {written}); use it unchanged, or a new folder"
             )
         return
-    if out.exists() and {path.name for path in out.iterdir()} - {"recipe.toml", "versions.json"}:
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out} is a file; choose another folder")
+    found = {path.name for path in out.iterdir()} if out.exists() else set()
+    if found and found != {"recipe.toml", "versions.json"}:  # those two alone: a run that never started
         raise ValueError(f"run folder {out} exists; continue it with --resume, or choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     written.write_text(recipe.to_toml(), encoding="utf-8")
@@ -180,7 +184,10 @@ def _reinforce(
         trainer._load_from_checkpoint(str(resumed))
         cut_back(out / "metrics.jsonl", recipe.rl.steps)
     else:
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        finally:
+            callback.close()
     trainer.accelerator.end_training()
     model.eval()
     if callback.interrupted:
@@ -233,7 +240,7 @@ def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
         if written.is_file():  # a name that stays true when the run folder moves
             text = {**json.loads(written.read_text(encoding="utf-8")), "base_model_name_or_path": base}
             written.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise ValueError(f"cannot save the model to {folder}: {error}; free some space and use --resume") from error
     partial.replace(folder)
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
@@ -138,6 +139,13 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
         output["advantages"] = (advantages * (trained / experience.episodes)).to(output["completion_ids"].device)
         self._log_statistics(weights)
         return output
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            folder = self.args.output_dir
+            raise OSError(f"cannot save a checkpoint in {folder}: {error}; free some space and use --resume") from error
 
     def _played(self) -> Experience:
         torch.manual_seed(self.args.seed * 1_000_003 + self.state.global_step)  # row order, the same after a resume

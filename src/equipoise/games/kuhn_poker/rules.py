@@ -143,8 +143,8 @@ class KuhnPoker(Game):
 
     def __init__(self, hands: int = 1) -> None:
         """Args: hands: Hands per episode, 1 to 100."""
-        if not 1 <= hands <= 100:
-            raise ValueError(f"got hands={hands}; allowed: 1 to 100")
+        if type(hands) is not int or not 1 <= hands <= 100:
+            raise ValueError(f"got hands={hands!r}; allowed: a whole number from 1 to 100")
         self.hands = hands
         self.num_rounds = hands
 
