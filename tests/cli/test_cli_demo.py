@@ -61,6 +61,7 @@ def test_cells_of_other_settings_are_refused_and_kept(finished, mistake, changed
     assert stamps(finished) == before
 
 
+@pytest.mark.slow
 def test_a_stopped_demo_says_so_and_the_same_command_continues(finished, run, tmp_path, monkeypatch):
     train = study.train
 

@@ -62,7 +62,7 @@ def test_a_few_steps_lower_the_exploiters_gain(tmp_path):
     before = earned(LanguageModelPolicy("agent", model, tokenizer), "maniac")
     settings = PlaySettings(rollouts=12, train_pool=("tight",))
     weights = SepoWeights(exploitability=20.0)
-    policy = trained(model, tokenizer, tmp_path, settings, own_pool, weights, steps=12)
+    policy = trained(model, tokenizer, tmp_path, settings, own_pool, weights, steps=20)
     assert earned(policy, "maniac") > before + 0.15
 
 

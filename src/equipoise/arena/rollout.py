@@ -30,6 +30,7 @@ from equipoise.games.text import parse
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.streams import Stream, streams
 
+ROUNDS_ALIVE = 4_096
 MAX_ATTEMPTS = 3
 """Replies asked for at one decision under the fault rule `resample`; then the round is forfeited."""
 
@@ -99,7 +100,7 @@ def rollout(
     *,
     seed: int | Sequence[int],
     fault_rule: FaultRule = "forfeit",
-    max_live: int = 1024,
+    max_live: int | None = None,
 ) -> list[Episode]:
     """The episodes of `matches`, in their order.
 
@@ -109,7 +110,8 @@ def rollout(
         matches: Who sits where on which deal.
         seed: Keys all randomness: chance by (seed, deal), scripted moves by (seed, episode), models by (seed, wave).
         fault_rule: What a fault plays.
-        max_live: Episodes alive at once; bounds memory.
+        max_live: Episodes alive at once; bounds memory. None shares 4,096 rounds among them: short episodes repeat
+            each other's transcripts, and the more of them play together the less is computed twice.
 
     Raises:
         ValueError: For an unknown policy name, fault rule, or no matches.
@@ -123,9 +125,10 @@ def rollout(
         raise ValueError(f"no policy named {', '.join(sorted(unknown))}; got: {', '.join(policies)}")
     key = (seed,) if isinstance(seed, int) else tuple(seed)
     episodes: list[Episode] = []
-    for start in range(0, len(matches), max_live):
+    live = max(1, ROUNDS_ALIVE // game.num_rounds) if max_live is None else max_live
+    for start in range(0, len(matches), live):
         with _no_cycle_search():
-            episodes += _wave(game, policies, matches[start : start + max_live], key, start, fault_rule)
+            episodes += _wave(game, policies, matches[start : start + live], key, start, fault_rule)
     return episodes
 
 

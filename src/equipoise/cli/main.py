@@ -17,7 +17,7 @@ EXAMPLES = """examples:
   equipoise games kuhn_poker                    rules, prompts, opponents
   equipoise train kuhn_poker --out runs/nash    against the exact best response
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
-  equipoise reproduce gradient-audit            is each credit rule's gradient right
+  equipoise reproduce gradient-audit            which credit rule is right
 """
 _RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
 
@@ -50,12 +50,13 @@ def parser() -> argparse.ArgumentParser:
     _json(train)
     train.set_defaults(run=commands.train)
 
+    rules = f"what a fault plays: {', '.join(FAULT_RULES)} (default: forfeit)"
     audit = verbs.add_parser("audit", help="audit a model: payoffs, pool and exact exploitability, faults")
     audit.add_argument("model", help="tiny, a model or run folder, or a hub id")
     audit.add_argument("--game", required=True, help="the game to audit in")
     audit.add_argument("--deals", type=int, default=500, help="common deals per opponent and seat (default: 500)")
     audit.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")
-    audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", help="what a fault plays")
+    audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
     audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
     audit.add_argument("--max-new-tokens", type=int, default=8, help="longest reply (default: 8)")
     audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")

@@ -66,10 +66,9 @@ def pool_exploitability(episodes: Sequence[Episode], agent: str, seed: int = 0) 
     """Mean over opponents of max(0, mean gap), per round, with a bootstrap interval over deals.
 
     Estimand: the average over the pool of max(0, E[theirs - own]). Biased upward, because max(0, .) is convex: noise
-        about
-    a gap of zero adds, and the percentile interval inherits the bias (it can exclude the estimand when all gaps are
-    zero or less). The bias vanishes as deals grow; `pool_exploitability_unclipped` has none. Deals are resampled
-    with replacement, all episodes of a deal together.
+    about a gap of zero adds, and the percentile interval inherits the bias (it can exclude the estimand when all gaps
+    are zero or less). The bias vanishes as deals grow; `pool_exploitability_unclipped` has none. Deals are resampled
+    with replacement, all episodes of a deal together; resamples that all agree give NaN bounds.
 
     Raises:
         ValueError: For no episodes, or as `pool_gap_scores`.
@@ -90,6 +89,8 @@ def pool_exploitability(episodes: Sequence[Episode], agent: str, seed: int = 0) 
     means = np.clip(draws @ totals.T / np.maximum(played, 1), 0, None)
     resampled = means.sum(axis=1) / np.maximum((played > 0).sum(axis=1), 1)
     low, high = np.quantile(resampled, [0.025, 0.975])
+    if low == high:  # deals that all agree say nothing about how far others would spread
+        low = high = math.nan
     return Estimate(value, float(low), float(high), clusters, 0.95, "bootstrap over deals")
 
 

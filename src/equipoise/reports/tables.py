@@ -64,6 +64,8 @@ def _column(rows: Sequence[Row], metric: Metric) -> Column:
     cells = []
     for row, estimate, cell in zip(rows, estimates, _cells(estimates, digits), strict=True):
         count = f"n = {estimate['n']}" if shared is None and estimate.get("n") is not None else ""
+        if estimate.get("method") == "exact" and not cell.below:
+            count = "exact"
         cells.append(Cell(cell.value, " ".join(filter(None, (cell.below, count))), row["agent"] == best))
     return Column(metric, shared, cells)
 

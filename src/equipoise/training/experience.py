@@ -192,14 +192,16 @@ class SepoPlay:
         own, other, collusion, externality = (np.zeros(shape) for _ in range(4))
         mask = np.zeros(shape, dtype=bool)
         seats = [match.seats.index(AGENT) for match in matches]
+        rewards = np.array([episode.rewards for episode in episodes])  # [B, R, N]
+        paid = rewards[np.arange(len(seats)), :, seats]  # [B, R]
+        own[:, slots - 1 :: slots] = paid
+        other[:, slots - 1 :: slots] = rewards.sum(axis=2) - paid
         for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
-            rewards = np.array(episode.rewards)
-            own[b, slots - 1 :: slots] = rewards[:, seat]
-            other[b, slots - 1 :: slots] = rewards.sum(axis=1) - rewards[:, seat]
             collusion[b, slots - 1 :: slots] = self.domain.collusion(episode, seat)
             externality[b, slots - 1 :: slots] = self.domain.externality(episode, seat)
-            for decision in episode.of(seat):
-                mask[b, decision.round * slots + decision.slot] = True
+            for decision in episode.decisions:
+                if decision.seat == seat:
+                    mask[b, decision.round * slots + decision.slot] = True
         names = [match.seats[1 - seat] for match, seat in zip(matches, seats, strict=True)]
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
         keys = [(name, seat, match.deal) for name, seat, match in zip(names, seats, matches, strict=True)]

@@ -109,7 +109,7 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
             model=model,
             reward_funcs=[_no_reward],
             args=config,
-            train_dataset=Dataset.from_dict({"prompt": ["-"] * 2 * config.gradient_accumulation_steps}),
+            train_dataset=Dataset.from_dict({"prompt": ["-"] * _prompts(config)}),
             processing_class=tokenizer,
             rollout_func=self._rows_already_played,
             callbacks=callbacks,
@@ -193,6 +193,11 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
             metrics[f"play/{name}"].append(value)
         self._logs["advantages"].clear()
         self._logs["advantages"].extend(float(weight.sum()) for weight in weights)
+
+
+def _prompts(config: GRPOConfig) -> int:
+    """Pseudo-prompts that last the whole run as one epoch: TRL takes two per micro-batch, and epochs cost time."""
+    return 2 * int(config.gradient_accumulation_steps) * max(1, int(config.max_steps))
 
 
 def _no_reward(prompts: Any, completions: Any, **kwargs: Any) -> list[float]:
