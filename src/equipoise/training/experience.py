@@ -251,17 +251,18 @@ def credited_rows(
         slots: Decisions a seat can face in one round.
     """
     rows, weights = [], []
-    cache: dict[tuple[int, ...], Row] = {}
+    padded = np.concatenate([credits, np.zeros((len(credits), 1))], axis=1)  # the last column is for tokens not ours
+    cache: dict[tuple[int, ...], tuple[Row, np.ndarray]] = {}  # equal replies are one object, so their rows are equal
     for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
         decisions = episode.of(seat)
         if not decisions:
             continue
         key = tuple(id(d.reply) for d in decisions)
         if key not in cache:
-            cache[key] = transcript_row(episode, seat)
-        row = cache[key]
-        credit = np.array([credits[b, d.round * slots + d.slot] for d in decisions] + [0.0])
+            row = transcript_row(episode, seat)
+            steps = [d.round * slots + d.slot for d in decisions]
+            cache[key] = row, np.array([-1 if turn == NOT_OURS else steps[turn] for turn in row.turn])
+        row, column = cache[key]
         rows.append(row)
-        weights.append(credit[np.array(row.turn)])
-    assert NOT_OURS == -1, "the last entry of `credit` is what tokens that are not ours get"
+        weights.append(padded[b, column])
     return rows, weights

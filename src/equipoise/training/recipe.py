@@ -108,7 +108,7 @@ class Optimisation:
         learning_rate: Of AdamW, decayed linearly to zero.
         micro_batches: Parts the rows of a step are split into to save memory.
         save_every: Steps between checkpoints.
-        exact_every: Steps between exact NashConv values on the curve.
+        exact_every: Steps between exact NashConv values on the curve, and between lines in the log targets.
         report_to: Trainer's log targets, for example "tensorboard".
     """
 

@@ -166,6 +166,7 @@ def _reinforce(
         micro_batches=recipe.rl.micro_batches,
         seed=recipe.seed,
         save_every=recipe.rl.save_every,
+        log_every=recipe.rl.exact_every,
         report_to=recipe.rl.report_to,
     )
     callback = RunCallback(out, lambda: trainer.last_metrics, lambda: _adversary_state(play), label)

@@ -41,6 +41,7 @@ def grpo_config(
     micro_batches: int,
     seed: int,
     save_every: int,
+    log_every: int = 1,
     report_to: tuple[str, ...],
 ) -> GRPOConfig:
     """TRL's configuration for one on-policy step per batch: no clipping in effect, no KL of TRL's own, token sums."""
@@ -68,7 +69,7 @@ def grpo_config(
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
         data_seed=seed,
-        logging_steps=1,
+        logging_steps=log_every,
         save_strategy="steps",
         save_steps=save_every,
         save_total_limit=2,
