@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
 
 AUDIT_KEY = 9_001
 """First component of every audit's seeds. No training seed may start with it, so audits never see a training deal."""
@@ -333,7 +333,7 @@ class Pools:
     exploiter: tuple[Opponent, ...] = ()
     collusive: tuple[Opponent, ...] = ()
     held_out: tuple[Opponent, ...] = ()
-    names: tuple[str, ...] = field(default=("train", "exploiter", "collusive", "held_out"), repr=False)
+    names: ClassVar[tuple[str, ...]] = ("train", "exploiter", "collusive", "held_out")
 
     def __post_init__(self) -> None:
         seen: dict[str, str] = {}

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from equipoise.core import Estimate
-from equipoise.reports import clean_report, validate_report
+from equipoise.reports import clean_report, files, validate_report
 from equipoise.studies import demo as study
-from equipoise.studies.demo import ARMS, ESTIMATES, RECIPES, DemoSettings, demo, read_curve, report, summary, write_json
+from equipoise.studies.demo import ARMS, ESTIMATES, RECIPES, DemoSettings, demo, read_curve, report, summary
 from equipoise.training.recipe import find_recipe, load_recipe
 
 
@@ -89,16 +89,17 @@ def test_a_curve_s_value_belongs_to_the_policy_before_the_update(tmp_path):
 
 def test_a_crash_while_a_cell_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "cell.json"
-    write_json(path, {"kept": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"kept": object()})
+    files.write_atomically(path, json.dumps({"kept": 1}))
+    with pytest.raises(UnicodeEncodeError):
+        files.write_atomically(path, "\ud800")
+    assert json.loads(path.read_text()) == {"kept": 1}
 
     def crash(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study.os, "replace", crash)
+    monkeypatch.setattr(files.os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        write_json(path, {"kept": 2})
+        files.write_atomically(path, json.dumps({"kept": 2}))
     assert json.loads(path.read_text()) == {"kept": 1}
 
 

@@ -46,14 +46,6 @@ def render_event(game: Game, event: Event, seat: int) -> str:
     return _HOLE.sub(fill, game.event_template(event))
 
 
-def own_action_index(information_state: InformationState, seat: int, start: int) -> int | None:
-    """Index of the first action event of `seat` at or after `start`, or None."""
-    for i in range(start, len(information_state)):
-        if information_state[i].kind == "act" and information_state[i].player == seat:
-            return i
-    return None
-
-
 def render_question(game: Game, legal: Sequence[Action]) -> str:
     """The closing line of an observation: the words that are legal now."""
     words = [game.action_text(a) for a in legal]

@@ -31,6 +31,7 @@ from equipoise.metrics.exact_faults import (
 )
 from equipoise.metrics.faults import fault_kinds, fault_rate, fault_rate_scores
 from equipoise.metrics.payoff import payoff, payoff_scores, welfare, welfare_scores
+from equipoise.metrics.policy_table import policy_table
 from equipoise.metrics.pool import (
     pool_exploitability,
     pool_exploitability_scores,
@@ -64,6 +65,7 @@ __all__ = [
     "paired_difference",
     "payoff",
     "payoff_scores",
+    "policy_table",
     "pool_exploitability",
     "pool_exploitability_scores",
     "pool_exploitability_unclipped",

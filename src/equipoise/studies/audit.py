@@ -27,6 +27,7 @@ from equipoise.metrics import (
     mean_worst_case_advantage,
     nash_conv,
     payoff,
+    policy_table,
     pool_exploitability,
     pool_exploitability_unclipped,
     pool_gap,
@@ -120,19 +121,6 @@ def audit(policy: LanguageModelPolicy, game: Game, settings: AuditSettings) -> A
         transcripts=_samples(game, episodes, policy.name, settings.transcripts),
         episodes=episodes,
     )
-
-
-def policy_table(policy: LanguageModelPolicy, game: Game, tree: GameTree) -> list[dict[InformationState, StatePolicy]]:
-    """Per seat, the probability of each legal action's words at every first-round information state.
-
-    The mass outside the legal words counts as fault; other spellings that the parser would accept are in it, so the
-    fault probabilities are upper bounds.
-    """
-    states = information_states(tree)
-    tables: list[dict[InformationState, StatePolicy]] = [{} for _ in range(game.num_players)]
-    for (seat, state, _), masses in zip(states, policy.action_probabilities(game, states), strict=True):
-        tables[seat][state] = StatePolicy(masses, max(0.0, 1.0 - sum(masses.values())))
-    return tables
 
 
 def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]) -> dict[str, Estimate]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from equipoise.games import make_game
 from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.reports.files import write_atomically
 from equipoise.studies.audit import Audit, AuditSettings, audit
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import train, versions
@@ -120,7 +120,7 @@ def _cell(
         **_audit_json(found),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, cell)
+    write_atomically(path, json.dumps(cell, indent=1) + "\n")
     value = found.estimates["nash_conv"].value
     say(f"{ARMS[arm]}, seed {seed}: exact NashConv {value:.4f} ({cell['seconds']:.0f} s)")
     return cell
@@ -130,13 +130,6 @@ def _audit_json(found: Audit) -> dict[str, Any]:
     names = ("opponents", "faults", "table", "transcripts")
     estimates = {name: estimate.to_json() for name, estimate in found.estimates.items()}
     return {"estimates": estimates, **{name: getattr(found, name) for name in names}}
-
-
-def write_json(path: Path, record: Any) -> None:
-    """Writes a JSON file so that a crash leaves the old one or the new one, never half of it."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:

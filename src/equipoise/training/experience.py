@@ -15,7 +15,9 @@ from equipoise.arena import Match, enumerated_deals, rollout
 from equipoise.core import FAULT_RULES, Action, Episode, FaultRule, Game, InformationState, Opponent, State
 from equipoise.games import Domain
 from equipoise.games.first_round import FirstRound
-from equipoise.metrics.exact import best_response, information_states, nash_conv, pool_values
+from equipoise.metrics.exact import best_response, nash_conv, pool_values
+from equipoise.metrics.exact_faults import renormalised
+from equipoise.metrics.policy_table import policy_table
 from equipoise.metrics.tree import GameTree
 from equipoise.objectives.sepo import CreditRule, SepoBatch, SepoWeights
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -115,13 +117,7 @@ class Adversary:
 
 def agent_tables(policy: LanguageModelPolicy, game: Game, tree: GameTree) -> tuple[PolicyTable, ...]:
     """A model's probabilities at every first-round information state, renormalised over legal words, per seat."""
-    states = information_states(tree)
-    masses = policy.action_probabilities(game, states)
-    tables: list[dict[InformationState, dict[Action, float]]] = [{}, {}]
-    for (seat, state, _), mass in zip(states, masses, strict=True):
-        total = sum(mass.values())
-        tables[seat][state] = {a: m / total for a, m in mass.items()}
-    return tuple(tables)
+    return tuple(renormalised(table) for table in policy_table(policy, game, tree))
 
 
 class SepoPlay:
