@@ -24,7 +24,7 @@ from common import WIDTH, in_child, machine, peak_mib, prepare_children, spread,
 from equipoise.arena import against, rollout
 from equipoise.core import Game, Reply
 from equipoise.games import domain, make_game
-from equipoise.games.text import observations
+from equipoise.games.text import observations, render_rules
 from equipoise.models.load import load
 from equipoise.policies import Policy, ScriptedPolicy, Session
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -89,7 +89,7 @@ class _GenerateSession(Session):
     def _messages(self, request: Request) -> list[dict[str, str]]:
         game = self.game
         texts, actions = observations(game, request.information_state, request.seat, request.legal)
-        messages = [{"role": "system", "content": game.rules_text}, {"role": "user", "content": texts[0]}]
+        messages = [{"role": "system", "content": render_rules(game)}, {"role": "user", "content": texts[0]}]
         for action, text in zip(actions, texts[1:], strict=True):
             messages += [
                 {"role": "assistant", "content": game.action_text(action)},

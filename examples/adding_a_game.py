@@ -76,8 +76,7 @@ class MatchingPennies(Game):
     def rules_text(self) -> str:
         return (
             "Game: matching pennies for two players, one round. Both players show heads or tails at the same time. "
-            "If the sides match, one player wins 1 chip from the other; if they differ, the other way round. "
-            "Answer with one word."
+            "If the sides match, one player wins 1 chip from the other; if they differ, the other way round."
         )
 
     def event_template(self, event: Event) -> str:

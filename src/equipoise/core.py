@@ -104,6 +104,7 @@ class Game(ABC):
         zero_sum: Whether the rewards of every transition sum to zero.
         unit: The unit of a reward, for tables.
         max_slots: The most decisions one seat can face in one round.
+        answer: What a reply must be, as in "Answer with one word."
     """
 
     name: str
@@ -114,6 +115,7 @@ class Game(ABC):
     zero_sum: bool = False
     unit: str = "points per round"
     max_slots: int = 1
+    answer: str = "one word"
 
     @abstractmethod
     def initial_state(self) -> State:
@@ -127,7 +129,7 @@ class Game(ABC):
     @property
     @abstractmethod
     def rules_text(self) -> str:
-        """The rules as a model reads them. It promises nothing the code does not pay."""
+        """The rules, without how to answer (`games.text` adds that). They promise nothing the code does not pay."""
 
     @abstractmethod
     def event_template(self, event: Event) -> str:
@@ -148,6 +150,15 @@ class Game(ABC):
     def label(self, information_state: InformationState) -> str:
         """A short name of an information state for tables."""
         return " ".join(str(event.value) for event in information_state if event.value is not None)
+
+    def payoff_state(self, state: State, seat: int) -> Hashable:
+        """What of `state` still matters to what `seat` will be paid and will see.
+
+        Two states with equal values must offer the same moves and chance, and after the same moves pay `seat` the same,
+        show it the same and stay equal. The default is the state itself, history included: always right, and slow for
+        dynamic programming over long games.
+        """
+        return state
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -173,12 +184,19 @@ class Opponent:
         behaviour: Maps an information state and the legal actions to probabilities.
         stochastic: Whether it ever mixes; the conformance checks hold it to this.
         source: Where the strategy comes from.
+        memory: What of an information state it uses: equal memories play alike and, after equal events, stay equal.
+            None means all of it. Dynamic programming against a script merges the states that its memory does not tell
+            apart.
+        reason: One sentence, true of what the player has seen, that explains an action it takes there; None for a
+            player that gives no reasons.
     """
 
     name: str
     behaviour: Behaviour
     stochastic: bool
     source: str
+    memory: Callable[[InformationState], Hashable] | None = None
+    reason: Callable[[InformationState, Action], str] | None = None
 
 
 FaultKind = Literal["unparsable", "ambiguous", "illegal", "refusal", "truncated"]
@@ -327,19 +345,21 @@ class Pools:
         exploiter: Earn the exploitability term.
         collusive: Earn the collusion term.
         held_out: For audits alone.
+        overlapping: Whether one opponent may serve several purposes, as in some of SEPO's published pools.
     """
 
     train: tuple[Opponent, ...] = ()
     exploiter: tuple[Opponent, ...] = ()
     collusive: tuple[Opponent, ...] = ()
     held_out: tuple[Opponent, ...] = ()
+    overlapping: bool = False
     names: ClassVar[tuple[str, ...]] = ("train", "exploiter", "collusive", "held_out")
 
     def __post_init__(self) -> None:
         seen: dict[str, str] = {}
         for pool in self.names:
             for opponent in self.of(pool):
-                if opponent.name in seen:
+                if opponent.name in seen and not self.overlapping:
                     pools = f"{seen[opponent.name]!r} and {pool!r}"
                     raise ValueError(f"opponent {opponent.name!r} is in pools {pools}; pools are disjoint")
                 seen[opponent.name] = pool

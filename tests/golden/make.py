@@ -1,49 +1,25 @@
 """Writes the golden playthroughs: `python tests/golden/make.py` rewrites every file that the golden test compares.
 
 A playthrough prints what each seat reads, word for word, before each of its decisions, and both whole transcripts at
-the end.
+the end. The plays of a game are in plays/GAME.py: `PLAYS` maps a file to the game's parameters and its plays, and a
+play lists, in order, each chance outcome and each reply; where both seats move at once, seat 0's reply comes first.
 """
 
+import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from equipoise.core import CHANCE, Fault, Game, State
+from equipoise.core import CHANCE, Action, Fault, Game, State
 from equipoise.games import make_game
-from equipoise.games.text import parse, render_event, render_observation
+from equipoise.games.text import parse, render_event, render_observation, render_rules
 
 FOLDER = Path(__file__).parent
-Play = tuple[tuple[str, ...], ...]
-"""Per hand: the cards of (first to act, second to act), then the replies in order of play."""
-
-PLAYS: Mapping[str, tuple[str, Mapping[str, int], Sequence[Play]]] = {
-    "kuhn_poker_1.txt": (
-        "kuhn_poker",
-        {},
-        (
-            (("KQ", "check", "check"),),
-            (("JK", "bet", "fold"),),
-            (("QJ", "bet", "Call!"),),
-            (("QK", "check", "Action: bet", "fold"),),
-            (("KJ", "I have the king.\ncheck", "bet", "call"),),
-            (("KJ", "check", "bet or check"),),
-            (("JQ", "call"),),
-        ),
-    ),
-    "kuhn_poker_6.txt": (
-        "kuhn_poker",
-        {"hands": 6},
-        (
-            (
-                ("KQ", "check", "check"),
-                ("JK", "bet", "fold"),
-                ("QJ", "bet", "I would never fold here"),
-                ("QK", "check", "bet", "call"),
-                ("KJ", "fold"),
-                ("JQ", "check", "bet", "fold"),
-            ),
-        ),
-    ),
+PLAYS: Mapping[str, tuple[str, Mapping[str, Any], Sequence[Sequence[Any]]]] = {
+    name: (path.stem, parameters, plays)
+    for path in sorted((FOLDER / "plays").glob("*.py"))
+    for name, (parameters, plays) in runpy.run_path(str(path))["PLAYS"].items()
 }
 
 
@@ -51,41 +27,49 @@ def playthrough(name: str) -> str:
     """The text of one golden file."""
     game_name, parameters, plays = PLAYS[name]
     game = make_game(game_name, **parameters)
-    lines = [f"# {game_name} {dict(parameters)}", "", "## Rules, as every seat reads them", game.rules_text]
+    lines = [f"# {game_name} {dict(parameters)}", "", "## Rules, as every seat reads them", render_rules(game)]
     for number, play in enumerate(plays, start=1):
         lines += ["", f"## Play {number}"]
-        state, read = game.initial_state(), [0] * game.num_players
-        for hand in play:
-            state = state.child({CHANCE: tuple(hand[0])})
-            lines += [f"(chance deals {hand[0]})"]
-            for reply in hand[1:]:
-                state = _reply(game, state, reply, read, lines)
+        state, read, steps = game.initial_state(), [0] * game.num_players, list(play)
+        while steps:
+            if state.is_chance:
+                outcome = steps.pop(0)
+                lines += [f"(chance: {outcome!r})"]
+                state = state.child({CHANCE: outcome})
+            else:
+                replies = {seat: steps.pop(0) for seat in state.players_to_move}
+                state = _replied(game, state, replies, read, lines)
+        assert state.is_terminal, f"play {number} of {name} stops before its game ends"
         lines += [f"(returns {state.returns})"]
         for seat in range(game.num_players):
             lines += ["", f"### All that seat {seat} saw", *_sentences(game, state, seat)]
     return "\n".join(lines) + "\n"
 
 
-def _reply(game: Game, state: State, reply: str, read: list[int], lines: list[str]) -> State:
-    """The state after one reply; like the arena, it tells a seat what is new and never its own spoken action."""
-    (seat,) = state.players_to_move
-    seen, legal = state.information_state(seat), state.legal_actions(seat)
-    observation = render_observation(game, seen[read[seat] :], seat, legal)
-    lines += [f"seat {seat} reads:  {observation}", f"seat {seat} says:   {reply!r}"]
-    meant = parse(game, reply, legal)
-    read[seat] = len(seen) + (not isinstance(meant, Fault))
-    if isinstance(meant, Fault):
-        after = state.forfeit(seat)
-        lines += [f"(fault: {meant.kind}: {meant.detail}; the hand is forfeited)"]
-    else:
-        after = state.child({seat: meant})
+def _replied(game: Game, state: State, replies: Mapping[int, str], read: list[int], lines: list[str]) -> State:
+    """The state after the replies; like the arena, it tells a seat what is new and never its own spoken action."""
+    moves: dict[int, Action] = {}
+    forfeits: list[int] = []
+    for seat, reply in replies.items():
+        seen, legal = state.information_state(seat), state.legal_actions(seat)
+        observation = render_observation(game, seen[read[seat] :], seat, legal)
+        lines += [f"seat {seat} reads:  {observation}", f"seat {seat} says:   {reply!r}"]
+        meant = parse(game, reply, legal)
+        read[seat] = len(seen) + (not isinstance(meant, Fault))
+        if isinstance(meant, Fault):
+            forfeits.append(seat)
+            lines += [f"(fault: {meant.kind}: {meant.detail}; the round is forfeited)"]
+        else:
+            moves[seat] = meant
+    after = state.forfeit(forfeits[0]) if forfeits else state.child(moves)
     if any(after.rewards):
         lines += [f"(rewards {after.rewards})"]
     return after
 
 
 def _sentences(game: Game, state: State, seat: int) -> list[str]:
-    return [render_event(game, event, seat) for event in state.information_state(seat)]
+    sentences = [render_event(game, event, seat) for event in state.information_state(seat)]
+    return [sentence for sentence in sentences if sentence]
 
 
 def main() -> None:

@@ -16,5 +16,5 @@ def test_every_golden_file_is_played():
 @pytest.mark.parametrize("name", PLAYS)
 def test_golden_files_hold_prompts_of_both_seats_a_fault_and_a_forfeit(name):
     text = (FOLDER / name).read_text(encoding="utf-8")
-    for needed in ("seat 0 reads:", "seat 1 reads:", "(fault: ", "You forfeit the hand", "The other player forfeits"):
+    for needed in ("seat 0 reads:", "seat 1 reads:", "(fault: ", "You forfeit the", "The other player forfeits"):
         assert needed in text

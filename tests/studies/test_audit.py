@@ -8,9 +8,10 @@ import pytest
 
 from equipoise.core import FAULT_RULES, Reply
 from equipoise.games import domain
-from equipoise.games.first_round import FirstRound
+from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
+from equipoise.games.text import render_rules
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -40,7 +41,7 @@ from equipoise.training.run import train
 POOLS = domain("kuhn_poker").pools
 OPPONENTS = [opponent for _, opponent in POOLS.all()]
 GAME = KuhnPoker()
-TREE = GameTree(FirstRound(GAME))
+TREE = GameTree(FirstRounds(GAME))
 
 
 class Speaker(Policy):
@@ -277,7 +278,7 @@ def six(agent):
 
 def test_exact_figures_of_six_hands_are_those_of_the_first(agent, six):
     game = KuhnPoker(hands=6)
-    tree = GameTree(FirstRound(game))
+    tree = GameTree(FirstRounds(game))
     legal = [renormalised(seat) for seat in policy_table(agent, game, tree)]
     assert six.estimates["nash_conv"].value == nash_conv(tree, legal)
     assert max(abs(expected_returns(tree, legal))) <= 2
@@ -322,7 +323,7 @@ def test_a_conversation_marks_every_fault_and_no_other_reply():
         seat = episode.policies.index("agent")
         assert (shown["seat"], shown["opponent"]) == (seat, episode.policies[1 - seat])
         assert shown["payoff"] == list(episode.returns)
-        assert shown["messages"][0] == {"role": "system", "text": game.rules_text, "fault": None}
+        assert shown["messages"][0] == {"role": "system", "text": render_rules(game), "fault": None}
         replies = [m for m in shown["messages"] if m["role"] == "assistant"]
         assert [m["text"] for m in replies] == [d.reply.text for d in episode.of(seat)]
         assert [m["fault"] for m in replies] == [d.fault and d.fault.kind for d in episode.of(seat)]

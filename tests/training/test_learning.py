@@ -24,7 +24,7 @@ GAME = KuhnPoker()
 def trained(model, tokenizer, out, settings, rule, weights, *, steps, rate=1e-3):
     """Trains a model in place by one credit rule; returns its policy."""
     policy = LanguageModelPolicy("agent", model, tokenizer)
-    play = SepoPlay(GAME, domain("kuhn_poker"), settings, weights, rule)
+    play = SepoPlay(GAME, domain("kuhn_poker").corrected, settings, weights, rule)
     config = grpo_config(
         out,
         steps=steps,
@@ -104,7 +104,7 @@ def test_experience_depends_on_the_seed_and_the_step_alone(embedded):
     settings = PlaySettings(rollouts=2, adversaries=("pool", "best_response"))
 
     def collected(step) -> Experience:
-        return SepoPlay(GAME, domain("kuhn_poker"), settings, SepoWeights(), own_pool).collect(policy, [7], step)
+        return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, SepoWeights(), own_pool).collect(policy, [7], step)
 
     first, again, other = collected(3), collected(3), collected(4)
     assert first.rows == again.rows

@@ -11,7 +11,7 @@ from typing import Any
 
 from equipoise.core import Game
 from equipoise.games import DOMAINS, domain, make_game
-from equipoise.games.text import observations
+from equipoise.games.text import observations, render_rules
 
 STUDIES = {"gradient-audit": "what each credit rule's gradient estimate is worth against the exact one"}
 
@@ -29,9 +29,9 @@ def games(options: argparse.Namespace) -> None:
     game = make_game(options.name, **_pairs(options.set))
     prompts = _sample_prompts(game)
     pools = {pool: [_opponent(o) for o in domain(game.name).pools.of(pool)] for pool in domain(game.name).pools.names}
-    record = {**_summary(game), "rules": game.rules_text, "prompts": prompts, "pools": pools}
+    record = {**_summary(game), "rules": render_rules(game), "prompts": prompts, "pools": pools}
     lines = [f"{game.name}: {game.num_players} players, {game.num_rounds} round(s), {game.unit}", ""]
-    lines += ["Rules as a model reads them:", *_wrapped(game.rules_text), "", "Prompts and replies of one episode:"]
+    lines += ["Rules as a model reads them:", *_wrapped(render_rules(game)), "", "Prompts and replies of one episode:"]
     for prompt in prompts:
         lines += _wrapped(f"seat {prompt['seat']} sees: {prompt['sees']}")
         lines += _wrapped(f"seat {prompt['seat']} says: {prompt['says']}")

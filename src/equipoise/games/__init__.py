@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from equipoise.core import Episode, Game, InformationState, Pools
-from equipoise.games.kuhn_poker import KuhnPoker, hazards, opponents
-
-Hazard = Callable[[Episode, int], np.ndarray]
-Equilibrium = Callable[[InformationState], tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Everything the product knows about one game.
-
-    Attributes:
-        make: Builds the game from its parameters.
-        pools: Its scripted opponents by purpose.
-        collusion: Collusion per round of an episode, [R].
-        externality: Externality per round of an episode, [R].
-        equilibrium: Where it is known: lowest and highest probability of the last legal action over all Nash equilibria
-            at an information state.
-    """
-
-    make: Callable[..., Game]
-    pools: Pools
-    collusion: Hazard
-    externality: Hazard
-    equilibrium: Equilibrium | None = None
-
+from equipoise.core import Game
+from equipoise.games import kuhn_poker
+from equipoise.games.domain import Domain, Hazard, Profile
 
 DOMAINS: dict[str, Domain] = {
-    "kuhn_poker": Domain(
-        KuhnPoker, opponents.POOLS, hazards.collusion, hazards.externality, opponents.equilibrium_range
-    ),
+    "kuhn_poker": kuhn_poker.DOMAIN,
 }
 
 
@@ -61,4 +32,4 @@ def make_game(name: str, **parameters: Any) -> Game:
         raise ValueError(f"{name} does not take these parameters: {parameters} ({error})") from None
 
 
-__all__ = ["DOMAINS", "Domain", "domain", "make_game"]
+__all__ = ["DOMAINS", "Domain", "Hazard", "Profile", "domain", "make_game"]

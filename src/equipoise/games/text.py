@@ -16,6 +16,7 @@ import re
 import string
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal, get_args
 
 from equipoise.core import Action, Event, Fault, Game, InformationState
 
@@ -24,6 +25,33 @@ _LINE = re.compile(r"^(?:action\s*:\s*)?(.+?)[.!]?$")
 _REFUSAL = re.compile(r"\b(?:i can(?:no|')t|i cannot|i won't|i will not|i refuse|as an ai)\b", re.IGNORECASE)
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 MAX_REPLY_CHARACTERS = 4_000
+
+Reasoning = Literal["none", "brief", "free"]
+"""What may stand before the action of a reply: nothing, one short sentence, or anything."""
+
+REASONING: tuple[Reasoning, ...] = get_args(Reasoning)
+
+_ANSWERS: dict[Reasoning, str] = {
+    "none": "Answer with {answer}.",
+    "brief": "Answer with one short reason, then {answer} on a line of its own.",
+    "free": "Think as long as you like, then end with {answer} on a line of its own.",
+}
+
+
+def render_rules(game: Game, reasoning: Reasoning = "none") -> str:
+    """The rules and how to answer: what a model reads before the first observation.
+
+    Raises:
+        ValueError: For an unknown kind of reasoning.
+    """
+    if reasoning not in _ANSWERS:
+        raise ValueError(f"unknown reasoning {reasoning!r}; known: {', '.join(REASONING)}")
+    return f"{game.rules_text} {_ANSWERS[reasoning].format(answer=game.answer)}"
+
+
+def render_reply(game: Game, action: Action, reason: str = "") -> str:
+    """A reply as a model would write it: the reason, if there is one, on a line of its own, and the action's words."""
+    return f"{reason}\n{game.action_text(action)}" if reason else game.action_text(action)
 
 
 def render_event(game: Game, event: Event, seat: int) -> str:

@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from equipoise.core import Action, Game, InformationState, Reply, Tokens
-from equipoise.games.text import observations, render_observation
+from equipoise.games.text import REASONING, Reasoning, observations, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
 from equipoise.policies.decoding import Context, Decoder, keeps_plain_cache
 from equipoise.policies.decoding_kept import KeptDecoder
@@ -33,16 +33,20 @@ class Sampling:
     Attributes:
         temperature: Divides the logits; part of the policy. No top-k, top-p or repetition penalty exists.
         max_new_tokens: Longest reply; a longer one is a `truncated` fault.
+        reasoning: What may stand before the action: "none", "brief" (one sentence) or "free".
     """
 
     temperature: float = 1.0
     max_new_tokens: int = 8
+    reasoning: Reasoning = "none"
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
             raise ValueError(f"got temperature {self.temperature}; it must be above 0 (a policy is a distribution)")
         if self.max_new_tokens < 1:
             raise ValueError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
+        if self.reasoning not in REASONING:
+            raise ValueError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
 
 
 class LanguageModelPolicy(Policy):
@@ -74,10 +78,14 @@ class LanguageModelPolicy(Policy):
         pad = self.tokenizer.pad_token_id
         return RecomputingDecoder(self.model, self.chat.end if pad is None else pad)
 
+    def rules(self, game: Game) -> Ids:
+        """The tokens every transcript of a game starts with."""
+        return self.chat.prefix(render_rules(game, self.sampling.reasoning))
+
     def transcript(self, game: Game, information_state: InformationState, seat: int, legal: Sequence[Action]) -> Ids:
         """The tokens up to the reply at an information state, own earlier replies in their plain words."""
         texts, actions = observations(game, information_state, seat, legal)
-        ids = self.chat.prefix(game.rules_text) + self.chat.observation(texts[0])
+        ids = self.rules(game) + self.chat.observation(texts[0])
         for action, text in zip(actions, texts[1:], strict=True):
             ids += self.chat.reply(game.action_text(action)) + self.chat.after_reply + self.chat.observation(text)
         return ids
@@ -89,7 +97,15 @@ class LanguageModelPolicy(Policy):
 
         The probabilities of a state sum to at most 1; what is missing is the mass outside the legal words (other
         spellings and other tokenisations of the same words included), an upper bound on the fault probability.
+
+        Raises:
+            ValueError: For a policy that reasons before it acts: its actions' probabilities are sums over reasons.
         """
+        if self.sampling.reasoning != "none":
+            raise ValueError(
+                f"got reasoning {self.sampling.reasoning!r}; exact action probabilities need replies that are the "
+                "action alone (reasoning 'none'); sample instead"
+            )
         prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
         return self.score(
             prompts, [[(a, self.chat.reply(game.action_text(a))) for a in legal] for _, _, legal in states]
@@ -149,7 +165,7 @@ class _LanguageModelSession(Session):
     def __init__(self, policy: LanguageModelPolicy, game: Game, rng: np.random.Generator) -> None:
         self._policy, self._game, self._rng = policy, game, rng
         self._decoder = policy.decoder()
-        self._prefix = policy.chat.prefix(game.rules_text)
+        self._prefix = policy.rules(game)
         self._root = self._rules_context()
         self._contexts: dict[tuple[int, int], Context] = {}
         self._before: dict[tuple[int, int], Context | None] = {}

@@ -15,8 +15,8 @@ import numpy as np
 from equipoise.arena import against, rollout
 from equipoise.core import AUDIT_KEY, Decision, Episode, Estimate, Fault, FaultRule, Game, InformationState
 from equipoise.games import domain
-from equipoise.games.first_round import FirstRound
-from equipoise.games.text import render_observation
+from equipoise.games.first_rounds import FirstRounds
+from equipoise.games.text import render_observation, render_rules
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -109,7 +109,7 @@ def audit(policy: LanguageModelPolicy, game: Game, settings: AuditSettings) -> A
         "pool_exploitability_unclipped": pool_exploitability_unclipped(by_pool["exploiter"], policy.name),
         "fault_rate": fault_rate(episodes, policy.name),
     }
-    tree = GameTree(FirstRound(game))
+    tree = GameTree(FirstRounds(game))
     table = policy_table(policy, game, tree)
     estimates |= exact_estimates(tree, table)
     return Audit(
@@ -217,7 +217,7 @@ def _samples(game: Game, episodes: Sequence[Episode], agent: str, count: int) ->
 def conversation(game: Game, episode: Episode, agent: str) -> dict[str, Any]:
     """One seat's transcript as messages, with faults marked."""
     seat = episode.policies.index(agent)
-    messages: list[dict[str, Any]] = [{"role": "system", "text": game.rules_text, "fault": None}]
+    messages: list[dict[str, Any]] = [{"role": "system", "text": render_rules(game), "fault": None}]
     read = 0
     for decision in episode.of(seat):
         state = decision.information_state

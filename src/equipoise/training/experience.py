@@ -13,8 +13,8 @@ import numpy as np
 
 from equipoise.arena import Match, enumerated_deals, rollout
 from equipoise.core import FAULT_RULES, Action, Episode, FaultRule, Game, InformationState, Opponent, State
-from equipoise.games import Domain
-from equipoise.games.first_round import FirstRound
+from equipoise.games import Profile
+from equipoise.games.first_rounds import FirstRounds
 from equipoise.metrics.exact import best_response, nash_conv, pool_values
 from equipoise.metrics.exact_faults import renormalised
 from equipoise.metrics.policy_table import policy_table
@@ -86,7 +86,7 @@ class Adversary:
     def __init__(self, game: Game, exploiters: Sequence[Opponent] = ()) -> None:
         """Args: game: Whose first round is solved. exploiters: Scripts whose exact gain is measured beside it."""
         self.game = game
-        self.tree = GameTree(FirstRound(game))
+        self.tree = GameTree(FirstRounds(game))
         self.exploiters = exploiters
         self.tables: tuple[PolicyTable, ...] | None = None
         self.nash_conv = float("nan")
@@ -126,12 +126,12 @@ class SepoPlay:
     def __init__(
         self,
         game: Game,
-        domain: Domain,
+        profile: Profile,
         settings: PlaySettings,
         weights: SepoWeights,
         rule: CreditRule,
     ) -> None:
-        self.game, self.domain, self.settings = game, domain, settings
+        self.game, self.profile, self.settings = game, profile, settings
         self.weights, self.rule = weights, rule
         self.adversary = Adversary(game) if BEST_RESPONSE in settings.adversaries else None
 
@@ -153,7 +153,7 @@ class SepoPlay:
         return Experience(distinct, sums, counts, len(episodes), self._metrics(batch, episodes, seats))
 
     def _pools(self) -> list[tuple[str, tuple[Opponent, ...]]]:
-        pools, chosen = self.domain.pools, self.settings.train_pool
+        pools, chosen = self.profile.pools, self.settings.train_pool
         train = tuple(pools.find(name) for name in chosen) if chosen else pools.train
         exploiters: tuple[Opponent, ...] = pools.exploiter if "pool" in self.settings.adversaries else ()
         if self.adversary is not None:
@@ -193,8 +193,8 @@ class SepoPlay:
         own[:, slots - 1 :: slots] = paid
         other[:, slots - 1 :: slots] = rewards.sum(axis=2) - paid
         for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
-            collusion[b, slots - 1 :: slots] = self.domain.collusion(episode, seat)
-            externality[b, slots - 1 :: slots] = self.domain.externality(episode, seat)
+            collusion[b, slots - 1 :: slots] = self.profile.collusion(episode, seat)
+            externality[b, slots - 1 :: slots] = self.profile.externality(episode, seat)
             for decision in episode.decisions:
                 if decision.seat == seat:
                     mask[b, decision.round * slots + decision.slot] = True

@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from equipoise.core import Episode, Game, Opponent
 from equipoise.games import make_game
 from equipoise.games.kuhn_poker import opponents as kuhn
-from equipoise.games.text import observations
+from equipoise.games.text import observations, render_rules
 from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
 from equipoise.training.demonstrations import demonstrate, demonstration_rows
@@ -46,7 +46,7 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
                 if episode.of(seat):
                     last = episode.of(seat)[-1]
                     seen, said = observations(game, last.information_state, seat, last.legal)
-                    texts += [game.rules_text, *seen, *(game.action_text(a) for a in said)]
+                    texts += [render_rules(game), *seen, *(game.action_text(a) for a in said)]
     tokenizer = tiny.train_tokenizer(texts)
     model = tiny.new_model(tokenizer, seed)
     chat = ChatFormat.of(tokenizer)

@@ -7,16 +7,23 @@ gradient is linear in its advantages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise.core import Episode, Game
-from equipoise.games.text import observations
+from equipoise.core import Action, Episode, Game, InformationState
+from equipoise.games.text import Reasoning, observations, render_reply, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
 
 NOT_OURS = -1
+Reason = Callable[[InformationState, Action], str]
+"""The sentence a player gives for an action at what it has seen."""
+
+
+def silent(information_state: InformationState, action: Action) -> str:
+    """No reason at all."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +74,23 @@ def turn_rows(episode: Episode, seat: int) -> list[Row]:
     return rows
 
 
-def demonstrated_row(game: Game, episode: Episode, seat: int, chat: ChatFormat) -> Row:
-    """What a scripted seat did, in the words a language model would have used."""
+def demonstrated_row(
+    game: Game, episode: Episode, seat: int, chat: ChatFormat, reasoning: Reasoning = "none", reason: Reason = silent
+) -> Row:
+    """What a scripted seat did, in the words a language model would have used.
+
+    Args:
+        game: What was played.
+        episode: The episode.
+        seat: Whose side of it.
+        chat: How the model's conversations are tokenised.
+        reasoning: How the rules ask to answer.
+        reason: The sentence before each action, given what the seat had seen; nothing by default.
+    """
     last = episode.of(seat)[-1]
     texts, actions = observations(game, last.information_state, seat, last.legal)
-    prompt = chat.prefix(game.rules_text) + chat.observation(texts[0])
+    played = [d for d in episode.of(seat) if d.action is not None]
+    prompt = chat.prefix(render_rules(game, reasoning)) + chat.observation(texts[0])
     completion: list[int] = []
     turn: list[int] = []
     for index, action in enumerate([*actions, last.action]):
@@ -79,7 +98,7 @@ def demonstrated_row(game: Game, episode: Episode, seat: int, chat: ChatFormat) 
             seen = chat.after_reply + chat.observation(texts[index])
             completion += seen
             turn += [NOT_OURS] * len(seen)
-        said = chat.reply(game.action_text(action))
+        said = chat.reply(render_reply(game, action, reason(played[index].information_state, action)))
         completion += said
         turn += [index] * len(said)
     return Row(prompt, tuple(completion), tuple(turn))

@@ -143,7 +143,7 @@ def _reinforce(
     reference = _reference(recipe, out)
     model: PreTrainedModel = _adapted(recipe, start)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
-    play = SepoPlay(game, rules, recipe.play, recipe.objective.weights(game.scale), RULES[recipe.objective.rule])
+    play = SepoPlay(game, rules.corrected, recipe.play, recipe.objective.weights(game.scale), RULES[recipe.objective.rule])
     curve = Adversary(game, rules.pools.exploiter)
     checkpoints = out / "checkpoints"
     resumed = last_whole_checkpoint(checkpoints)

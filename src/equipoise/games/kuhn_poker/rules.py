@@ -186,7 +186,7 @@ class KuhnPoker(Game):
             "Each player pays 1 chip and gets one card that the other player cannot see. "
             "The first player checks or bets 1 chip. After a bet the next player folds or calls 1 chip. "
             "After a check the next player checks or bets. A fold loses the pot; else the higher card wins it. "
-            "Win as many chips as possible. Answer with one word."
+            "Win as many chips as possible."
         )
 
     def event_template(self, event: Event) -> str:

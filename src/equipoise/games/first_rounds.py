@@ -1,20 +1,22 @@
-"""The first round of a longer game, as a game of its own: small enough to solve where the whole is not."""
+"""The first rounds of a longer game, as a game of its own: small enough to solve where the whole is not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from equipoise.core import Action, Event, Game, InformationState, State
 
 
 @dataclass(frozen=True, slots=True)
-class _FirstRoundState(State):
+class _FirstRoundsState(State):
     inner: State
+    rounds: int
 
     @property
     def players_to_move(self) -> tuple[int, ...]:
-        return self.inner.players_to_move if self.inner.round == 0 else ()
+        return self.inner.players_to_move if self.inner.round < self.rounds else ()
 
     @property
     def round(self) -> int:
@@ -38,25 +40,33 @@ class _FirstRoundState(State):
         return self.inner.chance_outcomes()
 
     def child(self, actions: Mapping[int, Action]) -> State:
-        return _FirstRoundState(self.inner.child(actions))
+        return _FirstRoundsState(self.inner.child(actions), self.rounds)
 
     def forfeit(self, seat: int) -> State:
-        return _FirstRoundState(self.inner.forfeit(seat))
+        return _FirstRoundsState(self.inner.forfeit(seat), self.rounds)
 
 
-class FirstRound(Game):
-    """`game` cut off after its first round: same words, same information states, one round of rewards."""
+class FirstRounds(Game):
+    """`game` cut off after its first rounds: same words, same information states, fewer rewards."""
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: Game, rounds: int = 1) -> None:
+        """Cuts `game` after `rounds` rounds.
+
+        Raises:
+            ValueError: Unless 1 <= rounds <= the game's own.
+        """
+        if not 1 <= rounds <= game.num_rounds:
+            raise ValueError(f"got rounds={rounds}; {game.name} has {game.num_rounds}; allowed: 1 to that")
         self._game = game
+        self.answer = game.answer
         self.name = game.name
         self.num_players = game.num_players
-        self.num_rounds = 1
+        self.num_rounds = rounds
         self.max_reward, self.min_reward = game.max_reward, game.min_reward
         self.zero_sum, self.unit, self.max_slots = game.zero_sum, game.unit, game.max_slots
 
     def initial_state(self) -> State:
-        return _FirstRoundState(self._game.initial_state())
+        return _FirstRoundsState(self._game.initial_state(), self.num_rounds)
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -71,6 +81,14 @@ class FirstRound(Game):
 
     def as_first_round(self, information_state: InformationState) -> InformationState:
         return self._game.as_first_round(information_state)
+
+    def payoff_state(self, state: State, seat: int) -> Hashable:
+        assert isinstance(state, _FirstRoundsState)
+        return self._game.payoff_state(state.inner, seat), state.is_terminal
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return self._game.parameters
 
     def label(self, information_state: InformationState) -> str:
         return self._game.label(information_state)

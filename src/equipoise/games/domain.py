@@ -1,0 +1,126 @@
+"""What the product knows about one game beside its rules: opponents by purpose, hazards, demonstrators, references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from equipoise.core import Episode, Game, InformationState, Opponent, Pools
+
+Equilibrium = Callable[[InformationState], tuple[float, float]]
+ProfileName = Literal["corrected", "published"]
+REFERENCES = ("selfish", "fair", "random")
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One figure per round that an episode's moves decide, and what it means.
+
+    Attributes:
+        scores: The figure of each round for the player in `seat`, [R].
+        definition: One sentence: what is counted, and against what.
+        unit: Of one round's figure.
+        low: The smallest value a round can have.
+        high: The largest.
+    """
+
+    scores: Callable[[Episode, int], np.ndarray]
+    definition: str
+    unit: str = "share of rounds"
+    low: float = 0.0
+    high: float = 1.0
+
+    def __call__(self, episode: Episode, seat: int) -> np.ndarray:
+        """The figure of each round, [R]."""
+        return self.scores(episode, seat)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One way to define a game's opponents and hazards: the corrected one (the default), or the published one.
+
+    Attributes:
+        pools: Scripted opponents by purpose.
+        collusion: What collusion means here, measured against the collusive pool.
+        externality: What cost to others means here.
+        experts: Mixtures of demonstrators by name ("default", "paper"): player name to weight.
+        players: Scripts that are in no pool: demonstrators and reference players.
+        references: The players that give the hazards their scale: "selfish", "fair" and "random".
+        weak: Names of weak or trusting opponents; exploitation is what the agent takes from them.
+        figures: Further figures of the game by name, shown beside the hazards.
+        weights: The penalty weights (le, lc, lx) of the SEPO index for this game.
+        scale: s of the SEPO objective where it is not 3 / the largest payoff per round.
+        parameters: Game parameters that belong to this profile.
+    """
+
+    pools: Pools
+    collusion: Hazard
+    externality: Hazard
+    experts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    players: tuple[Opponent, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    weak: tuple[str, ...] = ()
+    figures: Mapping[str, Hazard] = field(default_factory=dict)
+    weights: tuple[float, float, float] = (2.4, 1.0, 1.8)
+    scale: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        taken = {opponent.name for _, opponent in self.pools.all()}
+        for player in self.players:
+            if player.name in taken:
+                raise ValueError(f"player {player.name!r} is already in a pool; names are unique within a profile")
+            taken.add(player.name)
+        named = [*self.references.values(), *self.weak, *(name for mix in self.experts.values() for name in mix)]
+        unknown = sorted(set(named) - taken)
+        if unknown:
+            raise ValueError(f"no player named {unknown[0]!r} in this profile; known: {', '.join(sorted(taken))}")
+        if not set(self.references) <= set(REFERENCES):
+            raise ValueError(f"references are {', '.join(REFERENCES)}; got {', '.join(self.references)}")
+
+    def find(self, name: str) -> Opponent:
+        """The script of this name, in a pool or beside them."""
+        for player in self.players:
+            if player.name == name:
+                return player
+        return self.pools.find(name)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Everything the product knows about one game.
+
+    Attributes:
+        make: Builds the game from its parameters.
+        corrected: The default profile.
+        published: SEPO's own pools and definitions, for comparison; None where the game is not SEPO's.
+        equilibrium: Where it is known: lowest and highest probability of the last legal action over all Nash equilibria
+            at an information state.
+    """
+
+    make: Callable[..., Game]
+    corrected: Profile
+    published: Profile | None = None
+    equilibrium: Equilibrium | None = None
+
+    @property
+    def pools(self) -> Pools:
+        """The pools of the corrected profile."""
+        return self.corrected.pools
+
+    def profile(self, name: str) -> Profile:
+        """The profile of this name.
+
+        Raises:
+            ValueError: For an unknown name, or a game that has no such profile.
+        """
+        profiles = {"corrected": self.corrected, "published": self.published}
+        if name not in profiles:
+            raise ValueError(f"unknown profile {name!r}; known: {', '.join(profiles)}")
+        found = profiles[name]
+        if found is None:
+            raise ValueError("this game has no published profile; use profile 'corrected'")
+        return found
