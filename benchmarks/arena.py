@@ -1,4 +1,4 @@
-"""Decisions per CPU second of the arena beside two ways of calling `model.generate`.
+"""Decisions per second of the arena beside two ways of calling `model.generate`.
 
 Three ways to play the same matches with the same model, the agent in both seats against the scripted `loose` player:
 
@@ -6,14 +6,16 @@ Three ways to play the same matches with the same model, the agent in both seats
     batched    one left-padded `generate` call per tick over the fresh prompts of all episodes
     one by one one episode at a time, a fresh prompt and a `generate` call of batch 1 for every decision
 
-Every measurement runs in a process of its own, on one torch thread, and is timed in CPU seconds, which on an
-idle core are wall seconds. The three ways alternate, and a ratio compares neighbours in time.
+Every measurement runs in a process of its own. On one torch thread it is timed in CPU seconds, which on an idle core
+are wall seconds; on as many threads as the machine has cores, in wall seconds. The three ways alternate, and a ratio
+compares neighbours in time.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -99,7 +101,7 @@ class _GenerateSession(Session):
 
 
 def measure(way: str, hands: int, episodes: int, name: str, threads: int, seed: int) -> dict[str, Any]:
-    """Plays the matches one way: decisions of the agent, CPU seconds, and growth of the peak memory in MiB."""
+    """Plays the matches one way: decisions of the agent, seconds by both clocks, and growth of peak memory in MiB."""
     torch.set_num_threads(threads)
     game, opponent = make_game("kuhn_poker", hands=hands), domain("kuhn_poker").pools.find(OPPONENT)
     own = LanguageModelPolicy("agent", *load(name))
@@ -123,7 +125,7 @@ def measure(way: str, hands: int, episodes: int, name: str, threads: int, seed: 
         "fault_rate": faults / decisions,
         "seconds": seconds,
         "cpu_seconds": cpu,
-        "rate": decisions / seconds,
+        "rate": decisions / (cpu if threads == 1 else seconds),
         "memory_mib": peak_mib() - before,
     }
 
@@ -139,10 +141,17 @@ def compared(hands: int, repeats: int, name: str, threads: int) -> dict[str, Any
     }
     return {
         "hands": hands,
+        "threads": threads,
+        "clock": _clock(threads),
         "episodes": {way: n[hands] for way, n in COMPARED.items()},
         "rates": rates,
         "ratios": ratios,
     }
+
+
+def _clock(threads: int) -> str:
+    """CPU seconds of several threads add up, so that only one thread is timed by them."""
+    return "CPU" if threads == 1 else "wall"
 
 
 def growth(hands: int, sizes: Sequence[int], name: str, threads: int) -> list[dict[str, Any]]:
@@ -157,8 +166,10 @@ def growth(hands: int, sizes: Sequence[int], name: str, threads: int) -> list[di
 
 def show_compared(result: dict[str, Any]) -> None:
     hands = result["hands"]
-    print(f"\n{hands}-hand Kuhn poker, median [range] of {len(result['rates']['arena'])} repeats in turn")
-    print(f"  {'way':11}{'episodes':>9}  {'decisions per CPU second':27}{'arena / this':20}target")
+    repeats, threads = len(result["rates"]["arena"]), result["threads"]
+    print(f"\n{hands}-hand Kuhn poker, {threads} threads, median [range] of {repeats} repeats in turn")
+    unit = f"decisions per {result['clock']} second"
+    print(f"  {'way':11}{'episodes':>9}  {unit:27}{'arena / this':20}target")
     for way, rates in result["rates"].items():
         ratio = spread(result["ratios"][way]) if way in result["ratios"] else ""
         target = f"{TARGETS[way][hands]}" if way in TARGETS else ""
@@ -182,18 +193,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="tiny", help="model name or folder (default: tiny)")
     parser.add_argument("--quick", action="store_true", help="2 repeats, up to 256 episodes")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
     options = parser.parse_args()
     repeats, sizes = (2, SIZES[:2]) if options.quick else (5, SIZES)
     prepare_children()
     print("Arena benchmark".ljust(WIDTH - 1))
-    result: dict[str, Any] = {"machine": machine(options.threads), "targets": TARGETS, "compared": [], "growth": {}}
+    result: dict[str, Any] = {"machine": machine(1), "targets": TARGETS, "compared": [], "growth": {}}
     for hands in (1, 6):
-        table = compared(hands, repeats, options.model, options.threads)
-        show_compared(table)
-        rows = growth(hands, sizes, options.model, options.threads)
+        for threads in sorted({1, os.cpu_count() or 1}):
+            table = compared(hands, repeats, options.model, threads)
+            show_compared(table)
+            result["compared"].append(table)
+        rows = growth(hands, sizes, options.model, 1)
         show_growth(hands, rows)
-        result["compared"].append(table)
         result["growth"][str(hands)] = rows
     store("arena", result)
 

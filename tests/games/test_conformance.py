@@ -6,9 +6,11 @@ import pytest
 
 from equipoise.core import Event, Opponent, Pools, State
 from equipoise.games import DOMAINS, domain, make_game
+from equipoise.games.history import joint_moves
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import MANIAC, NIT, POOLS, nash
-from equipoise.testing import check_game, check_opponent, check_pools
+from equipoise.games.prisoners_dilemma import DOMAIN as DILEMMA
+from equipoise.testing import MAX_REASON_CHARACTERS, check_game, check_opponent, check_pools, check_profile
 
 GAMES = [(name, {}) for name in DOMAINS] + [("kuhn_poker", {"hands": 6})]
 
@@ -20,8 +22,8 @@ def test_every_game_conforms(name, parameters):
 
 
 @pytest.mark.parametrize(("name", "parameters"), GAMES)
-def test_every_pool_conforms(name, parameters):
-    check_pools(make_game(name, **parameters), domain(name).pools)
+def test_every_profile_conforms(name, parameters):
+    check_profile(make_game(name, **parameters), domain(name).corrected)
 
 
 @dataclass(frozen=True)
@@ -216,8 +218,56 @@ def test_a_state_that_can_be_changed_fails():
         check_game(Settable(), seed=0)
 
 
-def opponent(behaviour, stochastic=False, name="x", source="here"):
-    return Opponent(name, behaviour, stochastic, source)
+class RemembersTheHand(WrappedKuhn):
+    """Only the hand in play matters to what comes."""
+
+    def payoff_state(self, state, seat):
+        return state.inner.hand, state.inner.cards, state.inner.history
+
+
+class HidesTheHistory(RemembersTheHand):
+    def payoff_state(self, state, seat):
+        return state.inner.hand, state.inner.cards
+
+
+class HidesTheCards(RemembersTheHand):
+    def payoff_state(self, state, seat):
+        return state.inner.hand, state.inner.history, bool(state.inner.cards)
+
+
+class HidesTheHandNumber(RemembersTheHand):
+    def payoff_state(self, state, seat):
+        return state.inner.hand % 2, state.inner.cards, state.inner.history, state.is_terminal
+
+
+class KeepsScore(RemembersTheHand):
+    """Equal now, different after the next move."""
+
+    def payoff_state(self, state, seat):
+        score = state.inner.returns if len(state.inner.history) == 1 else ()
+        return super().payoff_state(state, seat), score
+
+
+def test_a_payoff_state_that_holds_all_that_matters_passes():
+    check_game(RemembersTheHand(hands=3), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (HidesTheHistory, "offer different moves or chance"),
+        (HidesTheCards, r"pay it -?\d"),
+        (HidesTheHandNumber, "show it"),
+        (KeepsScore, "become"),
+    ],
+)
+def test_a_payoff_state_that_merges_too_much_fails(broken, message):
+    with pytest.raises(AssertionError, match=f"two states of one payoff state .* {message}"):
+        check_game(broken(hands=3), seed=0)
+
+
+def opponent(behaviour, stochastic=False, name="x", source="here", memory=None, reason=None):
+    return Opponent(name, behaviour, stochastic, source, memory, reason)
 
 
 def passive(information_state, legal):
@@ -263,3 +313,93 @@ def test_empty_pools_fail():
         check_pools(KuhnPoker(), Pools(held_out=POOLS.held_out))
     with pytest.raises(AssertionError, match="held-out pool is empty"):
         check_pools(KuhnPoker(), Pools(train=POOLS.train))
+
+
+COOPERATE, DEFECT = DILEMMA.make().actions
+
+
+def moves_of_other(information_state):
+    return [other for _, other in joint_moves(information_state) if other is not None]
+
+
+def last_of_other(information_state):
+    return (moves_of_other(information_state) or [None])[-1]
+
+
+def answers(information_state, legal):
+    return {DEFECT if last_of_other(information_state) == DEFECT else COOPERATE: 1.0}
+
+
+def defects_from_the_third(information_state, legal):
+    return {DEFECT if len(moves_of_other(information_state)) >= 2 else COOPERATE: 1.0}
+
+
+def at_most_two_and_parity(information_state):
+    """Tells whether two rounds were played, and something of older rounds that it does not keep up."""
+    moves = moves_of_other(information_state)
+    return len(moves) >= 2, moves[-2] if len(moves) == 3 else None
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "memory", "message"),
+    [
+        (answers, lambda seen: None, "but plays"),
+        (defects_from_the_third, last_of_other, "but plays"),
+        (defects_from_the_third, at_most_two_and_parity, "after"),
+    ],
+)
+def test_a_memory_that_forgets_what_the_script_uses_fails(behaviour, memory, message):
+    with pytest.raises(AssertionError, match=f"remembers the same .* {message}"):
+        check_opponent(DILEMMA.make(), opponent(behaviour, memory=memory))
+
+
+def test_a_memory_of_what_the_payoff_state_leaves_open_fails():
+    # The card is part of neither, so a script that remembers it only once it was shown cannot be merged before.
+    def shown(information_state):
+        return tuple(event.value for event in information_state if event.kind == "shown")
+
+    class Blind(RemembersTheHand):
+        def payoff_state(self, state, seat):
+            return state.inner.hand, state.inner.history
+
+    with pytest.raises(AssertionError, match=r"remembers the same .* but .* after"):
+        check_opponent(Blind(hands=2), opponent(passive, memory=shown))
+
+
+@pytest.mark.parametrize("memory", [last_of_other, lambda seen: tuple(moves_of_other(seen)), lambda seen: seen])
+def test_a_memory_that_holds_what_the_script_uses_passes(memory):
+    check_opponent(DILEMMA.make(), opponent(answers, memory=memory))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (lambda seen, action: "", "must be a sentence"),
+        (lambda seen, action: " So it is.", "no spaces around it"),
+        (lambda seen, action: "You began.\nSo do I.", "must be one line"),
+        (lambda seen, action: "x" * (MAX_REASON_CHARACTERS + 1), "at most 160 characters"),
+        (lambda seen, action: f"{action}.", "by itself it plays"),
+        (lambda seen, action: "You began." if seen and moves_of_other(seen) else "", "must be a sentence"),
+    ],
+)
+def test_a_reason_that_is_no_short_line_or_plays_by_itself_fails(reason, message):
+    with pytest.raises(AssertionError, match=f"gives the reason .*{message}"):
+        check_opponent(DILEMMA.make(), opponent(answers, reason=reason))
+
+
+def test_a_reason_of_one_short_line_passes():
+    check_opponent(DILEMMA.make(), opponent(answers, reason=lambda seen, action: f"It pays, so I {action}."))
+
+
+def test_one_script_in_two_pools_passes_only_where_pools_overlap_under_one_name():
+    first, last = opponent(MANIAC, name="a"), opponent(NIT, name="b")
+    check_pools(KuhnPoker(), Pools(train=(first,), exploiter=(first,), held_out=(last,), overlapping=True))
+    renamed = replace(first, name="c")
+    with pytest.raises(AssertionError, match="exploiter/c plays exactly as train/a"):
+        check_pools(KuhnPoker(), Pools(train=(first,), exploiter=(renamed,), held_out=(last,), overlapping=True))
+
+
+def test_a_player_beside_the_pools_is_checked_too():
+    profile = replace(domain("kuhn_poker").corrected, players=(opponent(nash(0.1), name="odd"),))
+    with pytest.raises(AssertionError, match="claims stochastic=False"):
+        check_profile(KuhnPoker(), profile)

@@ -2,12 +2,15 @@
 
 import pytest
 
+from equipoise.arena import Match, rollout
 from equipoise.core import CHANCE, Event
 from equipoise.games import domain, make_game
 from equipoise.games.kuhn_poker import KuhnPoker, hazards
 from equipoise.games.kuhn_poker.opponents import MANIAC, POOLS, nash, nash_range
 from equipoise.games.kuhn_poker.rules import DEALS
-from equipoise.games.text import observations, render_event
+from equipoise.games.text import observations, parse, render_event, render_reply
+from equipoise.metrics import behaviour_table, best_response, information_states
+from equipoise.policies import ScriptedPolicy
 
 
 def after(deal, *actions, hands=1):
@@ -124,3 +127,37 @@ def test_a_zero_sum_game_has_no_hazards():
     (episode,) = rollout(KuhnPoker(6), policies, [Match(("maniac", "maniac"), 0)], seed=0)
     assert hazards.collusion(episode, 0).tolist() == [0] * 6
     assert hazards.externality(episode, 1).tolist() == [0] * 6
+
+
+@pytest.mark.parametrize("name", ["nash", "tight", "loose", "published_nash", "pot_control", "random"])
+def test_every_reason_is_true_of_the_card_and_the_hand(name):
+    player = domain("kuhn_poker").corrected.find(name)
+    game, said = KuhnPoker(), set()
+    faced = {0: "it is my turn to open", 1: {"check": "you checked", "bet": "you bet"}, 2: "you bet"}
+    for _, state, legal in information_states(game):
+        card = next(event.value for event in state if event.kind == "card")
+        acts = [event.value for event in state if event.kind == "act"]
+        expected = faced[len(acts)] if len(acts) != 1 else faced[1][acts[0]]
+        for action in legal:
+            reason = player.reason(state, action)
+            assert reason == f"I hold {card} and {expected}."
+            assert parse(game, render_reply(game, action, reason), legal) == action
+            said.add(reason)
+    assert len(said) == 9
+
+
+def test_the_published_nash_loses_a_ninth_of_a_chip_as_first_player():
+    style = domain("kuhn_poker").published.find("published_nash").behaviour
+    tables = behaviour_table(KuhnPoker(), style)
+    assert best_response(KuhnPoker(), tables, 1).value - 1 / 18 == pytest.approx(1 / 9)
+
+
+def test_the_published_hazards_count_folds_and_losses_of_two():
+    game = KuhnPoker()
+    profile = domain("kuhn_poker").published
+    nit, maniac = ScriptedPolicy(POOLS.find("nit")), ScriptedPolicy(POOLS.find("maniac"))
+    episodes = rollout(game, {"nit": nit, "maniac": maniac}, [Match(("nit", "maniac"), d) for d in range(300)], seed=0)
+    for episode in episodes:
+        assert profile.collusion(episode, 0).tolist() == [float(episode.decisions[-1].action == "fold")]
+        assert profile.externality(episode, 0).tolist() == [float(episode.returns[0] == -2)]
+    assert {episode.returns[0] for episode in episodes} >= {-1.0, 2.0}

@@ -12,7 +12,7 @@ from equipoise.games.text import MAX_REPLY_CHARACTERS, parse
 
 GAME = KuhnPoker()
 OPEN, FACING = ("check", "bet"), ("fold", "call")
-EXACT = re.compile(r"(?:action\s*:\s*)?(check|bet|fold|call)\s*[.!]?", re.IGNORECASE)
+EXACT = re.compile(r"(?:action[ \t]*:[ \t]*)?(check|bet|fold|call)[ \t]*[.!]?", re.IGNORECASE | re.ASCII)
 WORDS = st.sampled_from(
     ["check", "bet", "fold", "call", "Action:", "not", "never", "I", "won't", "or", ".", "!", "\n", " ", "**", "\x00"]
 )
@@ -26,7 +26,10 @@ def kind(text, legal=OPEN):
 
 @pytest.mark.parametrize(
     "text",
-    ["check", "Check", " CHECK. ", "check!", "Action: check", "action : check.", "I hold Q.\nI could bet.\n\ncheck\n"],
+    [
+        *("check", "Check", " CHECK. ", "check!", "check .", "Action: check", "action : check.", "ACTION:check"),
+        *("I hold Q.\nI could bet.\n\ncheck\n", "I could bet.\r\ncheck\r\n", "\tcheck\t"),
+    ],
 )
 def test_exactly_one_action_on_the_last_line_is_played(text):
     assert parse(GAME, text, OPEN) == "check"
@@ -55,10 +58,29 @@ def test_exactly_one_action_on_the_last_line_is_played(text):
         ("I cannot check", "refusal"),
         ("I won't play this game", "refusal"),
         ("As an AI, I do not gamble.", "refusal"),
+        ("I can\u2019t do that", "refusal"),
+        ("I won't check, I bet", "ambiguous"),
+        ("check..", "unparsable"),
+        ("action: action: check", "unparsable"),
     ],
 )
 def test_anything_else_is_a_fault_of_a_named_kind(text, expected):
     assert kind(text) == expected
+
+
+@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_nothing_but_a_line_feed_ends_a_line(separator):
+    assert len(f"I bet{separator}check".splitlines()) == 2
+    assert kind(f"I bet{separator}check") == "ambiguous"
+    assert kind(f"because{separator}check") == "unparsable"
+    assert parse(GAME, f"I bet{separator}because\ncheck", OPEN) == "check"
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\u3000", "\u2009", "\x0b", "\x1f", "\ufeff"])
+def test_no_blanks_but_spaces_and_tabs_stand_around_an_action(blank):
+    assert kind(f"{blank}check") == "unparsable"
+    assert kind(f"check{blank}") == "unparsable"
+    assert kind(f"action:{blank}check") == "unparsable"
 
 
 def test_the_last_line_decides_whatever_came_before():
@@ -81,7 +103,7 @@ def test_another_players_words_in_a_reply_are_not_actions():
 
 def check_strict(text, legal):
     result = parse(GAME, text, legal)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip(" \t\r") for line in text.split("\n") if line.strip(" \t\r")]
     exact = EXACT.fullmatch(lines[-1]) if lines and len(text) <= MAX_REPLY_CHARACTERS else None
     if isinstance(result, Fault):
         assert result.kind in FAULT_KINDS

@@ -61,6 +61,9 @@ def _replied(game: Game, state: State, replies: Mapping[int, str], read: list[in
             lines += [f"(fault: {meant.kind}: {meant.detail}; the round is forfeited)"]
         else:
             moves[seat] = meant
+    if forfeits:
+        for seat in replies:
+            read[seat] = len(state.information_state(seat))
     after = state.forfeit(forfeits[0]) if forfeits else state.child(moves)
     if any(after.rewards):
         lines += [f"(rewards {after.rewards})"]

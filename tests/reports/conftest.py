@@ -151,10 +151,173 @@ def _make() -> dict[str, Any]:
     }
 
 
+def _general_row(agent: str, number: int) -> dict[str, Any]:
+    """A row of a game that is not zero-sum: no NashConv, but hazards, an index and a figure of the game's own."""
+    row = {"agent": agent, "label": AGENTS[agent], "seeds": 1}
+    metrics = (
+        ("payoff", 2.1), ("welfare", 4.6), ("robustness", 2.2), ("nra", 0.04), ("pool_exploitability", 0.9),
+        ("held_out_exploitability", 0.7), ("collusion", 0.2), ("externality", 0.3), ("exploitation", 0.5),
+        ("regret", 0.8), ("sepo_index", -0.4), ("worst_case_lower_bound", 0.9), ("fault_rate", 0.01),
+    )  # fmt: skip
+    sign = -1 if number else 1
+    for name, value in metrics:
+        row[name] = estimate(value + sign * 0.3 * number * value, 0.02, 64, "t over deals")
+    row["worst_case_advantage"] = estimate(1.5 - number, method="exact", n=1)
+    row["figures"] = {"cooperation_rate": estimate(0.6, 0.02, 64, "t over deals")}
+    return row
+
+
+def _make_general() -> dict[str, Any]:
+    meaning = {"definition": "share of rounds in which the player cooperates", "unit": "share of rounds"}
+    return {
+        "schema": 1,
+        "title": "Prisoner's dilemma, eight rounds",
+        "game": "prisoners_dilemma",
+        "seconds": 12.0,
+        "unit": "points per round",
+        "exact": "the first 2 of 8 rounds",
+        "hazards": {"cooperation_rate": meaning, "collusion": {"definition": "defection against a cooperator"}},
+        "sepo": {"weights": [2.4, 1.0, 1.8], "scale": 0.6},
+        "rows": [_general_row("base", 0), _general_row("sepo_pool", 1)],
+    }
+
+
 _REPORT = _make()
+_GENERAL = _make_general()
 
 
 @pytest.fixture
 def report() -> dict[str, Any]:
     """A complete report that the test may change."""
     return copy.deepcopy(_REPORT)
+
+
+@pytest.fixture
+def general_report() -> dict[str, Any]:
+    """A report of a game that is not zero-sum, which the test may change."""
+    return copy.deepcopy(_GENERAL)
+
+
+STUDY_ARMS = {
+    "base": ("Base", "base", 1),
+    "sft": ("SFT", "sft", 5),
+    "payoff": ("Payoff alone", "trained", 5),
+    "own_pool": ("SEPO, own pool", "trained", 5),
+    "own_pool_best_response": ("SEPO, own pool + adversary", "trained", 5),
+    "welfare": ("Welfare", "trained", 3),
+    "shared_penalty": ("Shared penalty", "trained", 3),
+    "independent_penalty": ("Independent penalty", "trained", 3),
+}
+LEVELS = {"base": -1.2, "sft": -2.0, "payoff": 1.4, "own_pool": 1.45, "own_pool_best_response": 1.5, "welfare": 0.2}
+REFERENCES = {"always_defect": "always defect", "tit_for_tat": "tit for tat", "coin": "coin"}
+
+
+def spread(value: float, half: float | None, n: int, method: str = "t over seeds") -> dict[str, Any]:
+    """An estimate with a symmetric interval, or with none."""
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return {"value": value, "low": low, "high": high, "n": n, "level": 0.95, "method": method}
+
+
+def _study_estimates(rng: np.random.Generator, index: float, seeds: int, zero_sum: bool) -> dict[str, Any]:
+    half = None if seeds == 1 else 0.1
+    danger = max(0.0, 1.0 - index / 2 + float(rng.normal(0, 0.1)))
+    values = {
+        "payoff": 2.0 + index / 4,
+        "welfare": 0.0 if zero_sum else 4.0 + index / 2,
+        "robustness": 2.1 + index / 5,
+        "pool_exploitability": danger / 2,
+        "held_out_exploitability": danger / 3,
+        "regret": danger / 4,
+        "exploitation": 0.3,
+        "sepo_index": index,
+        "nra": 0.05,
+        "fault_rate": 0.02,
+    }
+    if zero_sum:
+        values |= {"nash_conv": danger, "worst_case_advantage": danger}
+    else:
+        values |= {"worst_case_lower_bound": danger, "collusion": 0.3, "externality": 0.2, "low_bid_rate": 0.4}
+    return {name: spread(value + float(rng.normal(0, 0.01)), half, seeds) for name, value in values.items()}
+
+
+def _study_game(name: str, seed: int, zero_sum: bool) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    rows, levels = [], {}
+    for arm, (label, kind, seeds) in STUDY_ARMS.items():
+        levels[arm] = LEVELS.get(arm, 0.1) + float(rng.normal(0, 0.02))
+        estimates = _study_estimates(rng, levels[arm], seeds, zero_sum)
+        rows.append({"arm": arm, "label": label, "seeds": seeds, "kind": kind, "estimates": estimates})
+    for arm, label in REFERENCES.items():
+        estimates = _study_estimates(rng, float(rng.normal(0.5, 0.4)), 2, zero_sum)
+        rows.append({"arm": arm, "label": label, "seeds": 0, "kind": "reference", "estimates": estimates})
+    pairs = [("own_pool", minus) for minus in ("base", "sft", "payoff", "welfare", "independent_penalty")]
+    pairs += [("own_pool_best_response", "own_pool"), ("payoff", "sft")]
+    return {
+        "game": name,
+        "unit": "points per round",
+        "zero_sum": zero_sum,
+        "rounds": 1 if zero_sum else 6,
+        "scale": 0.6,
+        "weights": [2.4, 1.0, 1.8],
+        "exact": "the whole game" if zero_sum else None,
+        "hazards": {
+            hazard: {
+                "definition": f"share of rounds with {hazard}",
+                "unit": "share of rounds",
+                "low": 0.0,
+                "high": 1.0,
+                "null": {who: spread(value, 0.02, 64) for who, value in zip(("selfish", "fair"), (1, 0), strict=True)},
+            }
+            for hazard in ("collusion", "externality", "low_bid_rate")
+        },
+        "rows": rows,
+        "differences": [
+            {
+                "arm": arm,
+                "minus": minus,
+                "metric": "sepo_index",
+                "estimate": spread(levels[arm] - levels[minus], 0.3, 5, "paired t over seeds"),
+            }
+            for arm, minus in pairs
+        ],
+        "lambda_grid": [
+            {"weights": [k, k, k], "index": {a: v - k for a, v in levels.items()}, "best": max(levels, key=levels.get)}  # type: ignore[arg-type]
+            for k in (0.0, 1.0, 2.0)
+        ],
+        "sft_effect": {"pool_exploitability": spread(0.4, 0.1, 5), "worst_case": spread(0.02, 0.1, 5)},
+    }
+
+
+def study_table() -> dict[str, Any]:
+    """The table of a complete study."""
+    rules = ("own_pool", "payoff", "shared_penalty", "independent_penalty")
+    return {
+        "schema": 1,
+        "study": "sepo",
+        "title": "SEPO in miniature",
+        "created": "2026-01-31T12:00:00+00:00",
+        "command": "equipoise reproduce sepo",
+        "versions": {"equipoise": "0.2.0"},
+        "seconds": 5400.0,
+        "cells": {"done": 60, "all": 60},
+        "settings": {"deals": 64},
+        "notes": ["The unit of a trained arm's interval is the seed."],
+        "games": [_study_game("kuhn_poker", 0, zero_sum=True), _study_game("auction", 1, zero_sum=False)],
+        "gradients": {
+            "game": "prisoners_dilemma",
+            "episodes": 40,
+            "rules": [
+                {"rule": r, "cosine": spread(0.9 - k / 3, 0.1, 40), "ratio": spread(1.0, 0.1, 40)}
+                for k, r in enumerate(rules)
+            ],
+        },
+    }
+
+
+_STUDY = study_table()
+
+
+@pytest.fixture
+def table() -> dict[str, Any]:
+    """The table of a complete study of two games, made of seeded random numbers, which the test may change."""
+    return copy.deepcopy(_STUDY)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from equipoise.reports import write_report
+from equipoise.reports import write_report, write_study
 
 Report = dict[str, Any]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -45,16 +45,35 @@ def test_the_console_check_can_fail(tmp_path: Path) -> None:
     assert "boom" in opened(page, tmp_path / "profile")[1][0]
 
 
+def widths(html: str, folder: Path, width: int) -> tuple[int, int]:
+    """The document's scroll width and the window's width, with everything that can be opened open."""
+    probed = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", PROBE).replace("<details", "<details open")
+    (folder / "page.html").write_text(probed, encoding="utf-8")
+    frame = folder / "frame.html"
+    frame.write_text(FRAME.format(width=width))
+    document, _ = opened(frame, folder / "profile")
+    found = re.search(r'data-widths="(\d+)/(\d+)"', document)
+    assert found is not None
+    return int(found[1]), int(found[2])
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_never_scrolls_sideways(report: Report, tmp_path: Path, width: int) -> None:
     report["rows"][0]["label"] = "A_label_without_any_space_that_is_longer_than_a_phone_is_wide_by_far"
     report["transcripts"][1]["messages"][-1]["text"] = "x" * 500
     html = write_report(report, tmp_path).read_text(encoding="utf-8")
-    probed = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", PROBE).replace("<details", "<details open")
-    (tmp_path / "page.html").write_text(probed, encoding="utf-8")
-    frame = tmp_path / "frame.html"
-    frame.write_text(FRAME.format(width=width))
-    document, _ = opened(frame, tmp_path / "profile")
-    found = re.search(r'data-widths="(\d+)/(\d+)"', document)
-    assert found is not None
-    assert (int(found[1]), int(found[2])) == (width, width)
+    assert widths(html, tmp_path, width) == (width, width)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_study_opens_from_disk_with_its_figures_a_silent_console_and_no_sideways_scroll(
+    table: Report, tmp_path: Path, width: int
+) -> None:
+    table["games"][0]["rows"][0]["label"] = "A_label_without_any_space_that_is_longer_than_a_phone_is_wide_by_far"
+    page = write_study(table, tmp_path / "study")[2]
+    document, console = opened(page, tmp_path / "profile")
+    assert console == []
+    assert document.count("<figure") == 4
+    assert document.count("<svg") == 8
+    assert document.rstrip().endswith("</html>")
+    assert widths(page.read_text(encoding="utf-8"), tmp_path, width) == (width, width)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from equipoise.reports import render_html
-from equipoise.reports.glossary import METRICS
+from equipoise.reports.glossary import METRIC, METRICS, ZERO_SUM
 
 Report = dict[str, Any]
 VOID = {"meta", "br", "hr", "img", "link", "input", "path", "rect", "use", "circle", "line"}
@@ -64,7 +64,8 @@ def test_the_page_is_well_formed_and_holds_every_part(report: Report) -> None:
 
 def test_every_metric_of_the_table_is_defined_with_unit_and_direction(report: Report) -> None:
     page = Page(render_html(report))
-    for metric in METRICS:
+    for key in ZERO_SUM:
+        metric = METRIC[key]
         assert metric.definition in page.text
         assert ("href", f"#{metric.key}") in page.attributes
         assert ("id", metric.key) in page.attributes
@@ -145,3 +146,37 @@ def test_differing_counts_stand_beside_their_values(report: Report) -> None:
     text = Page(render_html(report)).text
     assert "n = 77" in text
     assert text.count("n = 12288") == 3
+
+
+def test_a_general_sum_page_shows_every_metric_and_never_mentions_nash(general_report: Report) -> None:
+    page = Page(render_html(general_report))
+    assert page.open == []
+    assert "Nash" not in page.text
+    for metric in METRICS:
+        measured = any(metric.key in row for row in general_report["rows"])
+        assert (("id", metric.key) in page.attributes) == measured
+    assert "Exact, the first 2 of 8 rounds" in page.text
+    assert "Here: Defection against a cooperator." in page.text
+    assert "Share of rounds in which the player cooperates." in page.text
+
+
+def test_the_index_stands_first_in_a_general_sum_table_and_nash_conv_in_a_zero_sum_one(
+    report: Report, general_report: Report
+) -> None:
+    for made, first in ((report, "#nash_conv"), (general_report, "#sepo_index")):
+        links = [value for name, value in Page(render_html(made)).attributes if name == "href"]
+        assert links[0] == first
+
+
+def test_a_component_that_nobody_was_met_for_is_no_column(general_report: Report) -> None:
+    for row in general_report["rows"]:
+        row["collusion"] = {"value": 0.0, "low": None, "high": None, "n": 0}
+    assert ("id", "collusion") not in Page(render_html(general_report)).attributes
+
+
+def test_too_large_a_policy_is_named_and_not_drawn(report: Report) -> None:
+    states = report["policy_table"]["states"]
+    report["policy_table"]["states"] = [dict(states[0], state=f"s{i}", text=f"s{i}") for i in range(500)]
+    page = Page(render_html(report))
+    assert page.tags.count("figure") == 2
+    assert "The policies at 500 information states are stored in report.json" in page.text

@@ -11,6 +11,7 @@ import pytest
 
 from equipoise.reports import clean_report, load_report, report_text, validate_report, write_report
 from equipoise.reports.files import write_atomically
+from equipoise.reports.glossary import METRICS, Metric
 
 Report = dict[str, Any]
 
@@ -27,6 +28,20 @@ def test_a_complete_and_a_minimal_report_are_valid(report: Report) -> None:
     validate_report(minimal())
 
 
+def test_a_game_without_nash_conv_or_exploiters_has_a_valid_report() -> None:
+    report = minimal()
+    del report["rows"][0]["nash_conv"], report["rows"][0]["pool_exploitability"]
+    validate_report(report)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.key)
+def test_every_metric_of_a_row_must_be_an_estimate(metric: Metric) -> None:
+    report = minimal()
+    report["rows"][0][metric.key] = 0.5
+    with pytest.raises(ValueError, match=re.escape(f"report.rows[0].{metric.key}: got 0.5, allowed: an object")):
+        validate_report(report)
+
+
 @pytest.mark.parametrize("key", ["schema", "game", "seconds", "rows"])
 def test_a_missing_key_is_named(key: str) -> None:
     report = minimal()
@@ -35,7 +50,7 @@ def test_a_missing_key_is_named(key: str) -> None:
         validate_report(report)
 
 
-@pytest.mark.parametrize("key", ["agent", "nash_conv", "pool_exploitability", "payoff", "fault_rate"])
+@pytest.mark.parametrize("key", ["agent", "payoff", "fault_rate"])
 def test_a_missing_key_of_a_row_is_named_with_its_place(key: str) -> None:
     report = minimal()
     del report["rows"][0][key]
@@ -63,6 +78,9 @@ def test_a_missing_key_of_a_row_is_named_with_its_place(key: str) -> None:
             "agents.sft.outside: got 1.5, allowed: a prob",
         ),
         (("transcripts", 0, "messages", 0, "role"), "tool", "messages[0].role: got 'tool', allowed: 'system', 'user'"),
+        (("exact",), 2, "report.exact: got 2, allowed: text"),
+        (("hazards",), {"collusion": {}}, "report.hazards.collusion: the key 'definition' is missing"),
+        (("rows", 0, "figures"), {"low_bids": 1}, "report.rows[0].figures.low_bids: got 1, allowed: an object"),
         (("notes",), "one", "report.notes: got 'one', allowed: a list"),
     ],
 )
@@ -163,3 +181,14 @@ def test_the_terminal_table_spells_out_control_characters(report: Report) -> Non
     text = report_text(report)
     assert "\x1b" not in text
     assert "⟨U+001B⟩" in text
+
+
+def test_the_terminal_table_of_a_general_sum_game_starts_with_the_index(general_report: Report) -> None:
+    text = report_text(general_report)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    head = next(line for line in text.splitlines() if "SEPO index" in line and "fault %" in line)
+    assert head.split() == ["SEPO", "index", "pool", "exploit.", "payoff", "fault", "%"]
+    assert "exact worst case" in text
+    assert "collusion" in text
+    assert "Exact figures: the first 2 of 8 rounds." in " ".join(text.split())
+    assert "NashConv" not in text

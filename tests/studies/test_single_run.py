@@ -7,7 +7,7 @@ import pytest
 
 from equipoise.arena.records import read_episodes
 from equipoise.core import Estimate
-from equipoise.games import make_game
+from equipoise.games import domain, make_game
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.reports import clean_report, validate_report
 from equipoise.studies.audit import AuditSettings, audit
@@ -58,6 +58,7 @@ def test_a_model_s_report_holds_its_audit(one, embedded):
     (row,) = report["rows"]
     for name, estimate in found.estimates.items():
         assert row[name] == estimate.to_json(), name
+    assert report["exact"] == "the whole game"
     assert row["opponents"] == found.opponents
     assert (row["agent"], row["label"]) == ("agent", "tiny")
     assert report["title"] == "kuhn_poker: audit of tiny"
@@ -87,7 +88,8 @@ def test_six_hands_report_the_spread_over_contexts_and_say_what_is_exact(six):
     widest = max(rows, key=lambda row: row["sd"])
     (note,) = (note for note in report["notes"] if note.startswith("agent: over the contexts"))
     assert f"at {widest['state']}: mean {widest['mean']:.2f}, sd {widest['sd']:.2f}" in note
-    assert any("first round" in note for note in report["notes"])
+    assert report["exact"] == "the first 2 rounds of 6"
+    assert any("the first 2 rounds of 6" in note for note in report["notes"])
 
 
 def test_the_episodes_of_an_audit_are_kept_where_asked(tmp_path):
@@ -151,3 +153,26 @@ def test_a_row_stores_every_estimate_of_an_audit(embedded):
     assert row["payoff"] == Estimate(0.25, 0.0, 0.5, 7).to_json()
     assert row["robustness"]["low"] is None
     assert set(found.estimates) <= row.keys()
+
+
+def test_a_game_that_the_run_did_not_train_on_is_refused(ran):
+    with pytest.raises(ValueError, match="did not train on 'auction'"):
+        report_of_run(ran[0], ran[1], 1, "auction")
+
+
+@pytest.mark.parametrize("name", ["prisoners_dilemma", "split", "auction"])
+def test_games_that_are_not_zero_sum_have_reports_too(name):
+    report = valid(of_model(make_game(name), deals=2, exact_rounds=1))
+    (row,) = report["rows"]
+    assert row.keys() >= {
+        "payoff",
+        "welfare",
+        "collusion",
+        "externality",
+        "sepo_index",
+        "regret",
+        "worst_case_advantage",
+    }
+    assert "nash_conv" not in row
+    assert row["figures"].keys() == domain(name).corrected.figures.keys()
+    assert not row["figures"].keys() & (row.keys() - {"figures"})

@@ -15,7 +15,8 @@ from equipoise.models.load import load
 from equipoise.objectives.sepo import SepoWeights, own_pool, payoff
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.training.experience import Experience, PlaySettings, SepoPlay, agent_tables
+from equipoise.training.adversaries import agent_tables
+from equipoise.training.experience import Experience, PlaySettings, SepoPlay
 from equipoise.training.trainer import EpisodeTrainer, grpo_config
 
 GAME = KuhnPoker()
@@ -104,7 +105,9 @@ def test_experience_depends_on_the_seed_and_the_step_alone(embedded):
     settings = PlaySettings(rollouts=2, adversaries=("pool", "best_response"))
 
     def collected(step) -> Experience:
-        return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, SepoWeights(), own_pool).collect(policy, [7], step)
+        return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, SepoWeights(), own_pool).collect(
+            policy, [7], step
+        )
 
     first, again, other = collected(3), collected(3), collected(4)
     assert first.rows == again.rows

@@ -6,25 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.training.recipe import (
-    RULES,
-    Demonstrations,
-    Lora,
-    Objective,
-    Optimisation,
-    Recipe,
-    load_recipe,
-    parse_recipe,
-)
+from equipoise.games import DOMAINS, domain
+from equipoise.objectives import sepo
+from equipoise.training.demonstrations import Demonstrations
+from equipoise.training.recipe import Recipe, load_recipe, parse_recipe
+from equipoise.training.settings import RULES, Lora, Objective, Optimisation
 
 FULL = {
     "game": "kuhn_poker",
     "game_parameters": {"hands": 6},
     "seed": 3,
-    "demonstrations": {"experts": {"nash": 1, "tight": 0.5}, "episodes": 10},
+    "by_game": {"kuhn_poker": {"parameters": {"hands": 3}, "objective": {"rule": "welfare"}}},
+    "demonstrations": {"experts": {"nash": 1, "tight": 0.5}, "episodes": 10, "validation": 0.5},
     "sft": {"steps": 5, "learning_rate": 1e-05},
     "play": {"rollouts": 4, "deals": 8, "adversaries": ["pool", "best_response"], "train_pool": ["tight"]},
-    "objective": {"rule": "payoff", "kl": 0.1},
+    "objective": {"rule": "payoff", "kl": 0.1, "lambdas": [1.5, 2, 0]},
+    "selection": {"every": 5},
+    "hardware": {"device": "cpu"},
     "rl": {"steps": 7, "report_to": ["tensorboard"]},
     "lora": {"rank": 4, "targets": ["q_proj"]},
     "sampling": {"temperature": 0.7},
@@ -73,11 +71,11 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"sede": 1}, "unknown recipe key 'sede'; known: .*Did you mean 'seed'"),
         ({"rl": {"step": 1}}, r"unknown recipe key in \[rl\] 'step'; known: .*Did you mean 'steps'"),
         ({"zzz": 1}, "unknown recipe key 'zzz'; known: game"),
-        ({"seed": "one"}, "'seed' takes a int; got 'one'"),
-        ({"seed": True}, "'seed' takes a int; got True"),
-        ({"rl": {"steps": 1.5}}, r"'rl\.steps' takes a int; got 1\.5"),
-        ({"rl": {"learning_rate": "fast"}}, r"'rl\.learning_rate' takes a float; got 'fast'"),
-        ({"play": {"train_pool": "tight"}}, r"'play\.train_pool' takes a tuple; got 'tight'"),
+        ({"seed": "one"}, "'seed' takes a whole number; got 'one'"),
+        ({"seed": True}, "'seed' takes a whole number; got True"),
+        ({"rl": {"steps": 1.5}}, r"'rl\.steps' takes a whole number; got 1\.5"),
+        ({"rl": {"learning_rate": "fast"}}, r"'rl\.learning_rate' takes a number; got 'fast'"),
+        ({"play": {"train_pool": "tight"}}, r"'play\.train_pool' takes a list; got 'tight'"),
         ({"rl": 3}, "'rl' is a section; got 3"),
         ({"game": "kuhn"}, "unknown game 'kuhn'; known: .*Did you mean 'kuhn_poker'"),
         ({"demonstrations": {"experts": {"nobody": 1.0}}}, "unknown opponent 'nobody'; known: "),
@@ -85,11 +83,43 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"play": {"train_pool": ["nobody"]}}, "unknown opponent 'nobody'; known: "),
         ({"play": {"adversaries": ["poll"]}}, "got adversaries .*poll.*; allowed: 'pool', 'best_response'"),
         ({"play": {"adversaries": []}}, "got adversaries"),
+        ({"play": {"seats": [0, 0]}}, r"got seats \[0, 0\]; allowed: \[0, 1\], \[0\] or \[1\]"),
+        ({"play": {"rounds": -1}}, "got rounds=-1"),
         ({"play": {"rollouts": 1}}, "got rollouts=1; a leave-one-out baseline needs at least 2"),
         ({"play": {"fault_rule": "forfiet"}}, "fault rule 'forfiet'.*forfeit"),
         ({"objective": {"rule": "own_pol"}}, "unknown credit rule 'own_pol'; known: .*Did you mean 'own_pool'"),
         ({"objective": {"kl": -1.0}}, "got kl=-1.0; it must be 0 or more"),
         ({"objective": {"discount": 2.0}}, "discount"),
+        ({"objective": {"lambdas": [2.4, -1.0, 1.8]}}, r"got lambdas=\[2.4, -1.0, 1.8\]; allowed: \[le, lc, lx\]"),
+        ({"objective": {"lambdas": [2.4, float("nan"), 1.8]}}, r"got lambdas=\[2.4, nan, 1.8\]; allowed"),
+        ({"objective": {"lambdas": [2.4]}}, r"got lambdas=\[2.4\]; allowed"),
+        ({"objective": {"lambdas": ["2.4", 1, 1]}}, r"got lambdas=.*; allowed"),
+        ({"objective": {"scale": -1.0}}, r"got scale=-1.0; allowed"),
+        ({"objective": {"kl": float("nan")}}, "got kl=nan; it must be 0 or more"),
+        ({"demonstrations": {"experts": "papper"}}, "unknown mixture of experts 'papper'; known:"),
+        ({"demonstrations": {"experts": 3}}, r"'demonstrations\.experts' takes a table or a string; got 3"),
+        ({"demonstrations": {"experts": {"nash": float("nan")}}}, "expert 'nash' has weight nan"),
+        (
+            {"demonstrations": {"opponents": "pool"}},
+            "unknown opponents 'pool' of demonstrations; known: experts, pools",
+        ),
+        ({"demonstrations": {"validation": 1.5}}, "validation=1.5; allowed"),
+        ({"sft": {"batch_size": 10, "micro_batches": 3}}, "got batch_size=10, micro_batches=3; it must divide it"),
+        ({"selection": {"every": -1}}, "got every=-1"),
+        ({"seed": 9_002}, "got seed 9002; allowed"),
+        ({"hardware": {"device": "tpu"}}, "unknown device 'tpu'; known: auto, cpu, cuda"),
+        ({"hardware": {"dtype": "int8"}}, "unknown dtype 'int8'; known: float32, bfloat16"),
+        ({"profile": "publisht"}, "unknown profile 'publisht'; known: corrected, published"),
+        ({"game": "kuhn_poker", "games": ["kuhn_poker"]}, "give one of them: a game, or a list of games"),
+        ({"game": ""}, "give one of them: a game, or a list of games"),
+        ({"games": ["kuhn_poker", "kuhn_poker"]}, "each game may be named once"),
+        ({"games": ["kuhn"]}, "unknown game 'kuhn'; known: .*Did you mean 'kuhn_poker'"),
+        ({"games": ["kuhn_poker"], "game_parameters": {"hands": 2}}, r"write \[by_game\.NAME\] parameters"),
+        ({"by_game": {"auction": {}}}, r"unknown game of this recipe in \[by_game\] 'auction'; known: kuhn_poker"),
+        ({"by_game": {"kuhn_poker": {"plai": {}}}}, r"in \[by_game\.kuhn_poker\] 'plai'.*Did you mean 'play'"),
+        ({"by_game": {"kuhn_poker": {"play": {"deal": 1}}}}, r"in \[by_game\.kuhn_poker\.play\] 'deal'.*'deals'"),
+        ({"by_game": {"kuhn_poker": {"objective": {"kl": 1}}}}, "the KL penalty is one for the whole run"),
+        ({"by_game": {"kuhn_poker": 3}}, r"'by_game\.kuhn_poker' is a section; got 3"),
         ({"rl": {"learning_rate": 0.0}}, r"got learning_rate=0\.0; it must be above 0"),
         ({"rl": {"steps": -1}}, "got steps=-1"),
         ({"sft": {"batch_size": 0}}, "got batch_size=0"),
@@ -105,6 +135,34 @@ def test_a_mistake_in_a_recipe_is_one_line(table, match):
 
 def test_held_out_opponents_are_never_trained_on():
     refused({"play": {"train_pool": ["bluffer"]}}, "bluffer.*held")
+    refused({"demonstrations": {"experts": {"bluffer": 1.0}}}, "bluffer.*held")
+
+
+def test_the_weights_are_the_profile_s_unless_the_recipe_names_others():
+    (task,) = parse_recipe({}).tasks
+    profile = domain("kuhn_poker").corrected
+    assert (task.weights.exploitability, task.weights.collusion, task.weights.externality) == profile.weights
+    assert task.weights.scale == 1.5
+    (task,) = parse_recipe({"objective": {"lambdas": [1, 0, 0.5], "scale": 2}}).tasks
+    assert (task.weights.exploitability, task.weights.collusion, task.weights.externality) == (1.0, 0.0, 0.5)
+    assert task.weights.scale == 2.0
+
+
+def test_sepo_is_the_own_pool_rule():
+    assert RULES["sepo"] is RULES["own_pool"] is sepo.own_pool
+
+
+def test_a_game_s_own_section_changes_that_game_alone():
+    (task,) = parse_recipe(FULL).tasks
+    assert (task.game.parameters, task.objective.rule) == ({"hands": 3}, "welfare")
+    assert (task.objective.lambdas, task.play.deals) == ((1.5, 2.0, 0.0), 8)
+
+
+def test_all_games_are_the_games_there_are_and_an_override_replaces_the_game():
+    recipe = parse_recipe({"game": "kuhn_poker"}, ['games=["all"]'])
+    assert (recipe.game, recipe.games) == ("", tuple(DOMAINS))
+    assert [task.game.name for task in recipe.tasks] == list(DOMAINS)
+    assert parse_recipe({"games": ["all"]}, ["game=kuhn_poker"]).names == ("kuhn_poker",)
 
 
 def test_overrides_replace_add_and_keep_their_type():
@@ -121,7 +179,7 @@ def test_overrides_replace_add_and_keep_their_type():
         ("rl.stepz=3", "unknown recipe key in .rl. 'stepz'.*Did you mean 'steps'"),
         ("nowhere.steps=3", "unknown recipe key 'nowhere'"),
         ("seed.x=3", "'seed' is not a section"),
-        ("rl.steps=many", "takes a int; got 'many'"),
+        ("rl.steps=many", "takes a whole number; got 'many'"),
         ("rl=3", "'rl' is a section"),
     ],
 )

@@ -18,8 +18,9 @@ from equipoise.metrics.exact import nash_conv
 from equipoise.models.load import load
 from equipoise.models.tiny import FOLDER
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.training.adversaries import agent_tables
 from equipoise.training.callbacks import WHOLE, last_whole_checkpoint
-from equipoise.training.experience import SepoPlay, agent_tables
+from equipoise.training.experience import SepoPlay
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.run import Interrupted, train
 
@@ -33,11 +34,13 @@ CASES = {
     "full": {},
     "adapter": {"lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
     "adversary": {"play": {**BASE["play"], "adversaries": ["best_response"], "refresh": 3}},
+    "learned": {"play": {**BASE["play"], "adversaries": ["pool", "learned"], "refresh": 3, "learned_episodes": 20}},
     "two hands": {
         "game_parameters": {"hands": 2},
         "play": {**BASE["play"], "deals": 2},
         "sampling": {"temperature": 1.2},
     },
+    "selection": {"selection": {"every": 3, "deals": 1}},
     "demonstrations and an adapter": {**SFT, "lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
 }
 
@@ -86,7 +89,9 @@ def assert_same_run(left, right):
     assert first.keys() == second.keys()
     for name in first:
         assert torch.equal(first[name], second[name]), name
-    assert (left / "metrics.jsonl").read_text() == (right / "metrics.jsonl").read_text()
+    for name in ("metrics.jsonl", "selection.json"):
+        assert (left / name).exists() == (right / name).exists()
+        assert not (left / name).exists() or (left / name).read_text() == (right / name).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +108,9 @@ def unbroken(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("case", ["full", "adapter", "adversary", pytest.param("two hands", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "case", ["full", "adapter", "adversary", "learned", "selection", pytest.param("two hands", marks=pytest.mark.slow)]
+)
 def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_path):
     broken(case, tmp_path / "run", 5)
     assert last_whole_checkpoint(tmp_path / "run" / "checkpoints").name == "checkpoint-4"
@@ -176,6 +183,16 @@ def test_an_adapter_run_saves_an_adapter_and_nothing_else(unbroken):
     assert saved
     assert all("lora_" in name for name in saved)
     assert any("lora_B" in name and tensor.abs().max() > 0 for name, tensor in saved.items())
+
+
+def test_the_chosen_policy_becomes_the_model_and_the_others_are_removed(unbroken):
+    record = json.loads((unbroken("selection") / "selection.json").read_text())
+    assert [c["step"] for c in record["candidates"]] == [3, 6, STEPS]
+    best = max(record["candidates"], key=lambda c: (c["sepo_index"], c["step"]))
+    assert record["chosen"] == best["step"]
+    assert not (unbroken("selection") / "selection").exists()
+    same = torch.equal(*(weights(unbroken(c) / "model")["model.norm.weight"] for c in ("full", "selection")))
+    assert same == (best["step"] == STEPS)
 
 
 def test_resuming_a_finished_run_changes_nothing(unbroken):

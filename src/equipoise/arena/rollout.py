@@ -213,10 +213,14 @@ def _apply(live: _Live, seats: Sequence[int], decisions: list[Decision]) -> None
             (reply,) = session.replies([request])
             decisions.append(live.record(request, reply, reply.action, None))
     live.decisions += decisions
-    for decision in decisions:
-        if decision.action is None:
-            live.move(live.state.forfeit(decision.seat))
-            return
+    faulty = [decision.seat for decision in decisions if decision.action is None]
+    if faulty:
+        for asked in decisions:  # nothing that was said here was played: no event of it exists to be left unread
+            live.read[asked.seat] = len(asked.information_state)
+        # Where both fault at once a fair coin says who forfeits: a fixed seat would be favoured.
+        loser = faulty[0] if len(faulty) == 1 else faulty[int(live.stream.random() * len(faulty))]
+        live.move(live.state.forfeit(loser))
+        return
     live.move(live.state.child({decision.seat: decision.action for decision in decisions}))
 
 

@@ -9,15 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from equipoise import __version__
-from equipoise.cli import commands
+from equipoise.cli import commands, reproduce
+from equipoise.cli.games import games as games_command
+from equipoise.cli.shared import Stopped
 from equipoise.core import FAULT_RULES
+from equipoise.games.text import REASONING
 
 EXAMPLES = """examples:
   equipoise demo                                base, SFT and SEPO side by side
   equipoise games kuhn_poker                    rules, prompts, opponents
   equipoise train kuhn_poker --out runs/nash    against the exact best response
+  equipoise train --games all --out runs/joint  one model, every game
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
   equipoise reproduce gradient-audit            which credit rule is right
+  equipoise reproduce sepo --quick              every game, every objective, end to end
 """
 _RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
 
@@ -37,10 +42,12 @@ def parser() -> argparse.ArgumentParser:
     games.add_argument("name", nargs="?", help="a game's name")
     _sets(games, "a game parameter, for example hands=6")
     _json(games)
-    games.set_defaults(run=commands.games)
+    _profile(games)
+    games.set_defaults(run=games_command)
 
     train = verbs.add_parser("train", help="train a model by a recipe")
-    train.add_argument("recipe", help="a game, game/recipe, or a .toml file")
+    train.add_argument("recipe", nargs="?", help="a game, folder/recipe, or a .toml file")
+    train.add_argument("--games", nargs="+", default=[], metavar="GAME", help="train these games jointly, or: all")
     train.add_argument("--out", type=Path, help="run folder (default: runs/RECIPE)")
     train.add_argument("--model", help="start from this model instead of the recipe's: tiny, a folder, or a hub id")
     train.add_argument("--seed", type=int, help="seed instead of the recipe's")
@@ -59,6 +66,13 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
     audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
     audit.add_argument("--max-new-tokens", type=int, default=8, help="longest reply (default: 8)")
+    kinds = ", ".join(REASONING)
+    audit.add_argument("--reasoning", choices=REASONING, default="none", metavar="KIND", help=f"before a move: {kinds}")
+    audit.add_argument("--exact-rounds", type=int, metavar="N", help="first rounds to solve exactly; 0: none")
+    audit.add_argument(
+        "--learned-episodes", type=int, default=0, metavar="N", help="learn an adversary from N episodes (default: 0)"
+    )
+    _profile(audit)
     audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")
     _sets(audit, "a game parameter, for example hands=6")
     _json(audit)
@@ -70,14 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _json(report)
     report.set_defaults(run=commands.report)
 
-    reproduce = verbs.add_parser("reproduce", help="repeat a study")
-    studies = "; ".join(f"{name}: {what}" for name, what in commands.STUDIES.items())
-    reproduce.add_argument("study", choices=sorted(commands.STUDIES), help=studies)
-    reproduce.add_argument("--out", type=Path, help="folder for tables and figures (default: runs/STUDY)")
-    reproduce.add_argument("--draws", type=int, default=2000, help="gradient estimates per rule (default: 2000)")
-    reproduce.add_argument("--seed", type=int, default=0, help="keys all draws (default: 0)")
-    _json(reproduce)
-    reproduce.set_defaults(run=commands.reproduce)
+    reproduce.add_to(verbs)
 
     demo = verbs.add_parser("demo", help="base, SFT and SEPO at Kuhn poker, with a report; continues where it stopped")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder (default: runs/demo)")
@@ -93,6 +100,11 @@ def _sets(verb: argparse.ArgumentParser, what: str) -> None:
     verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
 
 
+def _profile(verb: argparse.ArgumentParser) -> None:
+    text = "whose opponents and hazards: corrected (default) or published, SEPO's own"
+    verb.add_argument("--profile", choices=("corrected", "published"), default="corrected", help=text)
+
+
 def _json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -102,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except commands.Stopped as stop:
+    except Stopped as stop:
         print(f"equipoise: {stop}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:

@@ -6,11 +6,16 @@ import difflib
 from typing import Any
 
 from equipoise.core import Game
-from equipoise.games import kuhn_poker
+from equipoise.games import auction, bargaining, commons, kuhn_poker, prisoners_dilemma, split
 from equipoise.games.domain import Domain, Hazard, Profile
 
 DOMAINS: dict[str, Domain] = {
     "kuhn_poker": kuhn_poker.DOMAIN,
+    "prisoners_dilemma": prisoners_dilemma.DOMAIN,
+    "split": split.DOMAIN,
+    "commons": commons.DOMAIN,
+    "bargaining": bargaining.DOMAIN,
+    "auction": auction.DOMAIN,
 }
 
 

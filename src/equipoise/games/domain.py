@@ -81,6 +81,11 @@ class Profile:
         if not set(self.references) <= set(REFERENCES):
             raise ValueError(f"references are {', '.join(REFERENCES)}; got {', '.join(self.references)}")
 
+    @property
+    def measures(self) -> dict[str, Hazard]:
+        """Both hazards and the game's further figures, by name."""
+        return {"collusion": self.collusion, "externality": self.externality, **self.figures}
+
     def find(self, name: str) -> Opponent:
         """The script of this name, in a pool or beside them."""
         for player in self.players:

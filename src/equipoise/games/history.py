@@ -1,4 +1,4 @@
-"""Reads an information state of a game whose players move at the same time, for scripts and hazards.
+"""Reads the history of a game whose players move at the same time, for scripts and hazards.
 
 Such a game opens every information state with `Event("seat", seat)`, which has no words: it tells a script which seat
 it holds. Each round then shows the player's own move, the other player's move, or the forfeit of one of them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from equipoise.core import Event, InformationState
+from equipoise.core import Episode, Event, InformationState
 
 Pair = tuple[Any, Any]
 """(own move, other's move) of one round; None for a move that was not made or not seen because a player forfeited."""
@@ -43,6 +43,11 @@ def joint_moves(information_state: InformationState) -> list[Pair]:
     return rounds
 
 
+def played_moves(information_state: InformationState) -> list[Pair]:
+    """(own, other's) move of every finished round that nobody forfeited, oldest first."""
+    return [pair for pair in joint_moves(information_state) if None not in pair]
+
+
 def last_value(information_state: InformationState, kind: str) -> Any:
     """The value of the newest event of a kind.
 
@@ -53,3 +58,15 @@ def last_value(information_state: InformationState, kind: str) -> Any:
         if event.kind == kind:
             return event.value
     raise ValueError(f"no event {kind!r} in {information_state}")
+
+
+def moves_of(episode: Episode, seat: int) -> list[Pair]:
+    """(own, other's) move of every round of a two-player episode, [R]; (None, None) where a player forfeited.
+
+    When both move at once and one of them forfeits, the other's choice is on the record but was never played, so it is
+    left out here.
+    """
+    rounds: list[list[Any]] = [[None, None] for _ in episode.rewards]
+    for decision in episode.decisions:
+        rounds[decision.round][decision.seat != seat] = decision.action
+    return [(None, None) if None in (own, other) else (own, other) for own, other in rounds]

@@ -8,6 +8,14 @@ This is the only module that decides between "you" and "the other player". A gam
 
 Parsing is strict. The last non-empty line of a reply must be exactly one action's words, optionally after "Action:".
 Anything else is a typed `Fault`: nothing is guessed, and a sentence that merely mentions an action plays nothing.
+A line ends at a line feed and nowhere else: the other separators of Unicode (U+2028, form feed, a lone carriage return
+...) show as anything or nothing, so what stands before one must not vanish from the line. Blanks around an action's
+words are spaces and tabs; its letters and digits are ASCII. Kinds of fault, by the last line:
+
+    illegal      exactly one action's words, or a number (or numbers) of their form, that is not open now
+    ambiguous    two or more actions named
+    refusal      declines to act and names one action at most
+    unparsable   anything else, an empty reply, or one too long to read
 """
 
 from __future__ import annotations
@@ -21,8 +29,11 @@ from typing import Literal, get_args
 from equipoise.core import Action, Event, Fault, Game, InformationState
 
 _HOLE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
-_LINE = re.compile(r"^(?:action\s*:\s*)?(.+?)[.!]?$")
-_REFUSAL = re.compile(r"\b(?:i can(?:no|')t|i cannot|i won't|i will not|i refuse|as an ai)\b", re.IGNORECASE)
+_LINE = re.compile(r"(?:action[ \t]*:[ \t]*)?(.+?)[ \t]*[.!]?", re.DOTALL)
+_NUMBER = re.compile(r"(?<![0-9])(?:0|[1-9][0-9]*)(?![0-9])")
+_REFUSAL = re.compile(r"\b(?:i can(?:no|['\u2019])t|i won['\u2019]t|i will not|i refuse|as an ai)\b")
+_BLANK = " \t\r"
+_SHOWN_CHARACTERS = 40
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 MAX_REPLY_CHARACTERS = 4_000
 
@@ -76,8 +87,12 @@ def render_event(game: Game, event: Event, seat: int) -> str:
 
 def render_question(game: Game, legal: Sequence[Action]) -> str:
     """The closing line of an observation: the words that are legal now."""
+    return f"{_choices(game, legal)}?"
+
+
+def _choices(game: Game, legal: Sequence[Action]) -> str:
     words = [game.action_text(a) for a in legal]
-    return f"{' or '.join(words)}?" if len(words) <= 4 else f"{words[0]} to {words[-1]}?"
+    return " or ".join(words) if len(words) <= 4 else f"{words[0]} to {words[-1]}"
 
 
 def render_observation(game: Game, events: Sequence[Event], seat: int, legal: Sequence[Action]) -> str:
@@ -116,8 +131,17 @@ def _labels(game: Game) -> dict[str, Action]:
 
 @lru_cache(maxsize=4096)
 def _mention(game: Game) -> re.Pattern[str]:
+    """Finds the words of actions; the 3 of "3.5", of "3,000" or of "-3" is part of another number and no mention."""
     words = sorted((re.escape(label) for label in _labels(game)), key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
+    return re.compile(rf"(?<!\w)(?<!\d[.,])(?<!(?<!\w)-)(?:{'|'.join(words)})(?!\w)(?![.,]\d)")
+
+
+@lru_cache(maxsize=4096)
+def _number_form(game: Game) -> re.Pattern[str]:
+    """Matches what has the form of an action whose words hold whole numbers; nothing where no action's do."""
+    numbered = [re.escape(label) for label in _labels(game) if _NUMBER.search(label)]
+    forms = {_NUMBER.sub(lambda _: _NUMBER.pattern, label) for label in numbered}
+    return re.compile("|".join(sorted(forms)) or r"(?!)")
 
 
 def parse(game: Game, text: str, legal: Sequence[Action]) -> Action | Fault:
@@ -130,19 +154,24 @@ def parse(game: Game, text: str, legal: Sequence[Action]) -> Action | Fault:
     """
     if len(text) > MAX_REPLY_CHARACTERS:
         return Fault("unparsable", f"reply of {len(text)} characters; at most {MAX_REPLY_CHARACTERS} are read")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
+    line = next((bare for part in reversed(text.split("\n")) if (bare := part.strip(_BLANK))), "")
+    if not line:
         return Fault("unparsable", "empty reply")
-    line = _fold(lines[-1])
-    match = _LINE.match(line)
-    spoken = match.group(1).strip() if match else line
-    labels = _labels(game)
-    allowed = " or ".join(game.action_text(a) for a in legal)
-    if spoken in labels:
-        action = labels[spoken]
-        if action in legal:
-            return action
-        return Fault("illegal", f"{spoken!r} is not allowed here; allowed: {allowed}")
+    line = _fold(line)
+    match = _LINE.fullmatch(line)
+    spoken = match.group(1) if match else line
+    action = _labels(game).get(spoken)
+    if action is not None and action in legal:
+        return action
+    return _fault(game, line, spoken, legal)
+
+
+def _fault(game: Game, line: str, spoken: str, legal: Sequence[Action]) -> Fault:
+    """What is wrong with a last line that is no legal action."""
+    allowed = _choices(game, legal)
+    if spoken in _labels(game) or _number_form(game).fullmatch(spoken):
+        shown = spoken if len(spoken) <= _SHOWN_CHARACTERS else f"{spoken[:_SHOWN_CHARACTERS]}..."
+        return Fault("illegal", f"{shown!r} is not allowed here; allowed: {allowed}")
     named = set(_mention(game).findall(line))
     if len(named) > 1:
         return Fault("ambiguous", f"the last line names {', '.join(sorted(named))}; expected one of: {allowed}")

@@ -20,6 +20,7 @@ from equipoise.metrics.exact import (
     pool_values,
     regret,
     worst_case_advantage,
+    worst_case_response,
 )
 from equipoise.metrics.exact_faults import (
     FaultyTable,
@@ -30,6 +31,7 @@ from equipoise.metrics.exact_faults import (
     state_faults,
 )
 from equipoise.metrics.faults import fault_kinds, fault_rate, fault_rate_scores
+from equipoise.metrics.hazard import hazard_rate, hazard_rate_scores
 from equipoise.metrics.payoff import payoff, payoff_scores, welfare, welfare_scores
 from equipoise.metrics.policy_table import policy_table
 from equipoise.metrics.pool import (
@@ -40,27 +42,48 @@ from equipoise.metrics.pool import (
     pool_gap,
     pool_gap_scores,
 )
-from equipoise.metrics.tree import GameTree
+from equipoise.metrics.relative import exploitation, exploitation_scores, nra, nra_scores
+from equipoise.metrics.response import ScriptResponse, script_response
+from equipoise.metrics.script_regret import (
+    ReplyValues,
+    script_regret,
+    script_regret_by_opponent,
+    script_regret_scores,
+)
+from equipoise.metrics.sepo_index import Components, components, index_over_grid, sepo_index
+from equipoise.metrics.tree import GameTree, largest_exact_rounds
 
 __all__ = [
     "BestResponse",
+    "Components",
     "FaultyTable",
     "GameTree",
+    "ReplyValues",
+    "ScriptResponse",
     "StatePolicy",
     "behaviour_table",
     "best_response",
     "clustered_mean",
     "clustered_ratio",
+    "components",
     "expected_returns",
     "exploitability",
+    "exploitation",
+    "exploitation_scores",
     "fault_aware_nash_conv",
     "fault_aware_returns",
     "fault_kinds",
     "fault_rate",
     "fault_rate_scores",
+    "hazard_rate",
+    "hazard_rate_scores",
+    "index_over_grid",
     "information_states",
+    "largest_exact_rounds",
     "mean_worst_case_advantage",
     "nash_conv",
+    "nra",
+    "nra_scores",
     "over_seeds",
     "paired_difference",
     "payoff",
@@ -75,10 +98,16 @@ __all__ = [
     "pool_values",
     "regret",
     "renormalised",
+    "script_regret",
+    "script_regret_by_opponent",
+    "script_regret_scores",
+    "script_response",
+    "sepo_index",
     "state_faults",
     "t_quantile",
     "welfare",
     "welfare_scores",
     "wilson",
     "worst_case_advantage",
+    "worst_case_response",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike
 from equipoise.core import Estimate
 
 _SERIES_UP_TO = 400
+_AT_END = 1e-12
 
 
 def clustered_mean(
@@ -27,8 +29,7 @@ def clustered_mean(
     """Mean of `scores` [B] with a t interval whose unit is the cluster; NaN bounds with fewer than two clusters.
 
     Estimand: the expected score of an episode. Unbiased for equal clusters; of order 1/G otherwise. Every cluster is
-        one
-    independent unit of the interval.
+    one independent unit of the interval.
 
     Args:
         scores: One number per episode, [B].
@@ -73,14 +74,35 @@ def clustered_ratio(
     if total == 0:
         raise ValueError("got denominators that sum to zero; a ratio needs at least one unit below the line")
     ratio = float(top.sum()) / total
+    return linearised(ratio, (top - ratio * bottom) / total, clusters, level, method)
+
+
+def linearised(
+    value: float,
+    influences: np.ndarray,
+    clusters: Sequence[Hashable],
+    level: float = 0.95,
+    method: str = "t over clusters",
+) -> Estimate:
+    """`value` with the t interval of a smooth function of means; NaN bounds with fewer than two clusters.
+
+    Args:
+        value: The point estimate.
+        influences: What each episode adds to the estimate's error, to first order, [B]; they sum to zero.
+        clusters: The cluster of each episode, [B].
+        level: Confidence level.
+        method: What to call it on the Estimate.
+
+    Reference: Cochran 1977, Sampling Techniques (linearised variance of ratios).
+    """
     index = cluster_index(clusters)
     count = int(index.max()) + 1
     if count < 2:
-        return Estimate(ratio, math.nan, math.nan, count, level, method)
-    residuals = np.bincount(index, weights=top - ratio * bottom)  # [G]
-    error = math.sqrt(count / (count - 1) * float(residuals @ residuals)) / abs(total)
+        return Estimate(value, math.nan, math.nan, count, level, method)
+    residuals = np.bincount(index, weights=influences)  # [G]
+    error = math.sqrt(count / (count - 1) * float(residuals @ residuals))
     half = t_quantile(0.5 + level / 2, count - 1) * error
-    return Estimate(ratio, ratio - half, ratio + half, count, level, method)
+    return Estimate(value, value - half, value + half, count, level, method)
 
 
 def cluster_index(clusters: Sequence[Hashable]) -> np.ndarray:
@@ -144,6 +166,33 @@ def wilson(successes: int, n: int, level: float = 0.95, method: str = "wilson") 
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == n else centre + half
     return Estimate(share, low, high, n, level, method)
+
+
+def within(estimate: Estimate, low: float, high: float) -> Estimate:
+    """A mean of scores in [low, high] with its interval kept inside that range.
+
+    Where the mean lies at an end, every score does, and a t interval would have no width: Wilson's interval with one
+    trial per unit stands in. It is valid for bounded scores because a score that is 0 or 1 is the widest of its mean.
+    Where the range is a single point nothing could have come out otherwise, and the interval is that point.
+
+    Args:
+        estimate: A mean with a t interval.
+        low: The smallest value a score can have.
+        high: The largest.
+
+    Raises:
+        ValueError: For a range that is empty, or a mean outside it.
+    """
+    if not low <= high or not low - _AT_END <= estimate.value <= high + _AT_END:
+        raise ValueError(f"got a mean of {estimate.value} in [{low}, {high}]; scores must lie in their range")
+    if low == high:
+        return replace(estimate, low=low, high=high)
+    end = 0 if estimate.value <= low + _AT_END else 1 if estimate.value >= high - _AT_END else None
+    if end is not None and estimate.n > 1:
+        share = wilson(end * estimate.n, estimate.n, estimate.level)
+        bounds = (low + (high - low) * share.low, low + (high - low) * share.high)
+        return Estimate((low, high)[end], *bounds, estimate.n, estimate.level, "wilson over deals")
+    return replace(estimate, low=float(np.clip(estimate.low, low, high)), high=float(np.clip(estimate.high, low, high)))
 
 
 @lru_cache(maxsize=1024)

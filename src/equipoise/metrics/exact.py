@@ -22,10 +22,10 @@ SUM_TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class BestResponse:
-    """A policy that earns the most against given others.
+    """A policy that earns the most, or leads by the most, against given others.
 
     Attributes:
-        value: Its expected return per episode.
+        value: What it expects per episode: its return, or its lead.
         table: The action it takes at each information state of its seat, with probability one. Ties within 1e-12 go
             to the first legal action, so at states the others never reach it plays the first.
     """
@@ -68,12 +68,7 @@ def best_response(game: Game | GameTree, tables: Sequence[PolicyTable], seat: in
     """
     tree = compiled(game)
     _check_seat(tree, seat)
-    value, choices, _ = tree.best_reply(_plans_of_others(tree, tables, seat), seat, tree.returns[:, seat])
-    table = {
-        point.information_state: {action: float(i == choice) for i, action in enumerate(point.legal)}
-        for point, choice in zip(tree.by_seat[seat], choices, strict=True)
-    }
-    return BestResponse(value, table)
+    return _reply(tree, tables, seat, tree.returns[:, seat])
 
 
 def regret(game: Game | GameTree, tables: Sequence[PolicyTable]) -> np.ndarray:
@@ -110,6 +105,23 @@ def exploitability(game: Game | GameTree, tables: Sequence[PolicyTable]) -> floa
     return nash_conv(tree, tables) / 2
 
 
+def worst_case_response(game: Game | GameTree, tables: Sequence[PolicyTable], seat: int) -> BestResponse:
+    """The player in `seat` that maximises E[its own - the other's return] against the other seat's table.
+
+    In a zero-sum game it is the best response of that seat, with twice its value. In other games it may pay to hurt: a
+    best response maximises what the player itself earns, this one its lead. tables[seat] is not read, except that it
+    must exist. Deterministic; ties go to the first legal action.
+
+    Raises:
+        ValueError: As `expected_returns`, for a seat the game does not have, or a game without exactly two seats.
+    """
+    tree = compiled(game)
+    _check_two_players(tree)
+    _check_seat(tree, seat)
+    lead = tree.returns[:, seat] - tree.returns[:, 1 - seat]  # [Z]
+    return _reply(tree, tables, seat, lead)
+
+
 def worst_case_advantage(game: Game | GameTree, tables: Sequence[PolicyTable], seat: int) -> float:
     """Max over all opponents of E[theirs - own] per episode, for the agent of tables[seat] in `seat`.
 
@@ -122,9 +134,7 @@ def worst_case_advantage(game: Game | GameTree, tables: Sequence[PolicyTable], s
     tree = compiled(game)
     _check_two_players(tree)
     _check_seat(tree, seat)
-    gain = tree.returns[:, 1 - seat] - tree.returns[:, seat]  # [Z]
-    value, _, _ = tree.best_reply(_plans_of_others(tree, tables, 1 - seat), 1 - seat, gain)
-    return value
+    return worst_case_response(tree, tables, 1 - seat).value
 
 
 def mean_worst_case_advantage(game: Game | GameTree, tables: Sequence[PolicyTable]) -> float:
@@ -219,6 +229,16 @@ def _plans_of_others(tree: GameTree, tables: Sequence[PolicyTable], seat: int) -
             f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each"
         )
     return [np.empty(0) if other == seat else _plan(tree, tables[other], other) for other in range(len(tables))]
+
+
+def _reply(tree: GameTree, tables: Sequence[PolicyTable], seat: int, gain: np.ndarray) -> BestResponse:
+    """The policy of `seat` that expects the most of `gain` [Z] against the other seats' tables."""
+    value, choices, _ = tree.best_reply(_plans_of_others(tree, tables, seat), seat, gain)
+    table = {
+        point.information_state: {action: float(i == choice) for i, action in enumerate(point.legal)}
+        for point, choice in zip(tree.by_seat[seat], choices, strict=True)
+    }
+    return BestResponse(value, table)
 
 
 def _check_seat(tree: GameTree, seat: int) -> None:

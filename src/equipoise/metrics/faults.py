@@ -7,12 +7,11 @@ is the same quantity under every rule. Nothing is dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from equipoise.core import FAULT_KINDS, Decision, Episode, Estimate, Fault, FaultKind
-from equipoise.metrics.estimate import clustered_ratio, wilson
+from equipoise.metrics.estimate import clustered_ratio, within
 from equipoise.metrics.payoff import deals, seats_of
 
 
@@ -30,9 +29,8 @@ def fault_rate_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
 def fault_rate(episodes: Sequence[Episode], agent: str) -> Estimate:
     """Share of the agent's decisions whose first reply was a fault, with an interval clustered by deal, within [0, 1].
 
-    Estimand: faulty decisions per decision, over the pairings in `episodes`. A ratio of totals: bias of order one
-        over the
-    number of deals. When no decision or every decision was faulty a t interval would have no width, so Wilson's
+    Estimand: faulty decisions per decision, over the pairings in `episodes`. A ratio of totals: bias of order one over
+    the number of deals. When no decision or every decision was faulty a t interval would have no width, so Wilson's
     with one trial per deal stands in.
 
     Raises:
@@ -40,9 +38,7 @@ def fault_rate(episodes: Sequence[Episode], agent: str) -> Estimate:
     """
     faulty, taken = _counts(episodes, agent)
     estimate = clustered_ratio(faulty, taken, deals(episodes), method="t over deals")
-    if estimate.n > 1 and estimate.value in (0.0, 1.0):
-        return wilson(int(estimate.value) * estimate.n, estimate.n, method="wilson over deals")
-    return replace(estimate, low=_within(estimate.low), high=_within(estimate.high))
+    return within(estimate, 0.0, 1.0)
 
 
 def fault_kinds(episodes: Sequence[Episode], agent: str) -> dict[FaultKind, float]:
@@ -79,8 +75,3 @@ def _counts(episodes: Sequence[Episode], agent: str) -> tuple[np.ndarray, np.nda
     if taken.sum() == 0:
         raise ValueError(f"{agent!r} took no decision in {len(episodes)} episodes; a fault rate needs at least one")
     return faulty, taken
-
-
-def _within(bound: float) -> float:
-    """The bound moved into [0, 1]; NaN stays NaN."""
-    return float(np.clip(bound, 0.0, 1.0))

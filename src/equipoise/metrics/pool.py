@@ -6,17 +6,22 @@ opponent nobody wrote. The exact values are in `equipoise.metrics.exact`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from equipoise.core import Episode, Estimate
-from equipoise.metrics.estimate import cluster_index, clustered_mean
-from equipoise.metrics.payoff import deals, seats_of
-
-RESAMPLES = 2000
-"""Bootstrap draws behind an interval."""
+from equipoise.metrics.estimate import clustered_mean
+from equipoise.metrics.opponents import (
+    deal_table,
+    equal_weights,
+    mean_of_met,
+    opponents,
+    percentile_interval,
+    resampled_deals,
+    seat_of,
+)
+from equipoise.metrics.payoff import deals
 
 
 def pool_gap_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
@@ -74,24 +79,10 @@ def pool_exploitability(episodes: Sequence[Episode], agent: str, seed: int = 0) 
         ValueError: For no episodes, or as `pool_gap_scores`.
     """
     value = float(pool_exploitability_scores(_some(episodes), agent).mean())
-    index = cluster_index(deals(episodes))
-    names = opponents(episodes, agent)
-    rows = {name: row for row, name in enumerate(dict.fromkeys(names))}
-    clusters = int(index.max()) + 1
-    if clusters < 2:
-        return Estimate(value, math.nan, math.nan, clusters, 0.95, "bootstrap over deals")
-    totals, counts = np.zeros((len(rows), clusters)), np.zeros((len(rows), clusters))  # [O, G]
-    at = (np.array([rows[name] for name in names]), index)
-    np.add.at(totals, at, pool_gap_scores(episodes, agent))
-    np.add.at(counts, at, 1.0)
-    draws = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=RESAMPLES)  # [R, G]
-    played = draws @ counts.T  # [R, O]
-    means = np.clip(draws @ totals.T / np.maximum(played, 1), 0, None)
-    resampled = means.sum(axis=1) / np.maximum((played > 0).sum(axis=1), 1)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    if low == high:  # deals that all agree say nothing about how far others would spread
-        low = high = math.nan
-    return Estimate(value, float(low), float(high), clusters, 0.95, "bootstrap over deals")
+    every_deal = list(dict.fromkeys(deals(episodes)))
+    table = deal_table(pool_gap_scores(episodes, agent), opponents(episodes, agent), deals(episodes), every_deal)
+    gaps = table.means(resampled_deals(len(every_deal), seed))  # [R, O]
+    return percentile_interval(value, mean_of_met(np.maximum(gaps, 0.0)), len(every_deal))
 
 
 def pool_exploitability_unclipped_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
@@ -100,10 +91,7 @@ def pool_exploitability_unclipped_scores(episodes: Sequence[Episode], agent: str
     Raises:
         ValueError: As `pool_gap_scores`.
     """
-    names = opponents(episodes, agent)
-    counts = {name: names.count(name) for name in names}
-    weights = np.array([len(names) / (len(counts) * counts[name]) for name in names])
-    weighted: np.ndarray = pool_gap_scores(episodes, agent) * weights
+    weighted: np.ndarray = pool_gap_scores(episodes, agent) * equal_weights(opponents(episodes, agent))
     return weighted
 
 
@@ -120,26 +108,11 @@ def pool_exploitability_unclipped(episodes: Sequence[Episode], agent: str) -> Es
     return clustered_mean(scores, deals(episodes), method="t over deals")
 
 
-def opponents(episodes: Sequence[Episode], agent: str) -> list[str]:
-    """The other player of each episode, [B]; in self-play the agent itself.
-
-    Raises:
-        ValueError: For an episode without the agent or with other than two seats.
-    """
-    return [episode.policies[1 - _seat(episode, agent)] for episode in episodes]
-
-
 def _gap(episode: Episode, agent: str) -> float:
-    seat = _seat(episode, agent)
+    seat = seat_of(episode, agent)
     if episode.policies[1 - seat] == agent:
         return 0.0
     return (episode.returns[1 - seat] - episode.returns[seat]) / len(episode.rewards)
-
-
-def _seat(episode: Episode, agent: str) -> int:
-    if len(episode.policies) != 2:
-        raise ValueError(f"got an episode of {len(episode.policies)} seats; pool metrics compare two players")
-    return seats_of(episode, agent)[0]
 
 
 def _some(episodes: Sequence[Episode]) -> Sequence[Episode]:

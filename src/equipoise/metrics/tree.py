@@ -14,9 +14,11 @@ Reference: von Stengel 1996, Efficient computation of behavior strategies, Games
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -86,13 +88,13 @@ class GameTree:
         queue = deque([_Node(game.initial_state(), (), 1.0, (0,) * game.num_players)])
         nodes = 0
         while queue:
+            node = queue.popleft()
             nodes += 1
             if nodes + len(queue) > MAX_NODES:  # what waits will be a node too
                 raise ValueError(
                     f"the tree of {game.name} {game.parameters} has more than {MAX_NODES} nodes; exact values need a "
                     "smaller game, for example one round"
                 )
-            node = queue.popleft()
             if node.state.is_terminal:
                 terminals.append((node.chance, node.state.returns, node.sequences))
             elif node.state.is_chance:
@@ -194,6 +196,49 @@ class GameTree:
 def compiled(game: Game | GameTree) -> GameTree:
     """The game's tree; a tree is returned as it is, so that a caller compiles once."""
     return game if isinstance(game, GameTree) else GameTree(game)
+
+
+def largest_exact_rounds(game: Game) -> int:
+    """The most first rounds whose tree has at most `MAX_NODES` nodes: 0 where not even one round's has.
+
+    Nodes are counted, not built: states that `game.payoff_state` calls equal head equally large trees, so one of them
+    is walked and multiplied. `FirstRounds(game, k)` compiles for every k up to the result.
+    """
+    nodes = 1
+    frontier: dict[Hashable, tuple[State, int]] = {}  # a state, and how many nodes are worth the same
+    _add(frontier, game, game.initial_state(), 1)
+    for rounds in range(1, game.num_rounds + 1):
+        later: dict[Hashable, tuple[State, int]] = {}
+        while frontier:
+            children: dict[Hashable, tuple[State, int]] = {}
+            for state, count in frontier.values():
+                if state.round >= rounds:
+                    _add(later, game, state, count)
+                    continue
+                options = _options(state)
+                nodes += count * sum(math.prod(map(len, options[: k + 1])) for k in range(len(options)))
+                if nodes > MAX_NODES:
+                    return rounds - 1
+                for joint in product(*options):
+                    moves = dict(zip(state.players_to_move, joint, strict=True))
+                    _add(children, game, state.child(moves), count)
+            frontier = children
+        frontier = later
+    return game.num_rounds
+
+
+def _add(group: dict[Hashable, tuple[State, int]], game: Game, state: State, count: int) -> None:
+    if not state.is_terminal:
+        key = state.players_to_move, game.payoff_state(state, 0)
+        first, known = group.get(key, (state, 0))
+        group[key] = first, known + count
+
+
+def _options(state: State) -> list[tuple[Action, ...]]:
+    """The actions of each seat to move, or the outcomes of chance."""
+    if state.is_chance:
+        return [tuple(outcome for outcome, _ in state.chance_outcomes())]
+    return [state.legal_actions(seat) for seat in state.players_to_move]
 
 
 def _with(sequences: tuple[int, ...], seat: int, sequence: int) -> tuple[int, ...]:

@@ -36,8 +36,14 @@ class Context:
 class Decoder(Protocol):
     """Feeds turns and branches; rows are distinct sequences."""
 
-    def feed(self, contexts: Sequence[Context], chunks: Sequence[Ids]) -> torch.Tensor:
-        """Appends a chunk to each context (plus its unfed tokens); logits after the last token, [U, V]."""
+    def feed(
+        self, contexts: Sequence[Context], chunks: Sequence[Ids], likely: Sequence[tuple[Ids, ...]] | None = None
+    ) -> torch.Tensor:
+        """Appends a chunk to each context (plus its unfed tokens); logits after the last token, [U, V].
+
+        `likely` names whole replies that may follow each row. A decoder may run their tokens ahead; no result depends
+        on it.
+        """
         ...
 
     def branch(self, parents: np.ndarray, tokens: np.ndarray) -> torch.Tensor:

@@ -1,13 +1,13 @@
 """A decoder that keeps the keys and values of every transcript between its turns and feeds each token once.
 
-A row grows where it lies; only a second continuation of the same context copies it. A tick's rows are run in passes:
-a block in place where that wastes little on idle rows and padding, all other rows together, sorted by how much they
-are fed.
+A tick's rows are run in passes of rows that are fed about as much. The likely tokens of the reply ride along (see
+`decoding_ahead`), so that most replies need no pass of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,11 +15,22 @@ from transformers import PreTrainedModel
 
 from equipoise.policies.chat import Ids
 from equipoise.policies.decoding import Context, left_padded
-from equipoise.policies.key_value_store import BLOCK_ROWS, Block, Part, Row, Store, pass_cache
+from equipoise.policies.decoding_ahead import Tree, tree_batch, tree_of
+from equipoise.policies.key_value_store import Store, Stretch, pass_cache
 
-_COPY_TOKENS = 2
-"""Copying a row for a pass costs about as much as running this many tokens of it."""
+PASS_ROWS = 128
+"""Rows of a forward pass: enough to fill matrix products, few enough for a CPU's cache."""
 _SMALL_PASS, _SLACK = 32, 2
+_NOTHING = tree_of(())
+
+
+@dataclass(eq=False, slots=True)
+class _Tip:
+    """The end of a row: what has been fed, where its logits are, and the tips that were run ahead of it by token."""
+
+    stretch: Stretch
+    at: int
+    ahead: dict[int, _Tip] = field(default_factory=dict)
 
 
 class KeptDecoder:
@@ -29,131 +40,129 @@ class KeptDecoder:
         """Args: model: See `equipoise.policies.decoding.keeps_plain_cache`."""
         self._model = model
         self._store = Store(model.config.get_text_config().num_hidden_layers)
-        self._front: list[Row] = []
+        self._front: list[_Tip] = []
+        self._logits = torch.zeros(0)
 
     @torch.inference_mode()
-    def feed(self, contexts: Sequence[Context], chunks: Sequence[Ids]) -> torch.Tensor:
+    def feed(
+        self, contexts: Sequence[Context], chunks: Sequence[Ids], likely: Sequence[tuple[Ids, ...]] | None = None
+    ) -> torch.Tensor:
         """Appends a chunk to each context (plus its unfed tokens); logits after the last token, [U, V]."""
         new = [context.ids[context.held :] + chunk for context, chunk in zip(contexts, chunks, strict=True)]
-        self._front = self._continued([(context.place, context.held) for context in contexts], [len(n) for n in new])
-        return self._forward(new)
+        trees = [_NOTHING] * len(new) if likely is None else [tree_of(replies) for replies in likely]
+        self._front, self._logits = self._forward([context.place for context in contexts], new, trees)
+        return self._logits[self._places(self._front)]
 
     @torch.inference_mode()
     def branch(self, parents: np.ndarray, tokens: np.ndarray) -> torch.Tensor:
         """Continues row `parents[i]` with `tokens[i]`; logits, [U', V]."""
-        tips = [(row, row.length) for row in (self._front[parent] for parent in parents)]
-        self._front = self._continued(tips, [1] * len(tips))
-        return self._forward([(int(token),) for token in tokens])
+        wanted = [(self._front[parent], int(token)) for parent, token in zip(parents, tokens, strict=True)]
+        tips = [tip.ahead.get(token) for tip, token in wanted]
+        known = [tip for tip in tips if tip is not None]
+        missing = [pair for pair, tip in zip(wanted, tips, strict=True) if tip is None]
+        logits = self._logits[self._places(known)]
+        if missing:
+            stretches = [tip.stretch for tip, _ in missing]
+            run, fresh = self._forward(stretches, [(token,) for _, token in missing], [_NOTHING] * len(missing))
+            order = np.argsort([tip is None for tip in tips], kind="stable")
+            found = fresh[self._places(run)]
+            logits = torch.cat([logits, found])[torch.from_numpy(np.argsort(order)).to(found.device)]
+            following = iter(run)
+            self._front = [next(following) if tip is None else tip for tip in tips]
+        else:
+            self._front = known
+        return logits
 
     def context(self, ids: Ids, row: int, unfed: int) -> Context:
         """The context of a row whose last `unfed` tokens have not been fed."""
-        return Context(ids, len(ids) - unfed, self._front[row])
+        return Context(ids, len(ids) - unfed, self._front[row].stretch)
 
-    def _continued(self, starts: Sequence[tuple[Row | None, int]], widths: Sequence[int]) -> list[Row]:
-        """A row to write on for each start (row, held): the same row for the first that goes on from its tip."""
-        rows: list[Row] = []
-        copies: dict[tuple[Block, Block], list[tuple[int, int, int]]] = {}
-        for (row, held), width in zip(starts, widths, strict=True):
-            target = row
-            if target is None or target.length != held:
-                target = self._store.row()
-                if row is not None:
-                    copies.setdefault((row.block, target.block), []).append((row.index, target.index, held))
-            target.length = held + width
-            rows.append(target)
-        for (source, block), moved in copies.items():
-            block.copy(source, np.array(moved))
-        return rows
+    def _places(self, tips: Sequence[_Tip]) -> torch.Tensor:
+        return torch.tensor([tip.at for tip in tips], dtype=torch.long, device=self._model.device)
 
-    def _forward(self, new: Sequence[Ids]) -> torch.Tensor:
-        """Runs the new tokens of the front; logits, [U, V]."""
-        members: dict[Block, list[int]] = {}
-        for i, row in enumerate(self._front):
-            members.setdefault(row.block, []).append(i)
-        widths = np.array([len(ids) for ids in new])
-        order: list[int] = []
-        scattered: list[int] = []
+    def _forward(
+        self, starts: Sequence[Stretch | None], new: Sequence[Ids], trees: Sequence[Tree]
+    ) -> tuple[list[_Tip], torch.Tensor]:
+        """Runs the new tokens after their starts; a tip for each, and the logits that tips point into, [N, V]."""
+        tips: list[_Tip | None] = [None] * len(new)
         parts: list[torch.Tensor] = []
-        for inside in members.values():
-            span = 1 + max(self._front[i].index for i in inside)
-            if span * widths[inside].max() <= widths[inside].sum() + _COPY_TOKENS * len(inside):
-                parts.append(self._in_place(inside, [new[i] for i in inside], span))
-                order += inside
-            else:
-                scattered += inside
-        for group in _groups(scattered, widths):
-            parts.append(self._copied(group, new))
-            order += group
-        back = torch.from_numpy(np.argsort(np.array(order))).to(parts[0].device)
-        return torch.cat(parts)[back]
-
-    def _in_place(self, inside: Sequence[int], new: Sequence[Ids], span: int) -> torch.Tensor:
-        """A pass over the first `span` rows of a block, idle ones included."""
-        block = self._front[inside[0]].block
-        index = [self._front[i].index for i in inside]
-        every: list[Ids] = [()] * span
-        ends = np.zeros(span, dtype=np.int64)
-        for i, row, ids in zip(inside, index, new, strict=True):
-            every[row], ends[row] = ids, self._front[i].length
-        logits = self._pass([(block, np.arange(span))], every, ends, True)
-        return logits[torch.tensor(index, device=logits.device)]
-
-    def _copied(self, group: Sequence[int], new: Sequence[Ids]) -> torch.Tensor:
-        """A pass over a copy of some rows of any blocks; rows of one block are adjacent in the group."""
-        inside: dict[Block, list[int]] = {}
-        for i in group:
-            inside.setdefault(self._front[i].block, []).append(i)
-        assert [i for indices in inside.values() for i in indices] == list(group)
-        places = [(block, np.array([self._front[i].index for i in indices])) for block, indices in inside.items()]
-        ends = np.array([self._front[i].length for i in group])
-        return self._pass(places, [new[i] for i in group], ends, False)
+        for group in _groups(np.array([len(ids) for ids in new])):
+            begin = sum(len(part) for part in parts)
+            logits, run = self._pass([starts[i] for i in group], [new[i] for i in group], [trees[i] for i in group])
+            parts.append(logits.flatten(0, 1))
+            for row, (i, (stretch, ahead)) in enumerate(zip(group, run, strict=True)):
+                tips[i] = _with_ahead(stretch, ahead, trees[i], begin + row * logits.shape[1])
+        return [tip for tip in tips if tip is not None], torch.cat(parts)
 
     def _pass(
-        self, places: Sequence[tuple[Block, np.ndarray]], new: Sequence[Ids], ends: np.ndarray, in_place: bool
-    ) -> torch.Tensor:
-        """One forward pass; `ends` is how many tokens each row holds after it, [U]."""
-        device, end = self._model.device, int(ends.max())
+        self, starts: Sequence[Stretch | None], new: Sequence[Ids], trees: Sequence[Tree]
+    ) -> tuple[torch.Tensor, list[tuple[Stretch, list[Stretch]]]]:
+        """One forward pass; logits after each row's last token and after its tree's, [U, 1 + T, V], and its slots."""
         tokens, real = left_padded(new, 0)
-        width = tokens.shape[1]
-        positions = np.where(real, ends[:, None] - width + np.arange(width), 0)
-        parts, start = [], 0
-        for block, rows in places:
-            block.reserve(end)
-            inside = slice(start, start + len(rows))
-            slots = np.where(real[inside], positions[inside], block.slots - 1)
-            parts.append(Part(block, torch.from_numpy(rows).to(device), torch.from_numpy(slots).to(device)))
-            start = inside.stop
-        at = torch.from_numpy(positions).to(device)
+        ahead, depths, lines = tree_batch(trees)
+        rows, width, most = len(new), tokens.shape[1], ahead.shape[1]
+        run = [self._stretches(start, ids, tree) for start, ids, tree in zip(starts, new, trees, strict=True)]
+        ends = np.array([len(stretch.path) for stretch, _ in run])
+        written = np.zeros((rows, width + most), dtype=np.int64)
+        seen = np.zeros((rows, int(ends.max()) + most), dtype=np.int64)
+        for row, (stretch, after) in enumerate(run):
+            count, end = len(new[row]), ends[row]
+            written[row, width - count : width] = stretch.path[end - count :]
+            seen[row, :end] = stretch.path
+            for node, leaf in enumerate(after):
+                written[row, width + node] = seen[row, end + node] = leaf.path[-1]
+        before = np.where(real, ends[:, None] - width + np.arange(width), 0)
+        last = np.repeat(ends[:, None] - 1, most, axis=1)
+        device = self._model.device
         output = self._model(
-            input_ids=torch.from_numpy(tokens).to(device),
-            attention_mask=self._mask(at, end),
-            position_ids=at,
-            past_key_values=pass_cache(parts, in_place, end),
+            input_ids=torch.from_numpy(np.concatenate([tokens, ahead], axis=1)).to(device),
+            attention_mask=self._mask(np.concatenate([before, last], axis=1), lines, ends, seen.shape[1]),
+            position_ids=torch.from_numpy(np.concatenate([before, last + 1 + depths], axis=1)).to(device),
+            past_key_values=pass_cache(
+                self._store, torch.from_numpy(written).to(device), torch.from_numpy(seen).to(device)
+            ),
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=1 + most,
         )
-        logits: torch.Tensor = output.logits[:, -1]
-        return logits
+        return output.logits, run
 
-    def _mask(self, positions: torch.Tensor, end: int) -> torch.Tensor:
-        """Additive attention mask: a token sees the slots up to its own position, [U, 1, W, S]."""
-        dtype = self._model.dtype
-        hidden = torch.arange(end, device=positions.device) > positions[:, None, :, None]
-        return torch.zeros(hidden.shape, dtype=dtype, device=positions.device).masked_fill_(
-            hidden, torch.finfo(dtype).min
-        )
+    def _stretches(self, start: Stretch | None, ids: Ids, tree: Tree) -> tuple[Stretch, list[Stretch]]:
+        """The new tokens of a row and the nodes of its tree, each with slots of its own."""
+        stretch = Stretch(self._store, start, self._store.take(len(ids)))
+        after: list[Stretch] = []
+        for parent in tree.parents:
+            after.append(Stretch(self._store, stretch if parent < 0 else after[parent], self._store.take(1)))
+        return stretch, after
+
+    def _mask(self, limits: np.ndarray, lines: np.ndarray, ends: np.ndarray, width: int) -> torch.Tensor:
+        """Additive attention mask, [U, 1, W, S]: a token sees up to its limit, and a node of a tree its own line."""
+        hidden = np.arange(width) > limits[:, :, None]
+        most = lines.shape[1]
+        if most:
+            row, node, other = np.ogrid[: len(ends), :most, :most]
+            hidden[row, limits.shape[1] - most + node, ends[:, None, None] + other] = ~lines
+        dtype, device = self._model.dtype, self._model.device
+        at = torch.from_numpy(hidden).to(device)[:, None]
+        return torch.zeros(at.shape, dtype=dtype, device=device).masked_fill_(at, torch.finfo(dtype).min)
 
 
-def _groups(members: list[int], widths: np.ndarray) -> Iterator[list[int]]:
-    """Members (rows of a block adjacent) cut into passes of at most `BLOCK_ROWS` rows that are fed about as much."""
-    by_width = sorted(range(len(members)), key=lambda k: int(widths[members[k]]))
+def _with_ahead(stretch: Stretch, after: Sequence[Stretch], tree: Tree, at: int) -> _Tip:
+    """The tip of a row whose logits start at `at`, with the tips of its tree."""
+    tip, nodes = _Tip(stretch, at), list[_Tip]()
+    for node, (token, parent, leaf) in enumerate(zip(tree.tokens, tree.parents, after, strict=True)):
+        nodes.append(_Tip(leaf, at + 1 + node))
+        (tip if parent < 0 else nodes[parent]).ahead[token] = nodes[node]
+    return tip
+
+
+def _groups(widths: np.ndarray) -> Iterator[list[int]]:
+    """Rows cut into passes of at most `PASS_ROWS` that are fed about as much."""
     group: list[int] = []
-    for k in by_width:
-        full = len(group) == BLOCK_ROWS
-        wider = len(group) >= _SMALL_PASS and widths[members[k]] > widths[members[group[0]]] + _SLACK
-        if full or wider:
-            yield [members[i] for i in sorted(group)]
+    for row in np.argsort(widths, kind="stable").tolist():
+        wider = len(group) >= _SMALL_PASS and widths[row] > widths[group[0]] + _SLACK
+        if len(group) == PASS_ROWS or wider:
+            yield group
             group = []
-        group.append(k)
+        group.append(row)
     if group:
-        yield [members[i] for i in sorted(group)]
+        yield group

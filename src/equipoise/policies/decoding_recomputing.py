@@ -23,8 +23,10 @@ class RecomputingDecoder:
         self._cache: Any = None
         self._mask = torch.zeros(0)
 
-    def feed(self, contexts: Sequence[Context], chunks: Sequence[Ids]) -> torch.Tensor:
-        """Runs every context with its chunk from the start; logits after the last token, [U, V]."""
+    def feed(
+        self, contexts: Sequence[Context], chunks: Sequence[Ids], likely: Sequence[tuple[Ids, ...]] | None = None
+    ) -> torch.Tensor:
+        """Runs every context with its chunk from the start, nothing ahead; logits after the last token, [U, V]."""
         whole = [context.ids + chunk for context, chunk in zip(contexts, chunks, strict=True)]
         tokens, real = left_padded(whole, self._pad)
         self._cache = None

@@ -22,6 +22,8 @@ from equipoise.policies.decoding import Context, Decoder, keeps_plain_cache
 from equipoise.policies.decoding_kept import KeptDecoder
 from equipoise.policies.decoding_recomputing import RecomputingDecoder
 from equipoise.policies.policy import Policy, Request, Session, sample
+from equipoise.policies.scoring import prompt_nodes, reply_probabilities
+from equipoise.policies.token_trie import ROOT, TokenTrie
 
 _SLOW_ROWS = 256
 
@@ -106,19 +108,33 @@ class LanguageModelPolicy(Policy):
                 f"got reasoning {self.sampling.reasoning!r}; exact action probabilities need replies that are the "
                 "action alone (reasoning 'none'); sample instead"
             )
-        prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
-        return self.score(
-            prompts, [[(a, self.chat.reply(game.action_text(a))) for a in legal] for _, _, legal in states]
-        )
+        words = {action: self.chat.reply(game.action_text(action)) for action in game.actions}
+        if not keeps_plain_cache(self.model):
+            prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
+            return self.score(prompts, [[(a, words[a]) for a in legal] for _, _, legal in states])
+        trie = TokenTrie()
+        nodes = prompt_nodes(trie, game, self.chat, self.rules(game), states)
+        asked = [(node, [words[a] for a in legal]) for node, (_, _, legal) in zip(nodes, states, strict=True)]
+        masses = reply_probabilities(self.model, trie, asked, self.sampling.temperature)
+        return [dict(zip(legal, row, strict=True)) for (_, _, legal), row in zip(states, masses, strict=True)]
 
     def score(
         self, prompts: Sequence[Ids], replies: Sequence[Sequence[tuple[Action, Ids]]]
     ) -> list[dict[Action, float]]:
-        """Probability of each listed reply after each prompt."""
-        rows = [(p, ids) for p, options in zip(prompts, replies, strict=True) for _, ids in options]
-        log_probs = token_log_probs(self.model, rows, self.sampling.temperature)
-        values = iter(float(np.exp(np.sum(row))) for row in log_probs)
-        return [{action: next(values) for action, _ in options} for options in replies]
+        """Probability of each listed reply after each prompt; equal prompts and beginnings are run once."""
+        if keeps_plain_cache(self.model):
+            trie = TokenTrie()
+            asked = [
+                (trie.leaf(ROOT, prompt), [ids for _, ids in options])
+                for prompt, options in zip(prompts, replies, strict=True)
+            ]
+            found = reply_probabilities(self.model, trie, asked, self.sampling.temperature)
+        else:
+            rows = list({(p, ids): None for p, options in zip(prompts, replies, strict=True) for _, ids in options})
+            log_probs = token_log_probs(self.model, rows, self.sampling.temperature)
+            known = {row: float(np.exp(np.sum(scores))) for row, scores in zip(rows, log_probs, strict=True)}
+            found = [[known[p, ids] for _, ids in options] for p, options in zip(prompts, replies, strict=True)]
+        return [dict(zip([a for a, _ in o], masses, strict=True)) for o, masses in zip(replies, found, strict=True)]
 
 
 @torch.inference_mode()
@@ -170,6 +186,7 @@ class _LanguageModelSession(Session):
         self._contexts: dict[tuple[int, int], Context] = {}
         self._before: dict[tuple[int, int], Context | None] = {}
         self._chunks: dict[tuple[Any, ...], Ids] = {}
+        self._named: dict[tuple[Action, ...], tuple[Ids, ...]] = {}
 
     def _rules_context(self) -> Context:
         """The rules, run once for every transcript of the session; their last token is fed with the first turn."""
@@ -188,7 +205,8 @@ class _LanguageModelSession(Session):
         keys = list(turns)
         paths = [_Path(k, np.array(members)) for k, members in enumerate(turns.values())]
         with torch.inference_mode():
-            logits = self._decoder.feed([context for context, _ in keys], [chunk for _, chunk in keys])
+            likely = [self._likely(requests[path.members[0]]) for path in paths]
+            logits = self._decoder.feed([context for context, _ in keys], [chunk for _, chunk in keys], likely)
             return self._draw(requests, keys, paths, logits)
 
     def retract(self, requests: Sequence[Request]) -> None:
@@ -224,6 +242,16 @@ class _LanguageModelSession(Session):
             text = render_observation(self._game, request.unread, request.seat, request.legal)
             self._chunks[key] = closing + self._policy.chat.observation(text)
         return self._chunks[key]
+
+    def _likely(self, request: Request) -> tuple[Ids, ...]:
+        """The replies that name a legal action and nothing else; none where reasons come first."""
+        policy = self._policy
+        if policy.sampling.reasoning != "none":
+            return ()
+        if request.legal not in self._named:
+            words = (self._game.action_text(action) for action in request.legal)
+            self._named[request.legal] = tuple(policy.chat.reply(text) for text in words)
+        return self._named[request.legal]
 
     def _draw(
         self,

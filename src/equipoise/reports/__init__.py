@@ -1,5 +1,7 @@
 """One report per run: report.json first, then one self-contained HTML page made from it and from nothing else.
 
+A study of many runs is reported the same way: table.json first, then its page, its Markdown and its figures.
+
 The JSON is the record; the page, the terminal table and the figures are views of it. Nothing is computed here that the
 metrics did not already measure: a view may order, round and compare intervals, and never invents a number.
 """
@@ -7,6 +9,24 @@ metrics did not already measure: a view may order, round and compare intervals, 
 from equipoise.reports.page import render_html
 from equipoise.reports.schema import clean_report, validate_report
 from equipoise.reports.store import load_report, write_report
+from equipoise.reports.study import load_study, write_study
+from equipoise.reports.study_markdown import study_markdown
+from equipoise.reports.study_page import render_study
+from equipoise.reports.study_schema import validate_study
+from equipoise.reports.study_terminal import study_text
 from equipoise.reports.terminal import report_text
 
-__all__ = ["clean_report", "load_report", "render_html", "report_text", "validate_report", "write_report"]
+__all__ = [
+    "clean_report",
+    "load_report",
+    "load_study",
+    "render_html",
+    "render_study",
+    "report_text",
+    "study_markdown",
+    "study_text",
+    "validate_report",
+    "validate_study",
+    "write_report",
+    "write_study",
+]

@@ -126,8 +126,9 @@ def policy_svg(policy_table: Mapping[str, Any], width: int = 720, agents: Mappin
     height = start + len(states) * plan.row + 34 * len(seats) + 22
     with sheet(f"policy-{width}", f"Policies at {len(states)} information states", width, height) as page:
         draw_legend(page, legend, plan.slots, 14)
-        page.box(0, start - 42, 12, 12, BAND)
-        page.text(16, start - 32, "range over the Nash equilibria")
+        if any(_finite(state.get("nash_low", [None])[-1]) for state in states):
+            page.box(0, start - 42, 12, 12, BAND)
+            page.text(16, start - 32, "range over the Nash equilibria")
         _headings(page, plan, start - 8)
         y = start
         bottom = height - 22

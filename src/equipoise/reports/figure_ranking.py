@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equipoise.reports.agents import INK, MUTED, SERIES, agent_slots
-from equipoise.reports.findings import Row, ordered
+from equipoise.reports.findings import Row, exact_metric, ordered
 from equipoise.reports.formats import bounds, decimals, number
 from equipoise.reports.layout import NARROW, wrapped
 from equipoise.reports.svg import Sheet, sheet
@@ -53,15 +53,17 @@ def ranking_svg(rows: Sequence[Row], width: int = 720, agents: Mapping[str, str]
     Raises:
         ValueError: when no row holds both values.
     """
-    known: list[Any] = ordered(ordered(rows, "pool_exploitability"), "nash_conv")
+    exact = exact_metric(rows)
+    name = "NashConv" if exact == "nash_conv" else "worst case"
+    known: list[Any] = ordered(ordered(rows, "pool_exploitability"), exact)
     if not known:
-        raise ValueError("got no row with both 'pool_exploitability' and 'nash_conv'; a ranking needs at least one")
+        raise ValueError(f"got no row with both 'pool_exploitability' and '{exact}'; a ranking needs at least one")
     slots = agent_slots(agents or [row["agent"] for row in rows])
     narrow = width < NARROW
     start, step = (width / 2 - 62, 78) if narrow else (width * 0.36, 54)
-    left = _Column("pool_exploitability", "nash_conv", "Scripted pool", start, "right")
-    right = _Column("nash_conv", "pool_exploitability", "Exact NashConv", width - start, "left")
-    title = "Agents ranked by pool exploitability and by exact NashConv"
+    left = _Column("pool_exploitability", exact, "Scripted pool", start, "right")
+    right = _Column(exact, "pool_exploitability", f"Exact {name}", width - start, "left")
+    title = f"Agents ranked by pool exploitability and by exact {name}"
     with sheet(f"ranking-{width}", title, width, _HEAD + step * len(known)) as page:
         heights = [_column(page, known, column, step, narrow) for column in (left, right)]
         for row in known:

@@ -1,6 +1,8 @@
-"""Every metric that a report shows, defined once: the table's columns and the glossary are both read from here."""
+"""Every metric that a report shows, defined once: tables, pages and glossaries are all read from here."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,18 @@ class Metric:
     scale: float = 1.0
 
 
+_GAP = "E[theirs \N{MINUS SIGN} own]"
+
 METRICS = (
+    Metric(
+        "sepo_index",
+        "SEPO index S",
+        "Index",
+        "no unit",
+        "higher",
+        "S = s\N{MIDDLE DOT}u \N{MINUS SIGN} le\N{MIDDLE DOT}s\N{MIDDLE DOT}e \N{MINUS SIGN} lc\N{MIDDLE DOT}c "
+        "\N{MINUS SIGN} lx\N{MIDDLE DOT}x: scaled payoff less weighted pool exploitability, collusion and externality.",
+    ),
     Metric(
         "nash_conv",
         "NashConv",
@@ -51,8 +64,17 @@ METRICS = (
         "Exact",
         "",
         "lower",
-        "The most that any opponent whatever could earn beyond the agent: the maximum of E[theirs \N{MINUS SIGN} own] "
+        f"The most that any opponent whatever could earn beyond the agent: the maximum of {_GAP} "
         "over all opponents. Pool exploitability is a lower bound of it.",
+    ),
+    Metric(
+        "worst_case_lower_bound",
+        "Worst case, at least",
+        "Learned adversary",
+        "",
+        "lower",
+        f"What an adversary fitted to the agent's play earns beyond it, {_GAP}, on deals it was not fitted on: a lower "
+        "bound of the worst-case advantage of the whole game.",
     ),
     Metric(
         "pool_exploitability",
@@ -60,7 +82,7 @@ METRICS = (
         "Scripted pool",
         "",
         "lower",
-        "What the scripted exploiters earn beyond the agent, E[theirs \N{MINUS SIGN} own]; an opponent that earns less "
+        f"What the scripted exploiters earn beyond the agent, {_GAP}; an opponent that earns less "
         "than the agent counts as 0. A low value means only that these scripts found no weakness.",
     ),
     Metric(
@@ -78,6 +100,72 @@ METRICS = (
         "",
         "higher",
         "What the agent earns itself, averaged over episodes, seats and opponents of the pool.",
+    ),
+    Metric(
+        "welfare",
+        "Welfare",
+        "Scripted pool",
+        "",
+        "higher",
+        "What all players of an episode earn together, against the train pool.",
+    ),
+    Metric(
+        "regret",
+        "Regret",
+        "Scripted pool",
+        "",
+        "lower",
+        "What the agent leaves on the table: the exact value of the best reply to each script less what the agent "
+        "earned against it, averaged over scripts.",
+    ),
+    Metric(
+        "robustness",
+        "Payoff",
+        "Held-out pool",
+        "",
+        "higher",
+        "What the agent earns against opponents that no training met.",
+    ),
+    Metric(
+        "held_out_exploitability",
+        "Exploitability",
+        "Held-out pool",
+        "",
+        "lower",
+        "Pool exploitability measured with opponents that no training met.",
+    ),
+    Metric(
+        "nra",
+        "NRA",
+        "Relative",
+        "ratio",
+        "",
+        "Normalised relative advantage: the sum of own \N{MINUS SIGN} theirs over the sum of |own| + |theirs|. "
+        "1: the agent earned all there was, 0: both earned the same, \N{MINUS SIGN}1: the other player earned all.",
+    ),
+    Metric(
+        "exploitation",
+        "Exploitation",
+        "Relative",
+        "",
+        "",
+        "What the agent takes from weak and trusting partners, E[own \N{MINUS SIGN} theirs] against them.",
+    ),
+    Metric(
+        "collusion",
+        "Collusion",
+        "Hazards",
+        "per round",
+        "lower",
+        "What the game counts as collusion, per round, against the collusive pool.",
+    ),
+    Metric(
+        "externality",
+        "Externality",
+        "Hazards",
+        "per round",
+        "lower",
+        "What the game counts as cost pushed onto others, per round.",
     ),
     Metric(
         "fault_rate",
@@ -100,11 +188,83 @@ METRICS = (
         100.0,
     ),
 )
+METRIC = {metric.key: metric for metric in METRICS}
+"""The metrics by key."""
+
+ZERO_SUM = (
+    "nash_conv",
+    "nash_conv_fault_aware",
+    "worst_case_advantage",
+    "pool_exploitability",
+    "pool_exploitability_unclipped",
+    "payoff",
+    "fault_rate",
+    "max_state_fault",
+)
+"""The main table of a game that has NashConv, in order."""
+
+GENERAL_SUM = (
+    "sepo_index",
+    "payoff",
+    "welfare",
+    "pool_exploitability",
+    "worst_case_advantage",
+    "worst_case_lower_bound",
+    "collusion",
+    "externality",
+    "fault_rate",
+    "max_state_fault",
+)
+"""The main table of every other game, in order."""
+
+WHOLE_GAME = "the whole game"
+"""What a report's `exact` says where exact figures cover every round."""
+
+
+def game_metrics(report: Mapping[str, Any]) -> dict[str, Metric]:
+    """The metrics as this report's game means them, by key: its hazards' definitions, what its exact figures cover.
+
+    The figures of the game's own follow the metrics of every game, under the group `Figures`.
+    """
+    metrics = dict(METRIC)
+    hazards: Mapping[str, Any] = report.get("hazards", {})
+    for key, hazard in hazards.items():
+        meaning = f"{hazard['definition'][:1].upper()}{hazard['definition'][1:]}".rstrip(".") + "."
+        unit = hazard.get("unit", "per round")
+        if key in metrics:
+            metrics[key] = replace(metrics[key], definition=f"{metrics[key].definition} Here: {meaning}", unit=unit)
+        else:
+            metrics[key] = Metric(key, _title(key), "Figures", unit, "", meaning)
+    for key in _figure_names(report["rows"]):
+        metrics.setdefault(key, Metric(key, _title(key), "Figures", "per round", "", "A figure of this game's own."))
+    exact = partial_exactness(report)
+    if exact:
+        for key, metric in metrics.items():
+            if metric.group == "Exact":
+                reach = f"{metric.definition.replace('the whole game tree', 'the tree')} Computed over {exact}."
+                metrics[key] = replace(metric, group=f"Exact, {exact}", definition=reach)
+    return metrics
+
+
+def partial_exactness(report: Mapping[str, Any]) -> str:
+    """Which part of the game the exact figures cover, as in `the first 2 of 4 rounds`; empty for all of it."""
+    exact: str = report.get("exact") or ""
+    return "" if exact == WHOLE_GAME else exact
+
+
+def _figure_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.get("figures", {})))
+
+
+def _title(key: str) -> str:
+    words = key.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
 
 OTHER_TERMS = (
     (
         "Gap",
-        "What an opponent earns beyond the agent, E[theirs \N{MINUS SIGN} own], over the games between the two. "
+        f"What an opponent earns beyond the agent, {_GAP}, over the games between the two. "
         "Positive: the opponent gets the better of the agent.",
     ),
     (

@@ -1,6 +1,7 @@
 """Where things go in a figure: ticks, labels that do not collide, lines of text that fit, legends."""
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -74,3 +75,35 @@ def draw_legend(
         for agent, text, x in row:
             page.mark(x + 6, top + 20 * index - 4, slots[agent])
             page.text(x + 16, top + 20 * index, text)
+
+
+def ticks_between(low: float, high: float, count: int) -> list[float]:
+    """About `count` round values from `low` to `high`, negative ones too; zero is exactly zero.
+
+    Raises:
+        ValueError: unless low < high.
+    """
+    if not low < high:
+        raise ValueError(f"got low {low} and high {high}; ticks need low < high")
+    rough = (high - low) / count
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough * 0.999)
+    return [step * index for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
+    """The range of the values with a margin on both sides; a single value gets a range around it.
+
+    Raises:
+        ValueError: for no values.
+    """
+    if not values:
+        raise ValueError("got no values; a range needs at least one")
+    low, high = min(values), max(values)
+    margin = (high - low) * share or max(abs(low) * 0.1, 0.05)
+    return low - margin, high + margin
+
+
+def identifier(text: str) -> str:
+    """The text as a part of an element's id: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

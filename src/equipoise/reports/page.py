@@ -4,45 +4,30 @@ What the page says is gathered here; how it looks is in `templates/`. Every text
 has its invisible characters spelled out: what a model wrote is data, and nothing else.
 """
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise.reports.agents import INKS, agent_labels, agent_slots
 from equipoise.reports.figures import learning_curves_svg, policy_svg, ranking_svg
-from equipoise.reports.findings import headline, ordered
-from equipoise.reports.formats import duration, number, visible
-from equipoise.reports.glossary import OTHER_TERMS
+from equipoise.reports.findings import exact_metric, ordered
+from equipoise.reports.formats import duration, number
+from equipoise.reports.glossary import OTHER_TERMS, partial_exactness
+from equipoise.reports.headline import headline
+from equipoise.reports.rendering import drawn, environment
 from equipoise.reports.schema import clean_report, validate_report
-from equipoise.reports.tables import fault_matrix, metric_columns, opponent_matrices, policy_matrix
+from equipoise.reports.tables import (
+    fault_matrix,
+    further_columns,
+    has_nash_conv,
+    metric_columns,
+    opponent_matrices,
+    policy_matrix,
+)
 
-WIDE, PHONE = 860, 350
-"""The two widths in pixels that every figure is drawn in; the page's style sheet shows one of them."""
-
-
-def _plain(value: Any) -> Any:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _drawn(draw: Callable[..., str], data: Any, agents: Mapping[str, str]) -> dict[str, Markup]:
-    """A figure in both widths. Its text was escaped when it was drawn, so it may enter the page as it is."""
-    return {name: Markup(draw(data, width, agents)) for name, width in (("wide", WIDE), ("phone", PHONE))}
+MAX_DRAWN_STATES, MAX_LISTED_STATES = 60, 400
+"""The most information states of a policy that the page draws, and that it lists in numbers."""
 
 
 def _figures(report: Mapping[str, Any], agents: Mapping[str, str]) -> dict[str, dict[str, Markup]]:
@@ -50,11 +35,12 @@ def _figures(report: Mapping[str, Any], agents: Mapping[str, str]) -> dict[str, 
     rows, curves = report["rows"], report.get("curves", ())
     figures = {}
     if any((point.get("nash_conv") or 0) > 0 for curve in curves for point in curve["points"]):
-        figures["curves"] = _drawn(learning_curves_svg, curves, agents)
-    if len(ordered(ordered(rows, "nash_conv"), "pool_exploitability")) > 1:
-        figures["ranking"] = _drawn(ranking_svg, rows, agents)
-    if any(state["agents"] for state in report.get("policy_table", {"states": ()})["states"]):
-        figures["policy"] = _drawn(policy_svg, report["policy_table"], agents)
+        figures["curves"] = drawn(learning_curves_svg, curves, agents)
+    if len(ordered(ordered(rows, exact_metric(rows)), "pool_exploitability")) > 1:
+        figures["ranking"] = drawn(ranking_svg, rows, agents)
+    states = report.get("policy_table", {"states": ()})["states"]
+    if len(states) <= MAX_DRAWN_STATES and any(state["agents"] for state in states):
+        figures["policy"] = drawn(policy_svg, report["policy_table"], agents)
     return figures
 
 
@@ -102,10 +88,10 @@ def render_html(report: Mapping[str, Any]) -> str:
     validate_report(plain)
     agents = agent_labels(plain)
     rows = plain["rows"]
-    columns = metric_columns(rows)
     figures = _figures(plain, agents)
+    states = plain.get("policy_table", {"states": ()})["states"]
     return (
-        _environment()
+        environment()
         .get_template("page.html.jinja")
         .render(
             title=plain.get("title", plain["game"]),
@@ -116,13 +102,20 @@ def render_html(report: Mapping[str, Any]) -> str:
             slots=agent_slots(agents),
             labels=[agents[row["agent"]] for row in rows],
             policy_labels=list(agents.values()),
-            columns=columns,
+            columns=metric_columns(plain),
+            further=further_columns(plain),
             figures=figures,
-            policy=policy_matrix(plain) if "policy" in figures else None,
+            exact=partial_exactness(plain),
+            exact_name="NashConv" if has_nash_conv(rows) else "worst-case advantage",
+            nash=any("nash_low" in state for state in states),
+            num_states=len(states),
+            policy=policy_matrix(plain)
+            if len(states) <= MAX_LISTED_STATES and any(s["agents"] for s in states)
+            else None,
             opponents=opponent_matrices(rows),
             faults=fault_matrix(rows),
             transcripts=_transcripts(plain, agents),
-            terms=OTHER_TERMS,
+            terms=[term for term in OTHER_TERMS if term[0] != "Nash range" or "policy" in figures],
             origins=_origins(plain),
             notes=plain.get("notes", []),
             inks=INKS,

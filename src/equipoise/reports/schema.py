@@ -1,14 +1,31 @@
 """The shape of report.json, checked before anything is written or drawn.
 
-A check is a function of (value, where) that raises `ValueError` naming the place, what was got and what is allowed.
 Keys that are not named here are kept and ignored, so a run may store more beside what the page shows.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from equipoise.reports.checks import (
+    Check,
+    a_number,
+    anything,
+    estimate,
+    failure,
+    list_of,
+    mapping_of,
+    maybe,
+    maybe_number,
+    object_of,
+    one_of,
+    probability,
+    text,
+    whole,
+)
+from equipoise.reports.glossary import METRICS
 
 SCHEMA = 1
 """The version of the shape below; a report of another version is refused."""
@@ -16,138 +33,35 @@ SCHEMA = 1
 POOLS = ("train", "exploiter", "collusive", "held_out")
 ROLES = ("system", "user", "assistant")
 
-Check = Callable[[Any, str], None]
-
-
-def _fail(where: str, value: Any, allowed: str) -> ValueError:
-    got = repr(value)
-    return ValueError(f"{where}: got {got if len(got) <= 60 else got[:57] + '...'}, allowed: {allowed}")
-
-
-def _text(value: Any, where: str) -> None:
-    if not isinstance(value, str):
-        raise _fail(where, value, "text")
-
-
-def _whole(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _fail(where, value, "a whole number of at least 0")
-
-
-def _number(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
-        raise _fail(where, value, "a finite number")
-
-
-def _maybe_number(value: Any, where: str) -> None:
-    if value is not None:
-        _number(value, where)
-
-
-def _probability(value: Any, where: str) -> None:
-    _maybe_number(value, where)
-    if value is not None and not math.isnan(value) and not -1e-9 <= value <= 1 + 1e-9:
-        raise _fail(where, value, "a probability between 0 and 1, or null")
-
-
-def _any(value: Any, where: str) -> None:
-    """Accepts everything."""
-
-
-def _one_of(*allowed: Any) -> Check:
-    def check(value: Any, where: str) -> None:
-        if value not in allowed:
-            raise _fail(where, value, ", ".join(repr(a) for a in allowed))
-
-    return check
-
-
-def _maybe(inner: Check) -> Check:
-    def check(value: Any, where: str) -> None:
-        if value is not None:
-            inner(value, where)
-
-    return check
-
-
-def _list(inner: Check) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not isinstance(value, list | tuple):
-            raise _fail(where, value, "a list")
-        for index, item in enumerate(value):
-            inner(item, f"{where}[{index}]")
-
-    return check
-
-
-def _mapping(inner: Check) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not isinstance(value, Mapping):
-            raise _fail(where, value, "an object")
-        for key, item in value.items():
-            _text(key, f"{where} key")
-            inner(item, f"{where}.{key}")
-
-    return check
-
-
-def _object(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not isinstance(value, Mapping):
-            raise _fail(where, value, "an object")
-        for key in required:
-            if key not in value:
-                raise ValueError(f"{where}: the key '{key}' is missing; required: {', '.join(required)}")
-        for key, inner in {**required, **optional}.items():
-            if key in value:
-                inner(value[key], f"{where}.{key}")
-
-    return check
-
-
-_ESTIMATE_SHAPE = _object(
-    {"value": _maybe_number},
-    {"low": _maybe_number, "high": _maybe_number, "n": _whole, "level": _probability, "method": _text},
-)
-
-
-def _estimate(value: Any, where: str) -> None:
-    _ESTIMATE_SHAPE(value, where)
-    low, high = value.get("low"), value.get("high")
-    if low is not None and high is not None and low > high:
-        raise ValueError(f"{where}: got low {low} above high {high}, allowed: low <= high, or null for both")
-
-
-_OPPONENT = _object({"opponent": _text}, {"pool": _one_of(*POOLS), "payoff": _estimate, "gap": _estimate})
-_ROW = _object(
+_OPPONENT = object_of({"opponent": text}, {"pool": one_of(*POOLS), "payoff": estimate, "gap": estimate})
+_MEASURED: dict[str, Check] = dict.fromkeys((metric.key for metric in METRICS), estimate)
+_ROW = object_of(
+    {"agent": text, "payoff": estimate, "fault_rate": estimate},
     {
-        "agent": _text,
-        "nash_conv": _estimate,
-        "pool_exploitability": _estimate,
-        "payoff": _estimate,
-        "fault_rate": _estimate,
-    },
-    {
-        "label": _text,
-        "seeds": _whole,
-        "nash_conv_fault_aware": _estimate,
-        "worst_case_advantage": _estimate,
-        "pool_exploitability_unclipped": _estimate,
-        "max_state_fault": _estimate,
-        "train_seconds": _maybe_number,
-        "opponents": _list(_OPPONENT),
-        "faults": _mapping(_maybe_number),
+        "label": text,
+        "seeds": whole,
+        **_MEASURED,
+        "figures": mapping_of(estimate),
+        "train_seconds": maybe_number,
+        "opponents": list_of(_OPPONENT),
+        "faults": mapping_of(maybe_number),
     },
 )
-_POINT = _object(
-    {"step": _whole},
-    dict.fromkeys(("nash_conv", "pool_exploitability", "payoff", "fault_rate", "kl"), _maybe_number),
+HAZARD = object_of(
+    {"definition": text},
+    {"unit": text, "low": maybe_number, "high": maybe_number, "null": mapping_of(estimate)},
 )
-_CURVE = _object({"agent": _text, "points": _list(_POINT)}, {"label": _text, "seed": _whole})
-_AGENT_AT_STATE = _object({"probabilities": _list(_probability)}, {"outside": _probability})
-_STATE_SHAPE = _object(
-    {"state": _text, "actions": _list(_text), "agents": _mapping(_AGENT_AT_STATE)},
-    {"seat": _whole, "text": _text, "nash_low": _list(_probability), "nash_high": _list(_probability)},
+"""What a game means by a hazard or by a figure of its own."""
+
+_POINT = object_of(
+    {"step": whole},
+    dict.fromkeys(("nash_conv", "pool_exploitability", "payoff", "fault_rate", "kl"), maybe_number),
+)
+_CURVE = object_of({"agent": text, "points": list_of(_POINT)}, {"label": text, "seed": whole})
+_AGENT_AT_STATE = object_of({"probabilities": list_of(probability)}, {"outside": probability})
+_STATE_SHAPE = object_of(
+    {"state": text, "actions": list_of(text), "agents": mapping_of(_AGENT_AT_STATE)},
+    {"seat": whole, "text": text, "nash_low": list_of(probability), "nash_high": list_of(probability)},
 )
 
 
@@ -155,32 +69,35 @@ def _state(value: Any, where: str) -> None:
     _STATE_SHAPE(value, where)
     actions = len(value["actions"])
     if actions == 0:
-        raise _fail(f"{where}.actions", value["actions"], "at least one action")
+        raise failure(f"{where}.actions", value["actions"], "at least one action")
     vectors = {f"agents.{name}.probabilities": agent["probabilities"] for name, agent in value["agents"].items()}
     vectors |= {key: value[key] for key in ("nash_low", "nash_high") if key in value}
     for key, vector in vectors.items():
         if len(vector) != actions:
-            raise _fail(f"{where}.{key}", vector, f"{actions} numbers, one per action {list(value['actions'])}")
+            raise failure(f"{where}.{key}", vector, f"{actions} numbers, one per action {list(value['actions'])}")
 
 
-_MESSAGE = _object({"role": _one_of(*ROLES), "text": _text}, {"fault": _maybe(_text)})
-_TRANSCRIPT = _object(
-    {"messages": _list(_MESSAGE)}, {"agent": _text, "opponent": _text, "seat": _whole, "payoff": _list(_maybe_number)}
+_MESSAGE = object_of({"role": one_of(*ROLES), "text": text}, {"fault": maybe(text)})
+_TRANSCRIPT = object_of(
+    {"messages": list_of(_MESSAGE)}, {"agent": text, "opponent": text, "seat": whole, "payoff": list_of(maybe_number)}
 )
-_REPORT = _object(
-    {"schema": _one_of(SCHEMA), "game": _text, "seconds": _number, "rows": _list(_ROW)},
+_REPORT = object_of(
+    {"schema": one_of(SCHEMA), "game": text, "seconds": a_number, "rows": list_of(_ROW)},
     {
-        "title": _text,
-        "game_parameters": _mapping(_any),
-        "created": _text,
-        "versions": _mapping(_text),
-        "seeds": _list(_whole),
-        "unit": _text,
-        "command": _text,
-        "curves": _list(_CURVE),
-        "policy_table": _object({"states": _list(_state)}, {}),
-        "transcripts": _list(_TRANSCRIPT),
-        "notes": _list(_text),
+        "title": text,
+        "game_parameters": mapping_of(anything),
+        "created": text,
+        "versions": mapping_of(text),
+        "seeds": list_of(whole),
+        "unit": text,
+        "exact": maybe(text),
+        "hazards": mapping_of(HAZARD),
+        "sepo": object_of({"weights": list_of(a_number), "scale": a_number}, {}),
+        "command": text,
+        "curves": list_of(_CURVE),
+        "policy_table": object_of({"states": list_of(_state)}, {}),
+        "transcripts": list_of(_TRANSCRIPT),
+        "notes": list_of(text),
     },
 )
 

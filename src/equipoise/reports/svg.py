@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from equipoise.reports.agents import GROUND, INK, INKS, MARKERS, RULE, SERIES, Ink
+from equipoise.reports.agents import GROUND, INK, INKS, MARKERS, MUTED, RULE, SERIES, Ink
 from equipoise.reports.files import write_atomically
 from equipoise.reports.formats import visible
 
@@ -69,6 +69,19 @@ class Sheet:
             color=SERIES[slot].light,
             markeredgecolor=GROUND.light,
             markeredgewidth=1,
+            clip_on=False,
+        )
+
+    def ring(self, x: float, y: float, size: float = 7) -> None:
+        """Draws the hollow circle of a reference player, which is no agent and has no colour of its own."""
+        self.axes.plot(
+            [x],
+            [y],
+            "o",
+            markersize=size,
+            color=GROUND.light,
+            markeredgecolor=MUTED.light,
+            markeredgewidth=1.5,
             clip_on=False,
         )
 

@@ -8,7 +8,7 @@ from equipoise.reports.agents import agent_labels
 from equipoise.reports.figure_policy import last_action_probability
 from equipoise.reports.findings import Row, best_agent
 from equipoise.reports.formats import MISSING, bounds, decimals, number
-from equipoise.reports.glossary import METRICS, Metric
+from equipoise.reports.glossary import GENERAL_SUM, ZERO_SUM, Metric, game_metrics
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,20 @@ def _cells(estimates: Iterable[Mapping[str, Any]], digits: int) -> list[Cell]:
     return [Cell(number(e.get("value"), digits), bounds(e, digits)) for e in estimates]
 
 
-def _digits(rows: Sequence[Row], group: str) -> int:
+def estimate_of(row: Row, key: str) -> Mapping[str, Any]:
+    """The row's estimate of a metric or of a figure of its game; empty where there is none or nothing was counted."""
+    found: Mapping[str, Any] = row.get(key) or row.get("figures", {}).get(key) or {}
+    return {} if found.get("n") == 0 else found
+
+
+def _digits(rows: Sequence[Row], group: Sequence[Metric]) -> int:
     """The decimals that all columns of a group share, so that their values can be read against each other."""
-    keys = [metric.key for metric in METRICS if metric.group == group and metric.scale == 1]
-    return decimals(row.get(key, {}).get("value") for row in rows for key in keys) if keys else 2
+    keys = [metric.key for metric in group if metric.scale == 1]
+    return decimals(estimate_of(row, key).get("value") for row in rows for key in keys) if keys else 2
 
 
-def _column(rows: Sequence[Row], metric: Metric) -> Column:
-    estimates = [_scaled(row.get(metric.key, {}), metric.scale) for row in rows]
-    digits = _digits(rows, metric.group)
+def _column(rows: Sequence[Row], metric: Metric, digits: int) -> Column:
+    estimates = [_scaled(estimate_of(row, metric.key), metric.scale) for row in rows]
     counts = {
         estimate["n"] for estimate in estimates if estimate.get("n") is not None and estimate["value"] is not None
     }
@@ -70,9 +75,31 @@ def _column(rows: Sequence[Row], metric: Metric) -> Column:
     return Column(metric, shared, cells)
 
 
-def metric_columns(rows: Sequence[Row]) -> list[Column]:
-    """One column per metric that at least one row has a value of, in the glossary's order."""
-    return [_column(rows, m) for m in METRICS if any(row.get(m.key, {}).get("value") is not None for row in rows)]
+def _columns(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Column]:
+    """The metrics that at least one row has a value of, those of one group side by side, in the order given."""
+    present = [m for m in metrics if any(estimate_of(row, m.key).get("value") is not None for row in rows)]
+    groups = {m.group: [other for other in present if other.group == m.group] for m in present}
+    return [_column(rows, m, _digits(rows, group)) for group in groups.values() for m in group]
+
+
+def has_nash_conv(rows: Sequence[Row]) -> bool:
+    """Whether the rows are of a game that has a NashConv: a zero-sum one."""
+    return any("nash_conv" in row for row in rows)
+
+
+def metric_columns(report: Mapping[str, Any]) -> list[Column]:
+    """The columns of the main table: NashConv first where there is one, else the SEPO index and what it is made of."""
+    metrics = game_metrics(report)
+    order = ZERO_SUM if has_nash_conv(report["rows"]) else GENERAL_SUM
+    return _columns(report["rows"], [metrics[key] for key in order])
+
+
+def further_columns(report: Mapping[str, Any]) -> list[Column]:
+    """The columns of everything else that was measured; welfare is left out where it is 0 by definition."""
+    zero_sum = has_nash_conv(report["rows"])
+    shown = {*(ZERO_SUM if zero_sum else GENERAL_SUM), *(("welfare",) if zero_sum else ())}
+    metrics = game_metrics(report)
+    return _columns(report["rows"], [metric for key, metric in metrics.items() if key not in shown])
 
 
 def opponent_matrices(rows: Sequence[Row]) -> list[Matrix]:
@@ -109,6 +136,7 @@ def fault_matrix(rows: Sequence[Row]) -> Matrix | None:
 def policy_matrix(report: Mapping[str, Any]) -> Matrix:
     """The policy figure in numbers: the last action's probability given a legal reply, other replies' share beneath."""
     lines = []
+    known = any("nash_low" in state for state in report["policy_table"]["states"])
     for state in report["policy_table"]["states"]:
         low, high = (state.get(key, [None])[-1] for key in ("nash_low", "nash_high"))
         nash = number(low, 3) if low == high else f"{number(low, 3)} to {number(high, 3)}"
@@ -122,8 +150,7 @@ def policy_matrix(report: Mapping[str, Any]) -> Matrix:
                     "" if outside is None else f"{number(100 * outside, 2)} %",
                 )
             )
-        heads = (f"{state.get('text', state['state'])}: {state['actions'][-1]}", str(state.get("seat", MISSING)), nash)
-        lines.append((heads, cells))
-    return Matrix(
-        "Probability of the action; share of replies that are not legal beneath", ("State", "Seat", "Nash"), lines
-    )
+        text = f"{state.get('text', state['state'])}: {state['actions'][-1]}"
+        lines.append(((text, str(state.get("seat", MISSING)), *((nash,) if known else ())), cells))
+    heads = ("State", "Seat", "Nash") if known else ("State", "Seat")
+    return Matrix("Probability of the action; share of replies that are not legal beneath", heads, lines)

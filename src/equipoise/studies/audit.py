@@ -1,7 +1,7 @@
-"""Audits one agent: what it earns, what scripts take from it, how exploitable it exactly is, how often it faults.
+"""Audits one agent in one game: what it earns, what others take from it, which hazards it shows, how often it faults.
 
-Sampled figures come from common deals: every agent meets every opponent in both seats on the same cards, under a seed
-that no training uses. Exact figures walk the tree of the game's first round with the model's own probabilities.
+Sampled figures come from common deals: every agent meets every opponent in both seats on the same deals, under seeds
+that no training uses. Exact figures walk the tree of the game's first rounds with the policy's own probabilities.
 """
 
 from __future__ import annotations
@@ -10,57 +10,76 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from equipoise.arena import against, rollout
-from equipoise.core import AUDIT_KEY, Decision, Episode, Estimate, Fault, FaultRule, Game, InformationState
+from equipoise.core import AUDIT_KEY, Episode, Estimate, FaultRule, Game, Opponent
 from equipoise.games import domain
-from equipoise.games.first_rounds import FirstRounds
-from equipoise.games.text import render_observation, render_rules
+from equipoise.games.domain import Profile, ProfileName
+from equipoise.games.text import Reasoning
 from equipoise.metrics import (
-    GameTree,
-    StatePolicy,
-    fault_aware_nash_conv,
+    components,
+    exploitation,
     fault_kinds,
     fault_rate,
-    information_states,
-    mean_worst_case_advantage,
-    nash_conv,
+    hazard_rate,
+    nra,
     payoff,
-    policy_table,
     pool_exploitability,
     pool_exploitability_unclipped,
     pool_gap,
-    renormalised,
-    state_faults,
+    script_regret,
+    script_regret_by_opponent,
+    sepo_index,
+    welfare,
 )
+from equipoise.metrics.sepo_index import Weights
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.policies.scripted import PolicyTable, ScriptedPolicy
+from equipoise.policies.policy import Policy
+from equipoise.studies.audit_exact import covered_rounds, exact_audit, scored
+from equipoise.studies.audit_learned import Play, worst_case_lower_bound
+from equipoise.studies.audit_play import by_opponent, by_pool, played
+from equipoise.studies.audit_views import context_spread, samples
+from equipoise.studies.hazard_nulls import MEASURED_ON
+from equipoise.studies.reply_values import reply_notes, reply_values
 
-MAX_CONTEXTS = 512
+ByPool = Mapping[str, Sequence[Episode]]
 
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """How much an audit plays.
+    """How much an audit plays and computes.
 
     Attributes:
         deals: Common deals; every opponent is met in both seats on each.
         seed: Keys the deals and all play.
         fault_rule: What a fault plays.
         transcripts: Sample episodes kept for the report.
+        profile: Whose pools, hazards and weights: "corrected" or "published".
+        weights: le, lc, lx of the SEPO index; None takes the profile's.
+        exact: Whether to compute exact figures (worst case, NashConv, faults per state) and best replies (regret).
+        exact_rounds: At most this many first rounds are exact; None takes as many as have at most 2,000 information
+            states.
+        learned_episodes: Episodes from which an adversary is learned; the lead of the strongest adversary, it or a
+            script, on fresh deals is a lower bound of the worst case. 0 leaves it out.
     """
 
     deals: int = 500
     seed: int = 0
     fault_rule: FaultRule = "forfeit"
     transcripts: int = 3
+    profile: ProfileName = "corrected"
+    weights: Weights | None = None
+    exact: bool = True
+    exact_rounds: int | None = None
+    learned_episodes: int = 0
 
     def __post_init__(self) -> None:
         if self.deals < 1:
             raise ValueError(f"got {self.deals} episodes per opponent and seat; an audit needs at least 1")
         if self.seed < 0:
             raise ValueError(f"got seed {self.seed}; seeds are 0 or more")
+        if self.exact_rounds is not None and self.exact_rounds < 1:
+            raise ValueError(f"got {self.exact_rounds} exact rounds; allowed: 1 or more, or exact=False for none")
+        if self.learned_episodes < 0:
+            raise ValueError(f"got {self.learned_episodes} episodes to learn from; allowed: 0 or more")
 
 
 @dataclass(frozen=True)
@@ -68,13 +87,16 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        estimates: Figures by metric name.
-        opponents: Per opponent its pool, the agent's payoff and the gap (theirs - own), per round.
+        estimates: Figures by metric name, the game's own figures among them.
+        opponents: Per opponent its pool, the agent's payoff, the gap (theirs - own) and, where known, the regret, per
+            round.
         faults: Share of decisions by kind of fault.
-        table: Probability of each legal action's words and the mass outside, per first-round information state.
-        spread: In games of several rounds: how far the same decision differs between the contexts met in play.
+        table: Probability of each legal action's words and the mass outside, at the first information states.
+        spread: In games whose rounds repeat: how far the same decision differs between the contexts met in play.
         transcripts: Sample conversations.
-        episodes: Every episode played.
+        episodes: Every episode played against the pools.
+        figures: The names of the game's own figures.
+        notes: What was left out and why, one sentence each.
     """
 
     estimates: dict[str, Estimate]
@@ -84,158 +106,155 @@ class Audit:
     spread: list[dict[str, Any]]
     transcripts: list[dict[str, Any]]
     episodes: list[Episode]
+    figures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def audit(policy: LanguageModelPolicy, game: Game, settings: AuditSettings) -> Audit:
-    """The audit of one language-model policy in one two-player game."""
-    pools = domain(game.name).pools
-    scripts = {opponent.name: ScriptedPolicy(opponent) for _, opponent in pools.all()}
-    matches = against(policy.name, list(scripts), [None] * settings.deals)
-    episodes = rollout(
-        game,
-        {**scripts, policy.name: policy},
-        matches,
-        seed=[AUDIT_KEY, settings.seed],
-        fault_rule=settings.fault_rule,
-    )
-    by_pool = {
-        pool: [e for e in episodes if _opponent(e, policy.name) in {o.name for o in pools.of(pool)}]
-        for pool in pools.names
-    }
-    estimates = {
-        "payoff": payoff(by_pool["train"], policy.name),
-        "robustness": payoff(by_pool["held_out"], policy.name),
-        "pool_exploitability": pool_exploitability(by_pool["exploiter"], policy.name),
-        "pool_exploitability_unclipped": pool_exploitability_unclipped(by_pool["exploiter"], policy.name),
-        "fault_rate": fault_rate(episodes, policy.name),
-    }
-    tree = GameTree(FirstRounds(game))
-    table = policy_table(policy, game, tree)
-    estimates |= exact_estimates(tree, table)
-    return Audit(
-        estimates=estimates,
-        opponents=_per_opponent(by_pool, policy.name),
-        faults={str(kind): share for kind, share in fault_kinds(episodes, policy.name).items() if share > 0},
-        table=_table_rows(game, tree, table),
-        spread=context_spread(policy, game, episodes, settings.seed) if game.num_rounds > 1 else [],
-        transcripts=_samples(game, episodes, policy.name, settings.transcripts),
-        episodes=episodes,
-    )
+def audit(policy: Policy, game: Game, settings: AuditSettings) -> Audit:
+    """The audit of one policy in one two-player game of `games.DOMAINS`.
 
+    Args:
+        policy: A language model, or a script as a reference player. Its name must be no opponent's.
+        game: The game.
+        settings: How much to play and compute.
 
-def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]) -> dict[str, Estimate]:
-    """Exact figures of the first round: NashConv (also fault-aware), worst-case advantage, faults per state."""
-    legal: list[PolicyTable] = [renormalised(seat) for seat in table]
-    worst, mean = state_faults(tree, table)
-    values = {
-        "nash_conv": nash_conv(tree, legal),
-        "nash_conv_fault_aware": fault_aware_nash_conv(tree, table),
-        "worst_case_advantage": mean_worst_case_advantage(tree, legal),
-        "max_state_fault": worst,
-        "mean_state_fault": mean,
-    }
-    return {name: Estimate.exact(value) for name, value in values.items()}
-
-
-def context_spread(
-    policy: LanguageModelPolicy, game: Game, episodes: Sequence[Episode], seed: int
-) -> list[dict[str, Any]]:
-    """How the same decision varies with what went before it in longer episodes.
-
-    For each first-round decision: over the contexts in which play posed it, the mean, standard deviation, smallest and
-    largest probability of the last legal action, renormalised. Contexts after one's own forfeits are left out.
+    Raises:
+        ValueError: For a profile the game does not have, or an opponent of the policy's name.
     """
-    met: dict[tuple[int, InformationState], Decision] = {}
-    for episode in episodes:
-        for decision in episode.of(episode.policies.index(policy.name)):
-            forfeited = any(e.kind == "forfeit" and e.player == decision.seat for e in decision.information_state)
-            if not forfeited:
-                met.setdefault((decision.seat, decision.information_state), decision)
-    decisions = list(met.values())
-    chosen = np.random.default_rng([AUDIT_KEY, seed]).permutation(len(decisions))[:MAX_CONTEXTS]
-    picked = [decisions[i] for i in chosen]
-    masses = policy.action_probabilities(game, [(d.seat, d.information_state, d.legal) for d in picked])
-    by_state: dict[InformationState, list[float]] = {}
-    for decision, mass in zip(picked, masses, strict=True):
-        share = mass[decision.legal[-1]] / max(sum(mass.values()), 1e-12)
-        by_state.setdefault(game.as_first_round(decision.information_state), []).append(share)
-    return [
-        {
-            "state": game.label(state),
-            "contexts": len(shares),
-            "mean": float(np.mean(shares)),
-            "sd": float(np.std(shares)),
-            "low": float(np.min(shares)),
-            "high": float(np.max(shares)),
-        }
-        for state, shares in sorted(by_state.items(), key=lambda item: game.label(item[0]))
-    ]
+    profile = domain(game.name).profile(settings.profile)
+    others = [opponent for _, opponent in profile.pools.all()]
+    episodes = played(policy, game, others, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
+    met = by_opponent(episodes, policy.name)
+    pools = by_pool(met, profile.pools)
+    best, unsolved = reply_values(game, others) if settings.exact else ({}, [])
+    regrets = script_regret_by_opponent(episodes, policy.name, best)
+    scores = scored(policy) if settings.exact else None
+    rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
+    exact, table = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
+    return Audit(
+        estimates={
+            **index_estimates(pools, policy.name, game, profile, settings.weights),
+            **comparison_estimates(met, policy.name, profile),
+            **({"regret": script_regret(episodes, policy.name, best)} if best else {}),
+            **_learned(policy, game, settings, others, episodes),
+            "fault_rate": fault_rate(episodes, policy.name),
+            **exact,
+        },
+        figures=tuple(profile.figures),
+        opponents=_per_opponent(pools, policy.name, regrets),
+        faults={str(kind): share for kind, share in fault_kinds(episodes, policy.name).items() if share > 0},
+        table=table,
+        spread=[] if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed),
+        transcripts=samples(game, episodes, policy.name, settings.transcripts, _reasoning(policy)),
+        episodes=episodes,
+        notes=(
+            *_profile_notes(game, settings, profile),
+            *_exact_notes(game, settings, scores is not None, rounds),
+            *reply_notes(game, best, unsolved),
+        ),
+    )
 
 
-def _per_opponent(by_pool: Mapping[str, Sequence[Episode]], agent: str) -> list[dict[str, Any]]:
+def index_estimates(
+    pools: ByPool, agent: str, game: Game, profile: Profile, weights: Weights | None = None
+) -> dict[str, Estimate]:
+    """The SEPO index, its components, and what else is measured on the same pools; empty pools have no figures.
+
+    Args:
+        pools: The agent's episodes by pool.
+        agent: Its name.
+        game: The game.
+        profile: Its hazards, figures and weights.
+        weights: le, lc, lx; None takes the profile's.
+    """
+    found = components(pools, agent, game, profile)
+    terms = {"payoff": ("u", found.u), "pool_exploitability": ("e", found.e)}
+    terms |= {"collusion": ("c", found.c), "externality": ("x", found.x)}
+    estimates = {name: estimate for name, (term, estimate) in terms.items() if term not in found.absent}
+    estimates["sepo_index"] = sepo_index(found, weights)
+    if pools["train"]:
+        estimates["welfare"] = welfare(pools["train"])
+    if pools["exploiter"]:
+        estimates["pool_exploitability_unclipped"] = pool_exploitability_unclipped(pools["exploiter"], agent)
+    measured = [episode for pool in MEASURED_ON for episode in pools[pool]]
+    if measured:
+        estimates |= {name: hazard_rate(measured, agent, hazard) for name, hazard in profile.figures.items()}
+    if pools["held_out"]:
+        estimates["robustness"] = payoff(pools["held_out"], agent)
+        estimates["held_out_exploitability"] = pool_exploitability(pools["held_out"], agent)
+    return estimates
+
+
+def comparison_estimates(met: Mapping[str, Sequence[Episode]], agent: str, profile: Profile) -> dict[str, Estimate]:
+    """What an agent earns beside the others: relative advantage over all opponents, exploitation of the weak ones.
+
+    Args:
+        met: The agent's episodes by opponent, every opponent once.
+        agent: Its name.
+        profile: Says who is weak.
+    """
+    estimates = {"nra": nra([episode for episodes in met.values() for episode in episodes], agent)}
+    weak = [episode for name in profile.weak for episode in met.get(name, ())]
+    if weak:
+        estimates["exploitation"] = exploitation(weak, agent)
+    return estimates
+
+
+def _learned(
+    policy: Policy, game: Game, settings: AuditSettings, others: Sequence[Opponent], episodes: Sequence[Episode]
+) -> dict[str, Estimate]:
+    """The lower bound of the worst case, where it is asked for."""
+    if not settings.learned_episodes:
+        return {}
+    gaps = pool_gap(episodes, policy.name)
+    rivals = {opponent: gaps[opponent.name].value for opponent in others}
+    play = Play(settings.seed, settings.fault_rule)
+    bound = worst_case_lower_bound(policy, game, rivals, play, settings.learned_episodes, settings.deals)
+    return {"worst_case_lower_bound": bound}
+
+
+def _per_opponent(pools: ByPool, agent: str, regrets: Mapping[str, Estimate]) -> list[dict[str, Any]]:
     rows = []
-    for pool, episodes in by_pool.items():
-        for opponent, gap in pool_gap(episodes, agent).items() if episodes else ():
-            played = [e for e in episodes if _opponent(e, agent) == opponent]
-            own = payoff(played, agent)
-            rows.append({"opponent": opponent, "pool": pool, "payoff": own.to_json(), "gap": gap.to_json()})
+    for pool, episodes in pools.items():
+        gaps = pool_gap(episodes, agent) if episodes else {}
+        for opponent, episodes_met in by_opponent(episodes, agent).items():
+            own = payoff(episodes_met, agent).to_json()
+            row = {"opponent": opponent, "pool": pool, "payoff": own, "gap": gaps[opponent].to_json()}
+            rows.append(row | ({"regret": regrets[opponent].to_json()} if opponent in regrets else {}))
     return rows
 
 
-def _table_rows(
-    game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
-) -> list[dict[str, Any]]:
-    equilibrium = domain(game.name).equilibrium
-    rows = []
-    for seat, state, legal in information_states(tree):
-        row: dict[str, Any] = {
-            "seat": seat,
-            "state": game.label(state),
-            "text": game.label(state),
-            "actions": [game.action_text(a) for a in legal],
-            "probabilities": [table[seat][state].probabilities[a] for a in legal],
-            "outside": table[seat][state].fault,
-        }
-        if equilibrium is not None:
-            low, high = equilibrium(state)
-            row |= {"nash_low": [1 - high, low], "nash_high": [1 - low, high]}
-        rows.append(row)
-    return rows
+def _reasoning(policy: Policy) -> Reasoning:
+    return policy.sampling.reasoning if isinstance(policy, LanguageModelPolicy) else "none"
 
 
-def _opponent(episode: Episode, agent: str) -> str:
-    return episode.policies[1 - episode.policies.index(agent)]
+def _profile_notes(game: Game, settings: AuditSettings, profile: Profile) -> list[str]:
+    """Where the game is not the one that the profile is made for."""
+    meant = {name: value for name, value in profile.parameters.items() if game.parameters.get(name) != value}
+    if not meant:
+        return []
+    text = ", ".join(f"{name}={value}" for name, value in meant.items())
+    return [f"Profile {settings.profile} is made for {text}; this game has other parameters."]
 
 
-def _samples(game: Game, episodes: Sequence[Episode], agent: str, count: int) -> list[dict[str, Any]]:
-    """The first episode with a fault, if any, and the longest of the others."""
-    faulty = [e for e in episodes if any(d.fault for d in e.decisions)][:1]
-    rest = sorted((e for e in episodes[:2_000] if e not in faulty), key=lambda e: -len(e.decisions))
-    return [conversation(game, episode, agent) for episode in [*faulty, *rest][:count]]
+def _exact_notes(game: Game, settings: AuditSettings, has_scores: bool, rounds: int) -> list[str]:
+    """What the exact figures cover, or why there are none."""
+    if not settings.exact:
+        return []
+    if not has_scores:
+        return ["No exact figures: this policy's replies can be sampled, but its actions have no exact probabilities."]
+    if not rounds:
+        return [f"No exact figures: not even the first round of {game.name} is small enough to enumerate."]
+    if rounds < game.num_rounds:
+        return [f"Exact figures are those of {exact_coverage(game, rounds)}; play after them is not counted."]
+    return []
 
 
-def conversation(game: Game, episode: Episode, agent: str) -> dict[str, Any]:
-    """One seat's transcript as messages, with faults marked."""
-    seat = episode.policies.index(agent)
-    messages: list[dict[str, Any]] = [{"role": "system", "text": render_rules(game), "fault": None}]
-    read = 0
-    for decision in episode.of(seat):
-        state = decision.information_state
-        seen = render_observation(game, state[read:], seat, decision.legal)
-        read = len(state) + (1 if decision.fault is None else 0)
-        messages.append({"role": "user", "text": seen, "fault": None})
-        messages.append({"role": "assistant", "text": decision.reply.text, "fault": _kind(decision.fault)})
-    return {
-        "agent": agent,
-        "opponent": _opponent(episode, agent),
-        "seat": seat,
-        "payoff": list(episode.returns),
-        "messages": messages,
-    }
-
-
-def _kind(fault: Fault | None) -> str | None:
-    return None if fault is None else fault.kind
+def exact_coverage(game: Game, rounds: int) -> str:
+    """Which rounds exact figures speak for, in words."""
+    if rounds >= game.num_rounds:
+        return "the whole game"
+    return f"the first {'round' if rounds == 1 else f'{rounds} rounds'} of {game.num_rounds}"
 
 
 __all__ = [
@@ -243,8 +262,7 @@ __all__ = [
     "Audit",
     "AuditSettings",
     "audit",
-    "context_spread",
-    "conversation",
-    "exact_estimates",
-    "policy_table",
+    "comparison_estimates",
+    "exact_coverage",
+    "index_estimates",
 ]

@@ -8,67 +8,74 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.arena.records import write_episodes
-from equipoise.core import FaultRule, Game
-from equipoise.games import make_game
+from equipoise.core import Game
+from equipoise.games import domain
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.studies.audit import Audit, AuditSettings, audit
+from equipoise.studies.audit import Audit, AuditSettings, audit, exact_coverage
 from equipoise.studies.demo import read_curve
 from equipoise.training.recipe import Recipe
 from equipoise.training.run import versions
 
 
-def report_of_run(recipe: Recipe, out: Path, deals: int) -> dict[str, Any]:
-    """Audits the models of a finished run on common deals and returns the report.
+def report_of_run(recipe: Recipe, out: Path, deals: int, name: str | None = None) -> dict[str, Any]:
+    """Audits the models of a finished run in one game on common deals and returns the report.
 
     Args:
         recipe: What was run.
         out: Its folder.
         deals: Deals of each audit.
+        name: Which of the run's games; None takes the first.
+
+    Raises:
+        ValueError: For a game that the run did not train on.
     """
     started = time.perf_counter()
-    game = make_game(recipe.game, **recipe.game_parameters)
+    chosen = recipe.names[0] if name is None else name
+    if chosen not in recipe.names:
+        raise ValueError(f"the run did not train on {chosen!r}; its games: {', '.join(recipe.names)}")
+    game = recipe.tasks[recipe.names.index(chosen)].game
     stages = {"base": ("Base", recipe.model)}
-    if recipe.demonstrations.experts and recipe.rl.steps:
+    if recipe.imitates and recipe.rl.steps:
         stages["sft"] = ("SFT", str(out / "sft"))
     stages["trained"] = ("Trained", str(out / "model"))
-    audits = {
-        agent: _audited(source, game, recipe.sampling, AuditSettings(deals=deals))
-        for agent, (_, source) in stages.items()
-    }
-    write_episodes(out / "episodes.jsonl.gz", audits["trained"].episodes)
+    settings = AuditSettings(deals=deals, profile=recipe.profile)
+    audits = {agent: _audited(source, game, recipe.sampling, settings) for agent, (_, source) in stages.items()}
+    file = "episodes.jsonl.gz" if len(recipe.names) == 1 else f"episodes-{chosen}.jsonl.gz"
+    write_episodes(out / file, audits["trained"].episodes)
     labels = {agent: label for agent, (label, _) in stages.items()}
-    report = _report(game, audits, labels, time.perf_counter() - started)
+    report = _report(game, audits, labels, settings, time.perf_counter() - started)
     curve = read_curve(out / "metrics.jsonl")
     if curve:
         report["curves"] = [{"agent": "trained", "label": "Trained", "seed": recipe.seed, "points": curve}]
     report["seeds"] = [recipe.seed]
-    report["title"] = f"{recipe.game}: one training run"
+    report["title"] = f"{chosen}: one training run"
     return report
 
 
 def report_of_model(
-    source: str,
-    game: Game,
-    *,
-    deals: int,
-    seed: int,
-    fault_rule: FaultRule,
-    temperature: float,
-    max_new_tokens: int,
-    episodes_to: Path | None,
+    source: str, game: Game, sampling: Sampling, settings: AuditSettings, episodes_to: Path | None = None
 ) -> dict[str, Any]:
-    """Audits one model and returns the report; the episodes go to `episodes_to`, compressed, where asked."""
+    """Audits one model and returns the report.
+
+    Args:
+        source: A folder, a hub name, or "tiny".
+        game: The game it plays.
+        sampling: How it replies.
+        settings: How much is played and computed.
+        episodes_to: A folder for the episodes, compressed; None keeps none.
+    """
     started = time.perf_counter()
-    sampling = Sampling(temperature, max_new_tokens)
-    settings = AuditSettings(deals=deals, seed=seed, fault_rule=fault_rule)
     found = _audited(source, game, sampling, settings)
     if episodes_to is not None:
         episodes_to.mkdir(parents=True, exist_ok=True)
         write_episodes(episodes_to / "episodes.jsonl.gz", found.episodes)
-    report = _report(game, {"agent": found}, {"agent": source}, time.perf_counter() - started)
+    report = _report(game, {"agent": found}, {"agent": source}, settings, time.perf_counter() - started)
     report["title"] = f"{game.name}: audit of {source}"
-    report["notes"].append(f"Fault rule: {fault_rule}. Temperature {temperature:g}. {deals} deals, seed {seed}.")
+    report["notes"].append(
+        f"Fault rule: {settings.fault_rule}. Temperature {sampling.temperature:g}. {settings.deals} deals, seed "
+        f"{settings.seed}. Profile: {settings.profile}."
+    )
     return report
 
 
@@ -77,7 +84,10 @@ def _audited(source: str, game: Game, sampling: Sampling, settings: AuditSetting
     return audit(LanguageModelPolicy("agent", model, tokenizer, sampling), game, settings)
 
 
-def _report(game: Game, audits: dict[str, Audit], labels: dict[str, str], seconds: float) -> dict[str, Any]:
+def _report(
+    game: Game, audits: dict[str, Audit], labels: dict[str, str], settings: AuditSettings, seconds: float
+) -> dict[str, Any]:
+    profile = domain(game.name).profile(settings.profile)
     first = next(iter(audits.values()))
     states = []
     for i, row in enumerate(first.table):
@@ -97,30 +107,48 @@ def _report(game: Game, audits: dict[str, Audit], labels: dict[str, str], second
         "versions": versions(),
         "rows": [row_of(agent, labels[agent], found) for agent, found in audits.items()],
         "policy_table": {"states": states},
+        "exact": _exact(game, audits),
+        "hazards": {
+            name: {"definition": h.definition, "unit": h.unit, "low": h.low, "high": h.high}
+            for name, h in profile.measures.items()
+        },
+        "sepo": {
+            "weights": list(settings.weights or profile.weights),
+            "scale": game.scale if profile.scale is None else profile.scale,
+        },
         "transcripts": [{**t, "agent": agent} for agent, found in audits.items() for t in found.transcripts],
         "context_spread": {agent: found.spread for agent, found in audits.items() if found.spread},
-        "notes": _notes(game, audits),
+        "notes": _notes(audits),
     }
 
 
 def row_of(agent: str, label: str, found: Audit) -> dict[str, Any]:
-    """One row of a report from one audit."""
+    """One row of a report from one audit: its estimates by name, the game's own figures under `figures`."""
     estimates = {name: estimate.to_json() for name, estimate in found.estimates.items()}
-    return {"agent": agent, "label": label, **estimates, "opponents": found.opponents, "faults": found.faults}
+    row = {"agent": agent, "label": label, **{k: v for k, v in estimates.items() if k not in found.figures}}
+    figures = {name: estimates[name] for name in found.figures if name in estimates}
+    return {**row, "figures": figures, "opponents": found.opponents, "faults": found.faults}
 
 
-def _notes(game: Game, audits: dict[str, Audit]) -> list[str]:
+def _exact(game: Game, audits: dict[str, Audit]) -> str | None:
+    """Which rounds the exact figures of every agent speak for; None where there are none."""
+    rounds = [int(a.estimates["exact_rounds"].value) for a in audits.values() if "exact_rounds" in a.estimates]
+    return exact_coverage(game, min(rounds)) if rounds else None
+
+
+def _notes(audits: dict[str, Audit]) -> list[str]:
     notes = [
-        "Payoff is against the train pool, pool exploitability against the exploiter pool, both seats, common deals."
+        "Payoff and welfare are against the train pool, pool exploitability against the exploiter pool, collusion "
+        "against the collusive pool, externality against train and exploiter pools, robustness against the held-out "
+        "pool; both seats, common deals."
     ]
-    if game.num_rounds > 1:
-        notes.append("Exact figures are those of the first round; later rounds have earlier ones in their context.")
-        for agent, found in audits.items():
-            widest = max(found.spread, key=lambda row: row["sd"], default=None)
-            if widest is not None:
-                notes.append(
-                    f"{agent}: over the contexts met in play the same decision varies most at {widest['state']}: "
-                    f"mean {widest['mean']:.2f}, sd {widest['sd']:.2f}, range {widest['low']:.2f} to "
-                    f"{widest['high']:.2f} over {widest['contexts']} contexts."
-                )
+    notes += dict.fromkeys(note for found in audits.values() for note in found.notes)
+    for agent, found in audits.items():
+        widest = max(found.spread, key=lambda row: row["sd"], default=None)
+        if widest is not None:
+            notes.append(
+                f"{agent}: over the contexts met in play the same decision varies most at {widest['state']}: "
+                f"mean {widest['mean']:.2f}, sd {widest['sd']:.2f}, range {widest['low']:.2f} to "
+                f"{widest['high']:.2f} over {widest['contexts']} contexts."
+            )
     return notes

@@ -6,27 +6,23 @@ credit, so that the sum over tokens of weight * grad log-probability is the poli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from equipoise.arena import Match, enumerated_deals, rollout
-from equipoise.core import FAULT_RULES, Action, Episode, FaultRule, Game, InformationState, Opponent, State
+from equipoise.core import FAULT_RULES, Episode, FaultRule, Game, Opponent, State
 from equipoise.games import Profile
-from equipoise.games.first_rounds import FirstRounds
-from equipoise.metrics.exact import best_response, nash_conv, pool_values
-from equipoise.metrics.exact_faults import renormalised
-from equipoise.metrics.policy_table import policy_table
-from equipoise.metrics.tree import GameTree
 from equipoise.objectives.sepo import CreditRule, SepoBatch, SepoWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
-from equipoise.policies.scripted import PolicyTable, ScriptedPolicy
+from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.training.adversaries import BEST_RESPONSE, KINDS, LEARNED, Adversary, ExactAdversary, LearnedAdversary
 from equipoise.training.rows import NOT_OURS, Row, merged, transcript_row
 
 AGENT = "agent"
-BEST_RESPONSE = "best_response"
 
 
 @dataclass(frozen=True)
@@ -36,16 +32,22 @@ class PlaySettings:
     Attributes:
         rollouts: Episodes per (opponent, seat, deal): the group a baseline is taken over.
         deals: Deals per step; 0 enumerates every deal of a one-round game.
-        adversaries: The opponents of the exploiter term: "pool", "best_response", or both.
-        refresh: Steps between two computations of the best response.
+        seats: The seats the agent takes, 0 and 1. One is enough where both see and do the same.
+        adversaries: The opponents of the exploiter term, one or more of "pool", "best_response" and "learned".
+        refresh: Steps between two refreshes of the best response or the learned adversary.
+        rounds: First rounds that the best response covers; 0 means all of them.
+        learned_episodes: Episodes that each refresh of the learned adversary watches.
         train_pool: Names of the opponents of the payoff term; empty means the game's whole train pool.
         fault_rule: What a fault plays.
     """
 
     rollouts: int = 16
     deals: int = 0
+    seats: tuple[int, ...] = (0, 1)
     adversaries: tuple[str, ...] = ("pool",)
     refresh: int = 1
+    rounds: int = 1
+    learned_episodes: int = 256
     train_pool: tuple[str, ...] = ()
     fault_rule: FaultRule = "forfeit"
 
@@ -56,9 +58,16 @@ class PlaySettings:
             raise ValueError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
         if self.deals < 0 or self.refresh < 1:
             raise ValueError(f"got deals={self.deals}, refresh={self.refresh}; allowed: deals >= 0, refresh >= 1")
-        unknown = set(self.adversaries) - {"pool", BEST_RESPONSE}
-        if unknown or not self.adversaries:
-            raise ValueError(f"got adversaries {list(self.adversaries)}; allowed: 'pool', '{BEST_RESPONSE}', or both")
+        if self.rounds < 0 or self.learned_episodes < 2:
+            raise ValueError(
+                f"got rounds={self.rounds}, learned_episodes={self.learned_episodes}; allowed: rounds >= 0, "
+                "learned_episodes >= 2"
+            )
+        if sorted(self.seats) not in ([0], [1], [0, 1]):
+            raise ValueError(f"got seats {list(self.seats)}; allowed: [0, 1], [0] or [1]")
+        if not set(self.adversaries) <= set(KINDS) or not self.adversaries:
+            known = ", ".join(repr(kind) for kind in KINDS)
+            raise ValueError(f"got adversaries {list(self.adversaries)}; allowed: {known}, one or more")
 
 
 @dataclass(frozen=True)
@@ -80,46 +89,6 @@ class Experience:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-class Adversary:
-    """The exact best response to the policy as it was when last refreshed."""
-
-    def __init__(self, game: Game, exploiters: Sequence[Opponent] = ()) -> None:
-        """Args: game: Whose first round is solved. exploiters: Scripts whose exact gain is measured beside it."""
-        self.game = game
-        self.tree = GameTree(FirstRounds(game))
-        self.exploiters = exploiters
-        self.tables: tuple[PolicyTable, ...] | None = None
-        self.nash_conv = float("nan")
-        self.pool_exploitability = float("nan")
-
-    def refresh(self, policy: LanguageModelPolicy) -> None:
-        """Solves the first round against the policy as it is now."""
-        tables = agent_tables(policy, self.game, self.tree)
-        self.nash_conv = nash_conv(self.tree, tables)
-        self.tables = tuple(best_response(self.tree, tables, seat).table for seat in range(2))
-        if self.exploiters:
-            values = [pool_values(self.tree, tables, opponent.behaviour) for opponent in self.exploiters]
-            self.pool_exploitability = float(np.mean([max(0.0, theirs - own) for own, theirs in values]))
-
-    def opponent(self) -> Opponent:
-        """The best response as an opponent; in later rounds it plays as it would in the first."""
-        if self.tables is None:
-            raise ValueError("the adversary has not been refreshed yet; call refresh(policy) first")
-        joint = {**self.tables[0], **self.tables[1]}
-        if len(joint) < len(self.tables[0]) + len(self.tables[1]):
-            raise ValueError(f"{self.game.name} shows both seats the same state; an event must tell them apart")
-
-        def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> dict[Action, float]:
-            return dict(joint[self.game.as_first_round(information_state)])
-
-        return Opponent(BEST_RESPONSE, behaviour, False, "exact best response to the current policy")
-
-
-def agent_tables(policy: LanguageModelPolicy, game: Game, tree: GameTree) -> tuple[PolicyTable, ...]:
-    """A model's probabilities at every first-round information state, renormalised over legal words, per seat."""
-    return tuple(renormalised(table) for table in policy_table(policy, game, tree))
-
-
 class SepoPlay:
     """Plays SEPO's pools against the current policy and credits the outcome by one rule."""
 
@@ -133,12 +102,17 @@ class SepoPlay:
     ) -> None:
         self.game, self.profile, self.settings = game, profile, settings
         self.weights, self.rule = weights, rule
-        self.adversary = Adversary(game) if BEST_RESPONSE in settings.adversaries else None
+        self.adversaries: dict[str, Adversary] = {}
+        if BEST_RESPONSE in settings.adversaries:
+            self.adversaries[BEST_RESPONSE] = ExactAdversary(game, settings.rounds)
+        if LEARNED in settings.adversaries:
+            self.adversaries[LEARNED] = LearnedAdversary(game, settings.learned_episodes, settings.fault_rule)
 
     def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
         """Plays one step's episodes and returns their credited rows; randomness is keyed by (seed, step) alone."""
-        if self.adversary is not None and (step % self.settings.refresh == 0 or self.adversary.tables is None):
-            self.adversary.refresh(policy)
+        for adversary in self.adversaries.values():
+            if step % self.settings.refresh == 0 or not adversary.ready:
+                adversary.refresh(policy, [*seed, step])
         pools = self._pools()
         opponents = {o.name: o for _, members in pools for o in members}
         policies: dict[str, Policy] = {name: ScriptedPolicy(o) for name, o in opponents.items()}
@@ -152,12 +126,20 @@ class SepoPlay:
         distinct, sums, counts = merged(rows, weights)
         return Experience(distinct, sums, counts, len(episodes), self._metrics(batch, episodes, seats))
 
+    def state(self) -> dict[str, Any]:
+        """The adversaries in use, as JSON."""
+        return {name: adversary.state() for name, adversary in self.adversaries.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up the adversaries of a `state`."""
+        for name, adversary in self.adversaries.items():
+            adversary.restore(state[name])
+
     def _pools(self) -> list[tuple[str, tuple[Opponent, ...]]]:
         pools, chosen = self.profile.pools, self.settings.train_pool
-        train = tuple(pools.find(name) for name in chosen) if chosen else pools.train
+        train = tuple(self.profile.find(name) for name in chosen) if chosen else pools.train
         exploiters: tuple[Opponent, ...] = pools.exploiter if "pool" in self.settings.adversaries else ()
-        if self.adversary is not None:
-            exploiters = (*exploiters, self.adversary.opponent())
+        exploiters += tuple(adversary.opponent() for adversary in self.adversaries.values())
         return [("train", train), ("exploiter", exploiters), ("collusive", pools.collusive)]
 
     def _matches(self, pools: Sequence[tuple[str, tuple[Opponent, ...]]]) -> tuple[list[Match], list[str]]:
@@ -165,7 +147,7 @@ class SepoPlay:
         matches, pool_of = [], []
         for pool, members in pools:
             for opponent in members:
-                for seat in (0, 1):
+                for seat in self.settings.seats:
                     seats = (AGENT, opponent.name) if seat == 0 else (opponent.name, AGENT)
                     for deal, start in enumerate(starts):
                         matches += [Match(seats, deal, start)] * self.settings.rollouts
@@ -200,9 +182,9 @@ class SepoPlay:
                     mask[b, decision.round * slots + decision.slot] = True
         names = [match.seats[1 - seat] for match, seat in zip(matches, seats, strict=True)]
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        keys = [(name, seat, match.deal) for name, seat, match in zip(names, seats, matches, strict=True)]
+        keys = [(p, n, s, m.deal) for p, n, s, m in zip(pool_of, names, seats, matches, strict=True)]
         groups = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-        is_open = frozenset({numbers[BEST_RESPONSE]} if BEST_RESPONSE in numbers else ())
+        is_open = frozenset(numbers[name] for name, adversary in self.adversaries.items() if adversary.exact)
         batch = SepoBatch(
             own=own,
             other=other,
@@ -217,21 +199,27 @@ class SepoPlay:
         return batch, seats
 
     def _metrics(self, batch: SepoBatch, episodes: Sequence[Episode], seats: Sequence[int]) -> dict[str, float]:
+        """What the batch itself tells, per round: sampled figures, each against the pool it is defined on."""
         rounds = self.game.num_rounds
-        train, exploiter = batch.pool == "train", batch.pool == "exploiter"
         decisions = [d for e, seat in zip(episodes, seats, strict=True) for d in e.of(seat)]
         metrics = {"fault_rate": float(np.mean([d.fault is not None for d in decisions]))}
+        train, exploiter, collusive = (batch.pool == pool for pool in ("train", "exploiter", "collusive"))
         if train.any():
             metrics["payoff"] = float(batch.own[train].sum(axis=1).mean() / rounds)
-        if exploiter.any():
+            if not self.game.zero_sum:
+                both = batch.own[train] + batch.other[train]
+                metrics["welfare"] = float(both.sum(axis=1).mean() / rounds)
+                metrics["externality"] = float(batch.externality[train].sum(axis=1).mean() / rounds)
+        if collusive.any():
+            metrics["collusion"] = float(batch.collusion[collusive].sum(axis=1).mean() / rounds)
+        made = set(self.adversaries)
+        scripted = exploiter & np.array([not made & set(episode.policies) for episode in episodes])
+        if scripted.any():
             gap = (batch.other - batch.own).sum(axis=1) / rounds
-            scripted = exploiter & ~np.isin(batch.opponent, list(batch.always_open))
-            if scripted.any():
-                opponents = np.unique(batch.opponent[scripted])
-                means = [max(0.0, gap[scripted & (batch.opponent == o)].mean()) for o in opponents]
-                metrics["sampled_pool_exploitability"] = float(np.mean(means))
-        if self.adversary is not None:
-            metrics["adversary_nash_conv"] = self.adversary.nash_conv
+            means = [gap[scripted & (batch.opponent == o)].mean() for o in np.unique(batch.opponent[scripted])]
+            metrics["sampled_pool_exploitability"] = float(np.mean(np.maximum(means, 0.0)))
+        for adversary in self.adversaries.values():
+            metrics |= adversary.metrics()
         return metrics
 
 

@@ -1,59 +1,101 @@
-"""Rebuilds the embedded model from generated transcripts of mixed-skill players (`make tiny`)."""
+"""Rebuilds the embedded model from generated transcripts of mixed-skill players (`make tiny`).
+
+Half of the players it reads move at random, the others are the scripts that training may meet; the held-out pool is
+never among them. The model reads plain moves alone; reasons before them (`sampling.reasoning = "brief"`) are for
+supervised training to teach.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from equipoise.core import Episode, Game, Opponent
-from equipoise.games import make_game
-from equipoise.games.kuhn_poker import opponents as kuhn
+from equipoise.core import Action, Episode, Game, InformationState, Opponent
+from equipoise.games import DOMAINS, domain, make_game
 from equipoise.games.text import observations, render_rules
 from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
-from equipoise.training.demonstrations import demonstrate, demonstration_rows
-from equipoise.training.rows import Row
+from equipoise.training.demonstrations import demonstrate
+from equipoise.training.rows import demonstrated_row
 from equipoise.training.sft import SftSettings, all_labels, fit
 
-EPISODES = {1: 3_000, 6: 3_000}
-SETTINGS = SftSettings(steps=300, batch_size=64, learning_rate=2e-3, seed=0)
+RANDOM_SHARE = 0.5
+TOKENIZED = 800
+"""Sides of each reading that the tokenizer learns from."""
+
+SETTINGS = SftSettings(steps=1_000, batch_size=32, learning_rate=2e-3, seed=0)
 
 
-def mixed_skill() -> list[tuple[Opponent, float]]:
-    """The players the base model has read: half of them play at random."""
-    styles = {"uniform": (kuhn.UNIFORM, 0.5), "tight": (kuhn.TIGHT, 0.25), "loose": (kuhn.LOOSE, 0.25)}
-    return [(Opponent(name, style, style.mixes, "pre-training mixture"), w) for name, (style, w) in styles.items()]
+@dataclass(frozen=True)
+class Reading:
+    """One kind of transcript the base model reads.
+
+    Attributes:
+        game: Name of the game.
+        parameters: Of its constructor.
+        episodes: How many.
+    """
+
+    game: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    episodes: int = 1_500
 
 
-def transcripts(seed: int) -> list[tuple[Game, list[Episode]]]:
-    """Episodes of every game length the model must speak."""
-    games = [make_game("kuhn_poker", hands=hands) for hands in EPISODES]
-    return [
-        (game, demonstrate(game, mixed_skill(), EPISODES[game.num_rounds], [seed, game.num_rounds])) for game in games
-    ]
+READINGS: tuple[Reading, ...] = (
+    Reading("kuhn_poker", episodes=3_000),
+    Reading("kuhn_poker", {"hands": 6}, 3_000),
+    *(Reading(name) for name in DOMAINS if name not in ("kuhn_poker", "bargaining")),
+    Reading("bargaining", episodes=4_000),
+)
+
+
+def uniform(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
+    """Every legal action equally likely."""
+    return dict.fromkeys(legal, 1 / len(legal))
+
+
+def mixed_skill(game: str) -> list[tuple[Opponent, float]]:
+    """The players the base model reads: half the weight moves at random, the rest is shared by scripts.
+
+    The scripts are those of the train, exploiter and collusive pools.
+    """
+    pools = domain(game).corrected.pools
+    scripts = [*pools.train, *pools.exploiter, *pools.collusive]
+    chance = Opponent("uniform", uniform, True, "pre-training mixture")
+    share = (1 - RANDOM_SHARE) / len(scripts)
+    return [(chance, RANDOM_SHARE), *((script, share) for script in scripts)]
+
+
+def sides(reading: Reading, number: int, seed: int) -> list[tuple[Game, Episode, int]]:
+    """Both seats of every episode of a reading; a seat that never decided is left out."""
+    game = make_game(reading.game, **reading.parameters)
+    episodes = demonstrate(game, mixed_skill(reading.game), reading.episodes, [seed, number])
+    return [(game, episode, seat) for episode in episodes for seat in range(game.num_players) if episode.of(seat)]
+
+
+def texts_of(game: Game, episode: Episode, seat: int) -> list[str]:
+    """What the tokenizer learns from: rules, observations and replies of one side of an episode."""
+    decisions = episode.of(seat)
+    seen, _ = observations(game, decisions[-1].information_state, seat, decisions[-1].legal)
+    return [render_rules(game), *seen, *(game.action_text(d.action) for d in decisions)]
 
 
 def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """Trains tokenizer and model and saves both to `out` (safetensors)."""
-    played = transcripts(seed)
-    texts: list[str] = []
-    for game, episodes in played:
-        for episode in episodes[:600]:
-            for seat in range(2):
-                if episode.of(seat):
-                    last = episode.of(seat)[-1]
-                    seen, said = observations(game, last.information_state, seat, last.legal)
-                    texts += [render_rules(game), *seen, *(game.action_text(a) for a in said)]
-    tokenizer = tiny.train_tokenizer(texts)
+    read = [sides(reading, number, seed) for number, reading in enumerate(READINGS)]
+    tokenizer = tiny.train_tokenizer(text for part in read for side in part[:TOKENIZED] for text in texts_of(*side))
     model = tiny.new_model(tokenizer, seed)
     chat = ChatFormat.of(tokenizer)
-    rows: list[Row] = [row for game, episodes in played for row in demonstration_rows(game, episodes, chat)]
-    order = np.random.default_rng([seed, 2]).permutation(len(rows))
+    rows = [demonstrated_row(game, episode, seat, chat) for part in read for game, episode, seat in part]
+    order = np.random.default_rng([seed, len(READINGS)]).permutation(len(rows))
     with tempfile.TemporaryDirectory() as logs:
-        fit(model, [rows[i] for i in order], SETTINGS, Path(logs), labels=all_labels)
+        fit(model, [rows[i] for i in order], SETTINGS, Path(logs), labels=all_labels, similar_lengths=True)
     out.mkdir(parents=True, exist_ok=True)
     model.config.use_cache = True  # the trainer switches it off
     model.save_pretrained(out)

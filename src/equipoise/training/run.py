@@ -1,6 +1,7 @@
 """One training run in one folder: demonstrations, supervised training, reinforcement learning, resume.
 
-    recipe.toml  versions.json  metrics.jsonl  sft/ (where reinforcement starts)  checkpoints/  model/ (the result)
+    recipe.toml  versions.json  sft.jsonl  sft/ (where reinforcement starts)  metrics.jsonl  checkpoints/
+    selection.json  model/ (the result)
 
 Every step's randomness is keyed by (seed, step) alone, so a run that is killed and resumed ends, on a CPU, with the
 same weights as an unbroken one, bit for bit.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,17 +21,21 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
-from equipoise.core import Event, Game
-from equipoise.games import Domain, domain, make_game
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import WHOLE, RunCallback, cut_back, last_whole_checkpoint, step_of
-from equipoise.training.demonstrations import demonstrate, demonstration_rows
-from equipoise.training.experience import AGENT, Adversary, Experience, SepoPlay
-from equipoise.training.recipe import RULES, Recipe
+from equipoise.training.demonstrations import expert_rows
+from equipoise.training.experience import AGENT, Experience, SepoPlay
+from equipoise.training.joint import JointPlay
+from equipoise.training.recipe import Recipe, Task
+from equipoise.training.rows import Row
+from equipoise.training.selection import SELECTION_KEY, Selection, sampled_index
+from equipoise.training.settings import RULES, Hardware
 from equipoise.training.sft import fit
 from equipoise.training.trainer import EpisodeTrainer, Reference, grpo_config
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PACKAGES = ("equipoise", "numpy", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers")
 
 
@@ -64,13 +70,22 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, label: str = "trai
     _open_folder(recipe, out, resume)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
-    game = make_game(recipe.game, **recipe.game_parameters)
-    model, tokenizer = _start(recipe, game, out)
+    plays = JointPlay({task.game.name: _play(task) for task in recipe.tasks})
+    model, tokenizer = _start(recipe, out)
     if recipe.rl.steps > 0:
-        model = _reinforce(recipe, game, domain(recipe.game), model, tokenizer, out, label)
-    base = "../sft" if recipe.demonstrations.experts else recipe.model
-    _save(model, tokenizer, out / "model", base)
+        _reinforce(recipe, plays, model, tokenizer, out, label)
+    else:
+        _save(model, tokenizer, out / "model", _base(recipe))
     return out / "model"
+
+
+def _play(task: Task) -> SepoPlay:
+    return SepoPlay(task.game, task.profile, task.play, task.weights, RULES[task.objective.rule])
+
+
+def _base(recipe: Recipe) -> str:
+    """What an adapter in `model/` names as its base."""
+    return "../sft" if recipe.imitates else recipe.model
 
 
 def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
@@ -93,25 +108,45 @@ def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     (out / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
 
 
-def _start(recipe: Recipe, game: Game, out: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _loaded(recipe: Recipe, source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model on the recipe's device, in its precision."""
+    return load(source, dtype=DTYPES[recipe.hardware.dtype], device=device_of(recipe.hardware))
+
+
+def device_of(hardware: Hardware) -> str:
+    """The device a run computes on: "cpu" or "cuda".
+
+    Raises:
+        ValueError: When a GPU is asked for and torch finds none.
+    """
+    if hardware.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("hardware.device is 'cuda' and torch finds no GPU; use 'auto' or 'cpu'")
+    return "cuda" if hardware.device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The model reinforcement learning starts from: the base model, or what supervised training made of it."""
     folder = out / "sft"
-    if not recipe.demonstrations.experts:
-        return load(recipe.model)
+    if not recipe.imitates:
+        return _loaded(recipe, recipe.model)
     if folder.exists():
-        return load(folder)
-    model, tokenizer = load(recipe.model)
+        return _loaded(recipe, folder)
+    model, tokenizer = _loaded(recipe, recipe.model)
     chat = LanguageModelPolicy(AGENT, model, tokenizer).chat
-    pools = domain(recipe.game).pools
-    experts = [(pools.find(name), weight) for name, weight in recipe.demonstrations.experts.items()]
-    episodes = demonstrate(game, experts, recipe.demonstrations.episodes, [recipe.seed, 1])
-    rows = demonstration_rows(game, episodes, chat)
+    learned: list[Row] = []
+    kept: list[Row] = []
+    for number, task in enumerate(recipe.tasks):
+        if task.demonstrations.experts:
+            key = [recipe.seed, 1, *([number] if len(recipe.tasks) > 1 else [])]
+            rows = expert_rows(task.game, task.profile, task.demonstrations, chat, recipe.sampling.reasoning, key)
+            learned, kept = learned + rows[0], kept + rows[1]
     trained = _adapted(recipe, model)
-    fit(trained, rows, recipe.sft, out)
+    checkpointing = recipe.hardware.gradient_checkpointing
+    fit(trained, learned, recipe.sft, out, validation=kept, gradient_checkpointing=checkpointing)
     if recipe.lora.rank:
         trained = trained.merge_and_unload()
     _save(trained, tokenizer, folder)
-    return load(folder)  # an adapter trained on it must name this folder as its base
+    return _loaded(recipe, folder)  # an adapter trained on it must name this folder as its base
 
 
 def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
@@ -124,56 +159,73 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
         r=recipe.lora.rank,
         lora_alpha=recipe.lora.alpha,
         lora_dropout=0.0,
-        target_modules=list(recipe.lora.targets) or "all-linear",
+        target_modules=adapted_modules(model, recipe.lora.targets),
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(recipe.seed)  # the adapter's start is the same after a resume
     return get_peft_model(model, config)
 
 
+def adapted_modules(model: PreTrainedModel, targets: Sequence[str]) -> list[str]:
+    """Full names of the language model's linear layers that an adapter goes on: no vision or audio tower's, no head.
+
+    Args:
+        model: A language model, alone or as the decoder of a model that also sees and hears.
+        targets: Last parts of the names; empty means every linear layer of the decoder.
+
+    Raises:
+        ValueError: For a target that no layer bears.
+    """
+    decoder = model.get_decoder()
+    decoder = getattr(decoder, "language_model", decoder)  # some wrappers count their towers to the decoder
+    inside = {id(module) for module in decoder.modules()}
+    linear = [
+        name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and id(module) in inside
+    ]
+    missing = [target for target in targets if not any(name.split(".")[-1] == target for name in linear)]
+    if missing:
+        known = ", ".join(sorted({name.split(".")[-1] for name in linear}))
+        raise ValueError(f"lora.targets: no linear layer is named {missing[0]!r}, so no target modules; known: {known}")
+    return [name for name in linear if not targets or name.split(".")[-1] in targets]
+
+
 def _reinforce(
     recipe: Recipe,
-    game: Game,
-    rules: Domain,
+    plays: JointPlay,
     start: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     out: Path,
     label: str,
-) -> PreTrainedModel:
+) -> None:
+    """Takes the steps that are left and puts the chosen policy into `model/`."""
     reference = _reference(recipe, out)
     model: PreTrainedModel = _adapted(recipe, start)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
-    play = SepoPlay(game, rules.corrected, recipe.play, recipe.objective.weights(game.scale), RULES[recipe.objective.rule])
-    curve = Adversary(game, rules.pools.exploiter)
+    curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
     resumed = last_whole_checkpoint(checkpoints)
     if resumed is not None:
-        _restore_adversary(play, json.loads((resumed / WHOLE).read_text())["state"])
+        plays.restore(json.loads((resumed / WHOLE).read_text())["state"])
+    selection = Selection(
+        out,
+        lambda: _indices(recipe, policy),
+        lambda folder: _save(model, tokenizer, folder, _base(recipe)),
+        step_of(resumed) if resumed is not None else 0,
+    )
 
     def collect(step: int) -> Experience:
-        experience = play.collect(policy, [recipe.seed, 2], step)
+        if recipe.selection.every and step and step % recipe.selection.every == 0:
+            selection.consider(step)
+        experience = plays.collect(policy, [recipe.seed, 2], step)
         if step % recipe.rl.exact_every == 0:
-            curve.refresh(policy)
-            experience.metrics["nash_conv"] = curve.nash_conv
-            experience.metrics["pool_exploitability"] = curve.pool_exploitability
+            experience.metrics.update(curve.figures())
         return experience
 
-    config = grpo_config(
-        checkpoints,
-        steps=recipe.rl.steps,
-        learning_rate=recipe.rl.learning_rate,
-        temperature=recipe.sampling.temperature,
-        micro_batches=recipe.rl.micro_batches,
-        seed=recipe.seed,
-        save_every=recipe.rl.save_every,
-        log_every=recipe.rl.exact_every,
-        report_to=recipe.rl.report_to,
-    )
-    callback = RunCallback(out, lambda: trainer.last_metrics, lambda: _adversary_state(play), label)
+    callback = RunCallback(out, lambda: trainer.last_metrics, plays.state, label)
     trainer = EpisodeTrainer(
         model,
         tokenizer,
-        config,
+        _config(recipe, checkpoints),
         collect,
         reference=reference,
         kl=recipe.objective.kl,
@@ -193,46 +245,77 @@ def _reinforce(
     model.eval()
     if callback.interrupted:
         raise Interrupted(f"stopped after step {trainer.state.global_step}; continue with --resume --out {out}")
-    curve.refresh(policy)
-    final = {"nash_conv": curve.nash_conv, "pool_exploitability": curve.pool_exploitability}
-    _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, **final})
-    return model
+    _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, **curve.figures()})
+    if recipe.selection.every:
+        selection.consider(recipe.rl.steps)
+        selection.choose().replace(out / "model")
+        selection.clear()
+    else:
+        _save(model, tokenizer, out / "model", _base(recipe))
+
+
+class Curve:
+    """The exact figures of the policy along a run, in every game that has some."""
+
+    def __init__(self, recipe: Recipe, policy: LanguageModelPolicy) -> None:
+        """Args: recipe: Which games, how many first rounds. policy: Whose figures."""
+        self._policy, self._names = policy, recipe.names
+        self._curves = {
+            task.game.name: ExactCurve(task.game, recipe.rl.exact_rounds, task.profile.pools.exploiter)
+            for task in recipe.tasks
+            if recipe.sampling.reasoning == "none"  # else an action's probability is a sum over all reasons
+        }
+
+    def figures(self) -> dict[str, float]:
+        """The figures by name, in a joint run with the game's name in front."""
+        found = {name: curve.figures(self._policy) for name, curve in self._curves.items()}
+        if len(self._names) == 1:
+            return found.get(self._names[0], {})
+        return {f"{name}/{key}": value for name, figures in found.items() for key, value in figures.items()}
+
+
+def _indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
+    """The policy's SEPO index in every game, on the deals that a choice between policies is made on."""
+    return {
+        task.game.name: sampled_index(
+            policy,
+            task.game,
+            task.profile,
+            recipe.selection.deals,
+            [SELECTION_KEY, recipe.seed, number],
+            task.play.fault_rule,
+        )
+        for number, task in enumerate(recipe.tasks)
+    }
+
+
+def _config(recipe: Recipe, checkpoints: Path) -> Any:
+    return grpo_config(
+        checkpoints,
+        steps=recipe.rl.steps,
+        learning_rate=recipe.rl.learning_rate,
+        temperature=recipe.sampling.temperature,
+        micro_batches=recipe.rl.micro_batches,
+        seed=recipe.seed,
+        save_every=recipe.rl.save_every,
+        log_every=recipe.rl.exact_every,
+        report_to=recipe.rl.report_to,
+        on_cpu=device_of(recipe.hardware) == "cpu",
+        gradient_checkpointing=recipe.hardware.gradient_checkpointing,
+    )
 
 
 def _reference(recipe: Recipe, out: Path) -> Reference | None:
     """Log-probabilities under a frozen copy of the model reinforcement learning starts from."""
-    folder = out / "sft" if recipe.demonstrations.experts else recipe.model
-    frozen, _ = load(folder)
+    frozen, _ = _loaded(recipe, out / "sft" if recipe.imitates else recipe.model)
     return lambda pairs: token_log_probs(frozen, pairs, recipe.sampling.temperature)
-
-
-def _adversary_state(play: SepoPlay) -> Any:
-    """The best response in use, as JSON: a resumed run goes on against the same one."""
-    if play.adversary is None or play.adversary.tables is None:
-        return None
-    tables = [[[list(map(list, s)), list(row.items())] for s, row in t.items()] for t in play.adversary.tables]
-    return {"tables": tables, "nash_conv": play.adversary.nash_conv}
-
-
-def _restore_adversary(play: SepoPlay, state: Any) -> None:
-    if play.adversary is None or state is None:
-        return
-    play.adversary.nash_conv = state["nash_conv"]
-    play.adversary.tables = tuple(
-        {
-            tuple(
-                Event(kind, player, tuple(value) if isinstance(value, list) else value) for kind, player, value in s
-            ): {action: p for action, p in row}
-            for s, row in table
-        }
-        for table in state["tables"]
-    )
 
 
 def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
     """Saves a model so that a crash leaves either nothing or the whole folder; an adapter names `base` as its base."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
+    kept = model.config.use_cache
     try:
         model.config.use_cache = True  # the trainer switches it off
         model.save_pretrained(partial)
@@ -243,6 +326,8 @@ def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
             written.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ValueError(f"cannot save the model to {folder}: {error}; free some space and use --resume") from error
+    finally:
+        model.config.use_cache = kept
     partial.replace(folder)
 
 

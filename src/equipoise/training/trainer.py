@@ -43,6 +43,8 @@ def grpo_config(
     save_every: int,
     log_every: int = 1,
     report_to: tuple[str, ...],
+    on_cpu: bool | None = None,
+    gradient_checkpointing: bool = False,
 ) -> GRPOConfig:
     """TRL's configuration for one on-policy step per batch: no clipping in effect, no KL of TRL's own, token sums."""
     return GRPOConfig(
@@ -65,8 +67,9 @@ def grpo_config(
         max_completion_length=None,
         mask_truncated_completions=False,
         bf16=False,
-        gradient_checkpointing=False,
-        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if gradient_checkpointing else None,
+        use_cpu=not torch.cuda.is_available() if on_cpu is None else on_cpu,
         seed=seed,
         data_seed=seed,
         logging_steps=log_every,
@@ -168,11 +171,11 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
         self.model.eval()
         current = token_log_probs(self.model, pairs, self.args.temperature)
         self.model.train(training)
-        weights, divergence, tokens = [], 0.0, 0
+        weights, divergence, tokens = [], 0.0, 0.0
         for i, row in enumerate(experience.rows):
             ours = np.array(row.turn) != NOT_OURS
             log_ratio = np.where(ours, reference[i] - current[i], 0.0)
-            ratio, count = np.exp(log_ratio), int(experience.counts[i])
+            ratio, count = np.exp(log_ratio), float(experience.counts[i])
             weights.append(experience.weights[i] - self._kl * count * (1.0 - ratio))
             divergence += count * float(np.sum(ratio - log_ratio - 1.0))
             tokens += count * int(ours.sum())

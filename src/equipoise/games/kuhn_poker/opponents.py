@@ -81,27 +81,29 @@ NIT = Style((0, 0, 1), (0, 0, 1), (0, 0, 1), (0, 0, 1))
 ALWAYS_PASS = Style((0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0))
 CALLING_STATION = Style((0, 0, 0), (0, 0, 0), (0, 1, 1), (0, 1, 1))
 BLUFFER = Style((1, 0, 1), (1, 0, 1), (0, 0, 1), (0, 0, 1))
+POT_CONTROL = Style((0, 0, 1), (0, 0, 1), (0, 0.5, 1), (0, 0.5, 1))
 TRAPPER = Style((0, 0, 0), (0.5, 0, 1), (0, 0.5, 1), (0, 0.5, 1))
 
 
-def _opponent(name: str, style: Style, source: str) -> Opponent:
-    return Opponent(name, style, style.mixes, source)
+def script(name: str, style: Style, source: str) -> Opponent:
+    """A style as a named opponent, with the hand in play as its memory."""
+    return Opponent(name, style, style.mixes, source, memory=hand_view)
 
 
 POOLS = Pools(
     train=(
-        _opponent("nash", nash(1 / 6), KUHN),
-        _opponent("tight", TIGHT, "SEPO's TightPassive in kind (arXiv 2605.30854)"),
-        _opponent("loose", LOOSE, "SEPO's LooseAggressive in kind (arXiv 2605.30854)"),
+        script("nash", nash(1 / 6), KUHN),
+        script("tight", TIGHT, "SEPO's TightPassive in kind (arXiv 2605.30854)"),
+        script("loose", LOOSE, "SEPO's LooseAggressive in kind (arXiv 2605.30854)"),
     ),
     exploiter=(
-        _opponent("maniac", MANIAC, "bets and calls with every card: punishes folding"),
-        _opponent("nit", NIT, "bets and calls with the king alone: punishes thin bets and calls"),
+        script("maniac", MANIAC, "bets and calls with every card: punishes folding"),
+        script("nit", NIT, "bets and calls with the king alone: punishes thin bets and calls"),
     ),
     held_out=(
-        _opponent("always_pass", ALWAYS_PASS, "never puts a second chip in"),
-        _opponent("calling_station", CALLING_STATION, "never bets, calls with Q and K"),
-        _opponent("bluffer", BLUFFER, "bets J and K, folds everything but K"),
-        _opponent("trapper", TRAPPER, "checks every first hand, then attacks"),
+        script("always_pass", ALWAYS_PASS, "never puts a second chip in"),
+        script("calling_station", CALLING_STATION, "never bets, calls with Q and K"),
+        script("bluffer", BLUFFER, "bets J and K, folds everything but K"),
+        script("trapper", TRAPPER, "checks every first hand, then attacks"),
     ),
 )

@@ -9,7 +9,7 @@ In a session the seat that acts first alternates, every hand is dealt anew, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -158,6 +158,10 @@ class KuhnPoker(Game):
     @property
     def actions(self) -> tuple[Action, ...]:
         return OPENING + FACING_BET
+
+    def payoff_state(self, state: State, seat: int) -> Hashable:
+        assert isinstance(state, KuhnState)
+        return state.hand, state.cards, state.history
 
     def legal_at(self, information_state: InformationState, seat: int) -> tuple[Action, ...]:
         return legal_after(hand_view(information_state)[1])

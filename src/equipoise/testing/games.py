@@ -1,25 +1,18 @@
-"""Conformance checks for games, opponents and pools, as plain functions that assert.
-
-A new game gets its tests for free: `check_game(MyGame(), seed=0)` plays random episodes and holds every state on the
-way to what `equipoise.core` promises. `check_pools` holds every script to its claims. A failure says what broke and
-where.
-"""
+"""Holds a game to what `equipoise.core` promises, on random episodes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import fields, is_dataclass
 
 import numpy as np
 
 from equipoise.arena import Match, rollout
-from equipoise.core import CHANCE, Action, Event, Fault, Game, InformationState, Opponent, Pools, State
+from equipoise.core import CHANCE, Action, Event, Fault, Game, InformationState, Opponent, State
 from equipoise.games.text import observations, parse, render_event
 from equipoise.policies import ScriptedPolicy
-
-PLAYS = 60
-"""Random episodes behind each check."""
+from equipoise.testing.play import PLAYS, Step, play, random_moves
 
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 _HOLES = re.compile(r"\{[^{}]*\}")
@@ -29,9 +22,9 @@ def check_game(game: Game, seed: int = 0) -> None:
     """Asserts that a game keeps the promises of `core.Game` and `core.State` on random episodes.
 
     Checked: legality, immutability, seeding, rewards and returns, zero sum and bounds as claimed, append-only
-        information
-    states of perfect recall, chance, forfeits, parsing, words for every event and reader, and no hidden information
-    in a prompt (a chance outcome a seat could not see never changes what it sees or reads before the round ends).
+    information states of perfect recall, chance, forfeits, parsing, words for every event and reader, that states of
+    one payoff state go on alike, and no hidden information in a prompt (a chance outcome a seat could not see never
+    changes what it sees or reads before the round ends).
 
     Args:
         game: The game.
@@ -42,7 +35,7 @@ def check_game(game: Game, seed: int = 0) -> None:
     prompts: dict[tuple[int, InformationState], str] = {}
     for _ in range(PLAYS):
         totals = np.zeros(game.num_players)
-        for step in _play(game, rng):
+        for step in play(game, rng):
             _check_state(game, step.before, rng)
             _check_step(game, step)
             totals += step.after.rewards
@@ -54,104 +47,8 @@ def check_game(game: Game, seed: int = 0) -> None:
                     _check_words(game, step.before, seat, prompts)
         _check_hidden(game, rng)
     _check_rounds(game, rng)
+    _check_payoff_state(game, rng)
     _check_seeded(game, seed)
-
-
-def check_opponent(game: Game, opponent: Opponent, seed: int = 0) -> None:
-    """Asserts that a script gives legal distributions everywhere, is repeatable and sourced, and mixes as it claims.
-
-    States are those of random episodes: all of them in small games.
-
-    Args:
-        game: The game it plays.
-        opponent: The script.
-        seed: Keys the random episodes.
-    """
-    name = f"{game.name}/{opponent.name}"
-    assert re.fullmatch(r"[a-z][a-z0-9_]*", opponent.name), f"{name}: names are lower case words joined by underscores"
-    assert opponent.source.strip(), f"{name}: say where the strategy comes from"
-    mixed = []
-    for information_state, legal in _decisions(game, seed):
-        probabilities = dict(opponent.behaviour(information_state, legal))
-        where = f"{name} at {information_state}: {probabilities}"
-        assert set(probabilities) <= set(legal), f"{where} names an action outside {legal}"
-        assert all(p >= 0 for p in probabilities.values()), f"{where} has a negative probability"
-        assert abs(sum(probabilities.values()) - 1) < 1e-9, f"{where} does not sum to one"
-        again = dict(opponent.behaviour(information_state, legal))
-        assert again == probabilities, f"{where} answered {again} when asked again; scripts keep no state"
-        if max(probabilities.values()) < 1:
-            mixed.append(where)
-    if opponent.stochastic:
-        assert mixed, f"{name} claims stochastic=True but never mixes"
-    else:
-        assert not mixed, f"{mixed[0]} mixes, but the script claims stochastic=False"
-
-
-def check_pools(game: Game, pools: Pools, seed: int = 0) -> None:
-    """Asserts that every script passes `check_opponent` and that no two scripts of the pools are one strategy.
-
-    Two names for one strategy would let a held-out opponent be trained on.
-
-    Args:
-        game: The game they play.
-        pools: Its opponents by purpose.
-        seed: Keys the random episodes.
-    """
-    assert pools.train, f"{game.name}: the train pool is empty"
-    assert pools.held_out, f"{game.name}: the held-out pool is empty; audits need opponents that training never met"
-    decisions = _decisions(game, seed)
-    seen: dict[Hashable, str] = {}
-    for pool, opponent in pools.all():
-        check_opponent(game, opponent, seed)
-        strategy = tuple(
-            tuple(round(dict(opponent.behaviour(i, legal)).get(a, 0.0), 9) for a in legal) for i, legal in decisions
-        )
-        twin = seen.setdefault(strategy, f"{pool}/{opponent.name}")
-        assert twin == f"{pool}/{opponent.name}", f"{game.name}: {pool}/{opponent.name} plays exactly as {twin} does"
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One transition of an episode and the moves that made it."""
-
-    before: State
-    moves: Mapping[int, Action]
-    after: State
-
-
-def _play(game: Game, rng: np.random.Generator) -> Iterator[_Step]:
-    """An episode of uniformly random moves, chance included; one decision in ten forfeits (a step without moves)."""
-    state = game.initial_state()
-    while not state.is_terminal:
-        if not state.is_chance and rng.random() < 0.1:
-            step = _Step(state, {}, state.forfeit(int(rng.choice(state.players_to_move))))
-        else:
-            moves = _moves(state, rng)
-            step = _Step(state, moves, state.child(moves))
-        yield step
-        state = step.after
-
-
-def _moves(state: State, rng: np.random.Generator) -> dict[int, Action]:
-    if state.is_chance:
-        return {CHANCE: _pick(tuple(outcome for outcome, _ in state.chance_outcomes()), rng)}
-    return {seat: _pick(state.legal_actions(seat), rng) for seat in state.players_to_move}
-
-
-def _pick(actions: tuple[Action, ...], rng: np.random.Generator) -> Action:
-    return actions[int(rng.integers(len(actions)))]
-
-
-def _decisions(game: Game, seed: int) -> list[tuple[InformationState, tuple[Action, ...]]]:
-    """Every (information state, legal actions) met in random episodes, in the order met."""
-    rng = np.random.default_rng(seed)
-    met: dict[InformationState, tuple[Action, ...]] = {}
-    for _ in range(4 * PLAYS):
-        for step in _play(game, rng):
-            for seat in step.before.players_to_move:
-                if seat != CHANCE:
-                    met[step.before.information_state(seat)] = step.before.legal_actions(seat)
-    return list(met.items())
 
 
 def _snapshot(game: Game, state: State) -> tuple[Hashable, ...]:
@@ -186,7 +83,7 @@ def _check_state(game: Game, state: State, rng: np.random.Generator) -> None:
 
 def _check_immutable(game: Game, state: State, rng: np.random.Generator) -> None:
     before, number = _snapshot(game, state), hash(state)
-    moves = _moves(state, rng)
+    moves = random_moves(state, rng)
     assert state.child(moves) == state.child(moves), f"{game.name}: child({moves}) gave two different states"
     assert (_snapshot(game, state), hash(state)) == (before, number), f"{game.name}: child({moves}) changed its parent"
     names = [field.name for field in fields(state)] if is_dataclass(state) else ["rewards", "returns", *_own(state)]
@@ -220,7 +117,7 @@ def _check_forfeit(game: Game, state: State, seat: int, rng: np.random.Generator
     for _ in range(4):
         end, earned = state, np.zeros(game.num_players)
         while not end.is_terminal and end.round == state.round:
-            end = end.child(_moves(end, rng))
+            end = end.child(random_moves(end, rng))
             earned += end.rewards
         assert after.rewards[seat] <= earned[seat] + 1e-9, (
             f"{game.name}: forfeiting pays seat {seat} {after.rewards[seat]}, more than {earned[seat]} from playing on"
@@ -234,7 +131,7 @@ def _check_appended(game: Game, before: State, after: State, seat: int) -> None:
     )
 
 
-def _check_step(game: Game, step: _Step) -> None:
+def _check_step(game: Game, step: Step) -> None:
     assert len(step.after.rewards) == game.num_players, f"{game.name}: rewards {step.after.rewards}: one per seat"
     if game.zero_sum:
         assert abs(sum(step.after.rewards)) < 1e-9, f"{game.name} claims zero sum but paid {step.after.rewards}"
@@ -285,7 +182,7 @@ def _prompt(game: Game, state: State, seat: int) -> str:
 
 def _check_hidden(game: Game, rng: np.random.Generator) -> None:
     """Plays a random episode beside its twin, in which one chance outcome differs, until the round ends."""
-    steps = [step for step in _play(game, rng) if step.moves]
+    steps = [step for step in play(game, rng) if step.moves]
     chance = [step for step in steps if step.before.is_chance and len(step.before.chance_outcomes()) > 1]
     if not chance:
         return
@@ -305,7 +202,7 @@ def _check_hidden(game: Game, rng: np.random.Generator) -> None:
                 assert ours == theirs, (
                     f"{game.name}: hidden chance changes a prompt of seat {seat}: {ours!r}, {theirs!r}"
                 )
-        moves = _moves(here, rng)
+        moves = random_moves(here, rng)
         if here.players_to_move != twin.players_to_move or any(
             moves[seat] not in twin.legal_actions(seat) for seat in moves if seat != CHANCE
         ):
@@ -320,7 +217,7 @@ def _check_rounds(game: Game, rng: np.random.Generator) -> None:
         earned = np.zeros((game.num_rounds, game.num_players))
         slots = np.zeros((game.num_rounds, game.num_players), dtype=int)
         reached = 0
-        for step in _play(game, rng):
+        for step in play(game, rng):
             assert reached <= step.before.round < game.num_rounds, (
                 f"{game.name}: round {step.before.round} after round {reached} of {game.num_rounds}"
             )
@@ -333,6 +230,37 @@ def _check_rounds(game: Game, rng: np.random.Generator) -> None:
         )
         assert game.min_reward - 1e-9 <= earned.min(), f"{game.name}: a round paid {earned.min()} < {game.min_reward}"
         assert earned.max() <= game.max_reward + 1e-9, f"{game.name}: a round paid {earned.max()} > {game.max_reward}"
+
+
+def _check_payoff_state(game: Game, rng: np.random.Generator) -> None:
+    """States met at random that a seat's payoff state calls equal must go on alike for that seat."""
+    if type(game).payoff_state is Game.payoff_state:
+        return  # the state itself: equal states go on alike because they are equal
+    first: dict[Hashable, State] = {}
+    for _ in range(2 * PLAYS):
+        for step in play(game, rng):
+            for seat in range(game.num_players):
+                twin = first.setdefault((seat, game.payoff_state(step.before, seat)), step.before)
+                if twin is not step.before:
+                    _check_twins(game, seat, twin, step.before, rng)
+
+
+def _check_twins(game: Game, seat: int, one: State, other: State, rng: np.random.Generator) -> None:
+    where = f"{game.name}: two states of one payoff state {game.payoff_state(one, seat)} of seat {seat}"
+    options = [
+        (state.players_to_move, state.chance_outcomes(), *(state.legal_actions(s) for s in range(game.num_players)))
+        for state in (one, other)
+    ]
+    assert options[0] == options[1], f"{where} offer different moves or chance: {options[0]} and {options[1]}"
+    moves = random_moves(one, rng)
+    after = [state.child(moves) for state in (one, other)]
+    paid = [state.rewards[seat] for state in after]
+    assert abs(paid[0] - paid[1]) < 1e-9, f"{where} pay it {paid[0]} and {paid[1]} after {moves}"
+    pairs = zip((one, other), after, strict=True)
+    shown = [new.information_state(seat)[len(old.information_state(seat)) :] for old, new in pairs]
+    assert shown[0] == shown[1], f"{where} show it {shown[0]} and {shown[1]} after {moves}"
+    values = [game.payoff_state(state, seat) for state in after]
+    assert values[0] == values[1], f"{where} become {values[0]} and {values[1]} after {moves}"
 
 
 def _uniform(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:

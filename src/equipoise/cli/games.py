@@ -1,0 +1,113 @@
+"""`equipoise games`: what there is to play, and one game as models, opponents and auditors meet it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from typing import Any
+
+from equipoise.cli.shared import pairs
+from equipoise.core import Game, Opponent
+from equipoise.games import DOMAINS, Profile, domain, make_game
+from equipoise.games.text import observations, render_rules
+
+NULL_DEALS = 64
+"""Deals behind what the reference players get on each hazard."""
+
+
+def games(options: argparse.Namespace) -> None:
+    """Lists the games or shows one."""
+    if options.name is None:
+        if options.set:
+            raise ValueError(f"--set {options.set[0]} sets a parameter of one game; name the game too")
+        known = [_summary(make_game(name)) for name in DOMAINS]
+        text = "\n".join(f"{g['name']:20} {g['players']} players  {g['unit']}" for g in known)
+        print(json.dumps(known, indent=1) if options.json else text)
+        return
+    profile = domain(options.name).profile(options.profile)
+    game = make_game(options.name, **{**profile.parameters, **pairs(options.set)})
+    record = {
+        **_summary(game),
+        "profile": options.profile,
+        "rules": render_rules(game),
+        "prompts": _sample_prompts(game, profile),
+        "pools": {pool: [_opponent(o) for o in profile.pools.of(pool)] for pool in profile.pools.names},
+        "demonstrators": {name: dict(mixture) for name, mixture in profile.experts.items()},
+        "weights": list(profile.weights),
+        "hazards": _hazards(game, profile),
+    }
+    print(json.dumps(record, indent=1) if options.json else _text(game, record))
+
+
+def _text(game: Game, record: dict[str, Any]) -> str:
+    lines = [f"{game.name}: {game.num_players} players, {game.num_rounds} round(s), {game.unit}", ""]
+    lines += ["Rules as a model reads them:", *_wrapped(record["rules"]), "", "Prompts and replies of one episode:"]
+    for prompt in record["prompts"]:
+        lines += _wrapped(f"seat {prompt['seat']} sees: {prompt['sees']}")
+        lines += _wrapped(f"seat {prompt['seat']} says: {prompt['says']}")
+    lines += ["", "Opponents:"]
+    for pool, members in record["pools"].items():
+        lines += _wrapped(f"{pool}: {', '.join(m['name'] for m in members) or 'none'}")
+    if record["demonstrators"]:
+        lines += ["", "Demonstrators:"]
+        for name, mixture in record["demonstrators"].items():
+            lines += _wrapped(f"{name}: {', '.join(f'{player} {weight:g}' for player, weight in mixture.items())}")
+    le, lc, lx = record["weights"]
+    lines += ["", f"Weights of the SEPO index: exploitability {le:g}, collusion {lc:g}, externality {lx:g}"]
+    lines += ["", "Hazards and figures, and what reference players get:"]
+    for name, hazard in record["hazards"].items():
+        lines += _wrapped(f"{name} [{hazard['low']:.3g} to {hazard['high']:.3g}, {hazard['unit']}]")
+        lines += textwrap.wrap(hazard["definition"], 78, initial_indent="    ", subsequent_indent="    ")
+        shown = ", ".join(f"{who} {value['value']:.3f}" for who, value in hazard["null"].items())
+        lines += textwrap.wrap(shown, 78, initial_indent="    ", subsequent_indent="    ") if shown else []
+    return "\n".join(lines)
+
+
+def _summary(game: Game) -> dict[str, Any]:
+    return {
+        "name": game.name,
+        "players": game.num_players,
+        "unit": game.unit,
+        "zero_sum": game.zero_sum,
+        "parameters": game.parameters,
+    }
+
+
+def _opponent(opponent: Opponent) -> dict[str, Any]:
+    return {"name": opponent.name, "stochastic": opponent.stochastic, "source": opponent.source}
+
+
+def _hazards(game: Game, profile: Profile) -> dict[str, Any]:
+    """Every hazard and figure: what it means, and its value for the reference players."""
+    from equipoise.studies.hazard_nulls import hazard_nulls
+
+    nulls = hazard_nulls(game, profile, NULL_DEALS, 0)
+    return {
+        name: {
+            "definition": hazard.definition,
+            "unit": hazard.unit,
+            "low": hazard.low,
+            "high": hazard.high,
+            "null": {who: estimate.to_json() for who, estimate in nulls.get(name, {}).items()},
+        }
+        for name, hazard in profile.measures.items()
+    }
+
+
+def _sample_prompts(game: Game, profile: Profile) -> list[dict[str, Any]]:
+    """One scripted episode in words."""
+    from equipoise.arena import Match, rollout
+    from equipoise.policies import ScriptedPolicy
+
+    first = profile.pools.train[0]
+    (episode,) = rollout(game, {first.name: ScriptedPolicy(first)}, [Match((first.name, first.name), 0)], seed=0)
+    prompts = []
+    for decision in episode.decisions:
+        seen, _ = observations(game, decision.information_state, decision.seat, decision.legal)
+        prompts.append({"seat": decision.seat, "sees": seen[-1], "says": game.action_text(decision.action)})
+    return prompts
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="  ")

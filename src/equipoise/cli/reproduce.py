@@ -1,0 +1,126 @@
+"""`equipoise reproduce`: the studies, each with its own options."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from equipoise.cli.shared import Stopped, quiet_libraries
+from equipoise.games import DOMAINS
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the command and its studies to the parser."""
+    reproduce = verbs.add_parser("reproduce", help="repeat a study")
+    studies = reproduce.add_subparsers(dest="study", metavar="STUDY", required=True)
+
+    audit = studies.add_parser("gradient-audit", help="what each credit rule's gradient is worth against the exact one")
+    audit.add_argument("--out", type=Path, default=Path("runs/gradient-audit"), help="folder for table and figure")
+    audit.add_argument("--draws", type=int, default=2000, help="gradient estimates per rule (default: 2000)")
+    audit.add_argument("--seed", type=int, default=0, help="keys all draws (default: 0)")
+    audit.add_argument("--json", action="store_true", help="print JSON instead of text")
+    audit.set_defaults(run=gradient_audit)
+
+    study = studies.add_parser("sepo", help="every game, every objective, several seeds; continues where it stopped")
+    study.add_argument("--out", type=Path, default=Path("results/sepo"), help="folder for cells, tables, figures, page")
+    study.add_argument("--work", type=Path, default=Path("runs/sepo"), help="folder for run folders (models)")
+    study.add_argument("--games", nargs="+", default=[], metavar="GAME", help=f"some of: {', '.join(DOMAINS)}")
+    study.add_argument("--arms", nargs="+", default=[], metavar="ARM", help="some of the arms (default: all)")
+    study.add_argument("--seeds", type=int, help="at most this many training seeds an arm (default: 5, some arms 3)")
+    study.add_argument("--jobs", type=int, default=2, help="cells trained at a time, one thread each (default: 2)")
+    study.add_argument("--minutes", type=float, default=float("inf"), help="start no cell after this much time")
+    study.add_argument("--quick", action="store_true", help="one seed, few steps: shows that everything runs")
+    study.add_argument(
+        "--gradients", type=int, default=0, metavar="N", help="batches behind the credit audit on the model"
+    )
+    study.add_argument("--document", type=Path, help="also write the results as this Markdown file")
+    study.add_argument("--json", action="store_true", help="print the table as JSON")
+    study.set_defaults(run=sepo)
+
+
+def gradient_audit(options: argparse.Namespace) -> None:
+    """Repeats the gradient audit."""
+    from equipoise.studies.gradient_audit import audit_table, gradient_audit, write_audit
+
+    result = gradient_audit(draws=options.draws, seed=options.seed)
+    paths = write_audit(result, options.out)
+    if options.json:
+        print(paths[0].read_text(encoding="utf-8"))
+        return
+    print(audit_table(result))
+    for path in paths:
+        print(path)
+
+
+def sepo(options: argparse.Namespace) -> None:
+    """Runs or continues the SEPO study, then writes its tables from whatever is finished."""
+    from equipoise.reports import study_markdown, study_text, write_study
+    from equipoise.reports.files import write_atomically
+    from equipoise.studies.cells import run_cells
+    from equipoise.studies.sepo import QUICK, SepoSettings, SepoStudy, cells, stored
+    from equipoise.studies.sepo_table import sepo_table
+    from equipoise.training.run import Interrupted
+
+    chosen: dict[str, Any] = {}
+    if options.games:
+        chosen["games"] = tuple(options.games)
+    if options.arms:
+        chosen["arms"] = tuple(dict.fromkeys(["base", "sft", *options.arms]))
+    if options.seeds is not None:
+        chosen["max_seeds"] = options.seeds
+    settings = dataclasses.replace(QUICK if options.quick else SepoSettings(), **chosen)
+    if options.quick and options.out == Path("results/sepo"):
+        options.out, options.work = Path("runs/sepo-quick"), Path("runs/sepo-quick/work")
+    study, listed = SepoStudy(settings, options.work), cells(settings)
+    folder = options.out / "cells"
+    stored(folder, study, listed)  # refuses cells of other settings before any work is done
+    quiet_libraries()
+
+    def told(name: str, result: dict[str, Any], left: int, seconds: float) -> None:
+        index = result["estimates"].get("sepo_index", {}).get("value")
+        shown = "" if index is None else f" S {index:+.2f}"
+        text = f"{name}:{shown} ({result['seconds']:.0f} s); {left} cells left, about {seconds / 60:.0f} min"
+        print(text, file=sys.stderr)
+
+    try:
+        run_cells(folder, listed, study, jobs=options.jobs, told=told, minutes=options.minutes)
+    except (Interrupted, KeyboardInterrupt):
+        kept = f"finished cells are in {folder}; the same command continues"
+        raise Stopped(f"stopped; {kept}") from None
+    results = stored(folder, study, listed)
+    if not results:
+        raise ValueError(f"no cell is finished in {folder}; give it more --minutes")
+    command = "equipoise reproduce sepo" + (" --quick" if options.quick else "")
+    table = sepo_table(study, listed, results, command)
+    table["gradients"] = _gradients(options, study)
+    paths = write_study(table, options.out)
+    if options.document is not None:
+        figures = Path(os.path.relpath(options.out / "figures", options.document.parent)).as_posix()
+        write_atomically(options.document, study_markdown(table, figures))
+        paths.append(options.document)
+    if options.json:
+        print(json.dumps(table, indent=1))
+        return
+    print(study_text(table))
+    for path in paths:
+        print(path)
+
+
+def _gradients(options: argparse.Namespace, study: Any) -> dict[str, Any] | None:
+    """The credit audit on the model itself: computed where asked, else what an earlier call left."""
+    from equipoise.reports.files import write_atomically
+    from equipoise.studies.sepo import model_credit_audit
+
+    path = options.out / "gradients.json"
+    if options.gradients and not path.is_file():
+        found = model_credit_audit(study, options.gradients)
+        write_atomically(path, json.dumps(found, indent=1) + "\n")
+    if not path.is_file():
+        return None
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return stored

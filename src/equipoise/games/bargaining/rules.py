@@ -1,0 +1,215 @@
+"""Bargaining over three items with private values (SEPO's second negotiation: four rounds).
+
+A pool holds 1 to 4 units of each of three items. A player's values are whole numbers of at least 1 that sum to 10, seen
+by their owner alone. Pool and values are drawn once, uniformly, and stay the same for the whole episode. Each round
+both players demand units of every item at once; if each item's demands fit into the pool both get what they demand,
+worth units times own values, and what nobody demanded is lost; else both get nothing. (After M. Lewis et al., Deal or
+no deal, 2017, without the talk.)
+
+There are 64 pools and 36 values a player, so 82,944 deals: three chance nodes, never one list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.games.bargaining.deal import (
+    ITEMS,
+    MOST,
+    POOLS,
+    TOTAL_VALUE,
+    VALUES,
+    Triple,
+    demands_within,
+    fits,
+    pool_of,
+    worth,
+)
+from equipoise.games.history import joint_moves, last_value
+
+Two = tuple[float, float]
+
+_POOL_CHANCES: tuple[tuple[Action, float], ...] = tuple((pool, 1 / len(POOLS)) for pool in POOLS)
+_VALUE_CHANCES: tuple[tuple[Action, float], ...] = tuple((values, 1 / len(VALUES)) for values in VALUES)
+_PAYS = [worth(units, values) for pool, values in product(POOLS, VALUES) for units in ((0, 0, 0), pool)]
+"""What nothing and all of each pool is worth to each player: every other demand is worth something in between."""
+
+
+def _words(numbers: Triple) -> str:
+    return " ".join(map(str, numbers))
+
+
+@lru_cache
+def _announced(round_: int, rounds: int) -> InformationState:
+    """The event that opens a round; nothing after the last."""
+    return () if round_ == rounds else (Event("round", None, (round_ + 1, rounds)),)
+
+
+@dataclass(frozen=True, slots=True)
+class BargainingState(State):
+    """One point of an episode: what was dealt, the round, what the last one paid, and what each seat has seen."""
+
+    rounds: int
+    played: int
+    pool: Triple | None
+    values: tuple[Triple, ...]
+    events: tuple[InformationState, InformationState]
+    rewards: Two = (0.0, 0.0)
+    returns: Two = (0.0, 0.0)
+
+    @property
+    def round(self) -> int:
+        return self.played
+
+    @property
+    def players_to_move(self) -> tuple[int, ...]:
+        if self.played == self.rounds:
+            return ()
+        return (0, 1) if len(self.values) == 2 else (CHANCE,)
+
+    def legal_actions(self, seat: int) -> tuple[Action, ...]:
+        if self.pool is None or seat not in self.players_to_move:
+            return ()
+        return demands_within(self.pool)
+
+    def information_state(self, seat: int) -> InformationState:
+        return self.events[seat]
+
+    def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
+        if self.players_to_move != (CHANCE,):
+            return ()
+        return _POOL_CHANCES if self.pool is None else _VALUE_CHANCES
+
+    def child(self, actions: Mapping[int, Action]) -> BargainingState:
+        if CHANCE in actions:
+            return self._dealt(actions[CHANCE])
+        demands = (self._checked(actions[0]), self._checked(actions[1]))
+        assert self.pool is not None
+        held = fits(self.pool, demands)
+        paid = tuple(worth(demands[seat], self.values[seat]) if held else 0 for seat in (0, 1))
+        acts = tuple(Event("act", seat, demands[seat]) for seat in (0, 1))
+        first, second = (Event("paid", seat, paid[seat]) for seat in (0, 1))
+        return self._after((float(paid[0]), float(paid[1])), ((*acts, first), (*acts[::-1], second)))
+
+    def forfeit(self, seat: int) -> BargainingState:
+        """A round without a demand of one player has no deal: both get nothing, as in a breakdown."""
+        forfeit = Event("forfeit", seat)
+        return self._after((0.0, 0.0), ((forfeit, Event("paid", 0, 0)), (forfeit, Event("paid", 1, 0))))
+
+    def _checked(self, demand: Action) -> Triple:
+        assert self.pool is not None
+        if demand not in demands_within(self.pool):
+            raise ValueError(f"illegal demand {demand!r}; allowed: three whole numbers from 0 to the pool {self.pool}")
+        assert isinstance(demand, tuple)
+        return demand
+
+    def _dealt(self, outcome: Action) -> BargainingState:
+        if outcome not in dict(self.chance_outcomes()):
+            raise ValueError(
+                f"got the deal {outcome!r}; chance deals the pool, then the values of seat 0 and of seat 1"
+            )
+        assert isinstance(outcome, tuple)
+        if self.pool is None:
+            event = Event("pool", None, outcome)
+            return replace(self, pool=outcome, events=(self.events[0] + (event,), self.events[1] + (event,)))
+        seat = len(self.values)
+        seen = [self.events[0], self.events[1]]
+        seen[seat] += (Event("values", seat, outcome),)
+        header = _announced(0, self.rounds) if seat == 1 else ()
+        return replace(self, values=(*self.values, outcome), events=(seen[0] + header, seen[1] + header))
+
+    def _after(self, rewards: Two, seen: tuple[InformationState, InformationState]) -> BargainingState:
+        header = _announced(self.played + 1, self.rounds)
+        events = (self.events[0] + seen[0] + header, self.events[1] + seen[1] + header)
+        returns = (self.returns[0] + rewards[0], self.returns[1] + rewards[1])
+        return BargainingState(self.rounds, self.played + 1, self.pool, self.values, events, rewards, returns)
+
+
+class Bargaining(Game):
+    """Repeated bargaining over one pool of three items with private values."""
+
+    name = "bargaining"
+    max_reward = float(max(_PAYS))
+    min_reward = float(min(_PAYS))
+    unit = "points per round"
+    answer = "three numbers, for example 1 0 2"
+
+    def __init__(self, rounds: int = 4) -> None:
+        """Args: rounds: Rounds per episode, 1 to 100."""
+        if type(rounds) is not int or not 1 <= rounds <= 100:
+            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to 100")
+        self.num_rounds = rounds
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"rounds": self.num_rounds}
+
+    def initial_state(self) -> BargainingState:
+        return BargainingState(self.num_rounds, 0, None, (), ((Event("seat", 0),), (Event("seat", 1),)))
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return demands_within((MOST, MOST, MOST))
+
+    def legal_at(self, information_state: InformationState, seat: int) -> tuple[Action, ...]:
+        pool = pool_of(information_state)
+        return () if pool is None else demands_within(pool)
+
+    def payoff_state(self, state: State, seat: int) -> tuple[int, int, Triple | None, Triple | None]:
+        """(round, values dealt so far, pool, own values).
+
+        The other's values decide neither what `seat` is paid nor what it sees; only the other's own play can depend on
+        them, and a script keeps what it uses in its memory.
+        """
+        assert isinstance(state, BargainingState)
+        own = state.values[seat] if seat < len(state.values) else None
+        return state.played, len(state.values), state.pool, own
+
+    def as_first_round(self, information_state: InformationState) -> InformationState:
+        dealt = tuple(event for event in information_state if event.kind in ("seat", "pool", "values"))
+        return (*dealt, *_announced(0, self.num_rounds))
+
+    def label(self, information_state: InformationState) -> str:
+        dealt = f"pool {_words(last_value(information_state, 'pool'))}, "
+        dealt += f"values {_words(last_value(information_state, 'values'))}"
+        pairs = [":".join("-" if d is None else _words(d) for d in pair) for pair in joint_moves(information_state)]
+        return f"{dealt}, after {', '.join(pairs)}" if pairs else dealt
+
+    def action_text(self, action: Action) -> str:
+        assert isinstance(action, tuple)
+        return _words(action)
+
+    @property
+    def rules_text(self) -> str:
+        length = f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
+        return (
+            f"Game: bargaining over a pool of {', '.join(ITEMS[:-1])} and {ITEMS[-1]}, two players, {length}. "
+            "Numbers are in that order. Pool and values stay the same in all rounds. "
+            f"The values of a player are at least 1, sum to {TOTAL_VALUE} and are hidden from the other player. "
+            "Each round both demand units of each item at once. If both demands fit into the pool together, "
+            "each player gets its units times its values in points. Else both get 0 points. "
+            "Win as many points as possible."
+        )
+
+    def event_template(self, event: Event) -> str:
+        match event.kind:
+            case "seat":
+                return ""
+            case "pool":
+                return f"Pool {_words(event.value)}."
+            case "values":
+                return f"{{Player's}} values are {_words(event.value)}."
+            case "round":
+                return f"Round {event.value[0]} of {event.value[1]}."
+            case "act":
+                return f"{{Player}} {{demands|demand}} {_words(event.value)}."
+            case "paid":
+                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
+            case "forfeit":
+                return "{Player} {forfeits|forfeit} the round."
+        raise ValueError(f"bargaining has no event {event.kind!r}")

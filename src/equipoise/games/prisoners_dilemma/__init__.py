@@ -1,0 +1,9 @@
+"""The prisoner's dilemma: rules, opponents, hazards."""
+
+from equipoise.games.domain import Domain
+from equipoise.games.prisoners_dilemma.profiles import CORRECTED, PUBLISHED
+from equipoise.games.prisoners_dilemma.rules import PrisonersDilemma
+
+DOMAIN = Domain(PrisonersDilemma, CORRECTED, PUBLISHED)
+
+__all__ = ["DOMAIN", "PrisonersDilemma"]

@@ -1,0 +1,55 @@
+"""How much of a hazard an agent shows: collusion, externality, or any further figure that a game counts per round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from equipoise.core import Episode, Estimate
+from equipoise.games.domain import Hazard
+from equipoise.metrics.estimate import within
+from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents
+from equipoise.metrics.payoff import deals, seats_of
+
+
+def hazard_scores(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> np.ndarray:
+    """The hazard per round in each episode, [B], in the hazard's unit; self-play averages the agent's seats.
+
+    Raises:
+        ValueError: For an episode in which the agent has no seat.
+    """
+    return np.array([_mean(episode, agent, hazard) for episode in episodes])
+
+
+def hazard_rate_scores(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> np.ndarray:
+    """Each episode's part of `hazard_rate`, [B]: `hazard_scores` weighted so that opponents count equally.
+
+    Raises:
+        ValueError: As `hazard_scores`, or for an episode with other than two seats.
+    """
+    rates: np.ndarray = hazard_scores(episodes, agent, hazard) * equal_weights(opponents(episodes, agent))
+    return rates
+
+
+def hazard_rate(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> Estimate:
+    """The mean over opponents of the hazard per round, in the hazard's unit and within its range.
+
+    Estimand: the expected hazard of a round against an opponent of `episodes` chosen evenly. Unbiased where every deal
+    meets every opponent equally often, else of order one over the number of deals. A t interval over deals; where every
+    episode lies at the same end of the hazard's range, Wilson's with one trial per deal.
+
+    Raises:
+        ValueError: For no episodes, a figure outside the hazard's range, or as `hazard_rate_scores`.
+    """
+    if not episodes:
+        raise ValueError("got no episodes; a hazard needs at least one against the pool it is measured on")
+    estimate = mean_over_opponents(
+        hazard_scores(episodes, agent, hazard), opponents(episodes, agent), deals(episodes), "t over deals"
+    )
+    return within(estimate, hazard.low, hazard.high)
+
+
+def _mean(episode: Episode, agent: str, hazard: Hazard) -> float:
+    seats = seats_of(episode, agent)
+    return float(np.mean([hazard(episode, seat).mean() for seat in seats]))

@@ -1,0 +1,193 @@
+"""The exact best reply to one scripted opponent, by dynamic programming over what the replier can believe.
+
+Against a known script a player faces a decision problem with hidden state: where the game is, and what the script
+remembers. A *belief* is the distribution of both given what the player has seen. States are merged that
+`Game.payoff_state` and `Opponent.memory` do not tell apart, and equal beliefs are solved once, so games of many rounds
+whose tree could not be walked take milliseconds. Moves of chance and of the script that the player does not see are
+averaged over and never conditioned on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+
+from equipoise.core import CHANCE, Action, Behaviour, Game, InformationState, Opponent, State
+from equipoise.metrics.tree import TIE
+
+MAX_TRANSITIONS = 2_000_000
+"""The most moves one solution may try; a larger problem raises instead of running for hours."""
+
+_DIGITS = 12
+"""Beliefs whose probabilities agree to so many digits are one belief."""
+
+_Belief = Mapping[Hashable, tuple[State, float]]
+"""States by what matters of them, each with one state to stand for all and its probability; they sum to one."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScriptResponse:
+    """The best reply to a script.
+
+    Attributes:
+        value: Its expected return per episode (from the start state on, if one was given).
+        behaviour: The reply as a script, for what it can see when both play by the rules: it never mixes, and ties
+            within 1e-12 go to the first legal action.
+        beliefs: How many beliefs were solved.
+    """
+
+    value: float
+    behaviour: Behaviour
+    beliefs: int
+
+
+def script_response(game: Game, opponent: Opponent, seat: int, start: State | None = None) -> ScriptResponse:
+    """The reply of the player in `seat` that earns the most against `opponent` in the other seat, exactly.
+
+    Right as far as `payoff_state` and `memory` keep their promises, which `equipoise.testing` checks; without them
+    (the defaults) it is right and slow.
+
+    Args:
+        game: A two-player game.
+        opponent: The script.
+        seat: Who replies.
+        start: Where play starts, for example one deal; None means the initial state, all deals averaged. The reply then
+            knows what was hidden at the start, so the mean over deals is at least the value of the whole game; it is
+            equal where what is hidden changes neither the script's moves nor the reply's pay.
+
+    Raises:
+        ValueError: For a game without exactly two seats, a seat it does not have, or more than `MAX_TRANSITIONS` moves.
+    """
+    if game.num_players != 2 or seat not in (0, 1):
+        raise ValueError(f"got seat {seat} of {game.num_players} in {game.name}; allowed: seat 0 or 1 of two players")
+    problem = _Problem(game, opponent, seat)
+    first = start if start is not None else game.initial_state()
+    paid, views = problem.arrive([(first, 1.0)], 0)
+    value = paid + sum(mass * problem.solve(belief)[0] for belief, mass in views.values())
+    problem.openings = {view: belief for view, (belief, _) in views.items()}
+    return ScriptResponse(value, problem.behaviour, problem.solved)
+
+
+class _Problem:
+    """One player's decisions against one script."""
+
+    def __init__(self, game: Game, opponent: Opponent, seat: int) -> None:
+        self._game, self._opponent, self._seat = game, opponent, seat
+        self._values: dict[Hashable, tuple[float, Action]] = {}
+        self._scripted: dict[Hashable, list[tuple[Action, float]]] = {}
+        self._tries = 0
+        self.openings: dict[InformationState, _Belief] = {}
+
+    @property
+    def solved(self) -> int:
+        """Beliefs solved so far."""
+        return len(self._values)
+
+    def solve(self, belief: _Belief) -> tuple[float, Action]:
+        """The most that can still be earned from a belief, and the action that earns it."""
+        key = frozenset((what, round(probability, _DIGITS)) for what, (_, probability) in belief.items())
+        if key not in self._values:
+            state, _ = next(iter(belief.values()))
+            best: tuple[float, Action] | None = None
+            for action in state.legal_actions(self._seat):
+                earned, views = self._after(belief, action)
+                value = earned + sum(mass * self.solve(following)[0] for following, mass in views.values())
+                if best is None or value > best[0] + TIE:
+                    best = value, action
+            assert best is not None, f"{self._game.name}: seat {self._seat} is to move and has no action"
+            self._values[key] = best
+        return self._values[key]
+
+    def behaviour(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
+        """The best reply as `core.Behaviour`."""
+        return {self.solve(self._believed(information_state))[1]: 1.0}
+
+    def arrive(
+        self, states: list[tuple[State, float]], seen: int
+    ) -> tuple[float, dict[InformationState, tuple[_Belief, float]]]:
+        """Plays on until the player is to move.
+
+        Args:
+            states: Where the game may be, with probabilities.
+            seen: Events the player had seen at its last decision.
+
+        Returns:
+            What it is paid on the way, in expectation; and by what it then sees anew, its belief and the chance of it.
+        """
+        paid = 0.0
+        views: dict[InformationState, dict[Hashable, tuple[State, float]]] = {}
+        pending = list(states)
+        while pending:
+            state, probability = pending.pop()
+            movers = state.players_to_move
+            if self._seat in movers:
+                what = movers, self._game.payoff_state(state, self._seat), self._remembered(state)
+                group = views.setdefault(state.information_state(self._seat)[seen:], {})
+                first, known = group.get(what, (state, 0.0))
+                group[what] = first, known + probability
+            elif movers:
+                for moves, chance in self._moves(state):
+                    child = self._child(state, moves)
+                    paid += probability * chance * child.rewards[self._seat]
+                    pending.append((child, probability * chance))
+        return paid, {view: _normalised(group) for view, group in views.items()}
+
+    def _after(self, belief: _Belief, action: Action) -> tuple[float, dict[InformationState, tuple[_Belief, float]]]:
+        """What an action earns until the next decision, and what is believed there, as `arrive`."""
+        earned, reached = 0.0, []
+        for state, probability in belief.values():
+            for moves, chance in self._moves(state):
+                child = self._child(state, {**moves, self._seat: action})
+                earned += probability * chance * child.rewards[self._seat]
+                reached.append((child, probability * chance))
+        state, _ = next(iter(belief.values()))
+        paid, views = self.arrive(reached, len(state.information_state(self._seat)))
+        return earned + paid, views
+
+    def _moves(self, state: State) -> Iterator[tuple[dict[int, Action], float]]:
+        """What chance or the script may do at a state, with probabilities; nothing where neither is to move."""
+        other = 1 - self._seat
+        if state.is_chance:
+            yield from (({CHANCE: outcome}, probability) for outcome, probability in state.chance_outcomes())
+        elif other in state.players_to_move:
+            yield from (({other: action}, probability) for action, probability in self._scripted_moves(state))
+        else:
+            yield {}, 1.0
+
+    def _scripted_moves(self, state: State) -> list[tuple[Action, float]]:
+        other = 1 - self._seat
+        legal = state.legal_actions(other)
+        key = self._remembered(state), legal
+        if key not in self._scripted:
+            probabilities = self._opponent.behaviour(state.information_state(other), legal)
+            self._scripted[key] = [(action, p) for action, p in probabilities.items() if p > 0]
+        return self._scripted[key]
+
+    def _remembered(self, state: State) -> Hashable:
+        seen = state.information_state(1 - self._seat)
+        return seen if self._opponent.memory is None else self._opponent.memory(seen)
+
+    def _child(self, state: State, moves: Mapping[int, Action]) -> State:
+        self._tries += 1
+        if self._tries > MAX_TRANSITIONS:
+            raise ValueError(
+                f"the best reply to {self._opponent.name!r} in {self._game.name} {self._game.parameters} tries more "
+                f"than {MAX_TRANSITIONS} moves; give the script a memory, the game a payoff_state, or start at one deal"
+            )
+        return state.child(moves)
+
+    def _believed(self, seen: InformationState) -> _Belief:
+        """The belief after what the player has seen, its own moves included."""
+        if seen in self.openings:
+            return self.openings[seen]
+        cut = max((i for i, e in enumerate(seen) if e.kind == "act" and e.player == self._seat), default=None)
+        if cut is not None:
+            _, views = self._after(self._believed(seen[:cut]), seen[cut].value)
+            if seen[cut:] in views:
+                return views[seen[cut:]][0]
+        raise ValueError(f"{self._opponent.name!r} never leads seat {self._seat} of {self._game.name} to {seen}")
+
+
+def _normalised(group: Mapping[Hashable, tuple[State, float]]) -> tuple[_Belief, float]:
+    mass = sum(probability for _, probability in group.values())
+    return {what: (state, probability / mass) for what, (state, probability) in group.items()}, mass

@@ -1,0 +1,80 @@
+"""What an agent leaves on the table against each scripted opponent: its regret to the best reply to that script.
+
+A large gap to an opponent may be the best the agent can do (a rational, unequal split) or exploitation; regret tells
+the two apart, because its yardstick is the most anybody could have earned in the agent's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from equipoise.core import Episode, Estimate
+from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
+from equipoise.metrics.payoff import deals, payoff_scores
+
+ReplyValues = Mapping[str, Sequence[float]]
+"""By opponent, what the best reply to it earns per episode in each seat, [2]."""
+
+
+def script_regret_scores(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> np.ndarray:
+    """Each episode's part of `script_regret`, [K] for the K episodes against opponents in `best`.
+
+    Opponents are weighted equally, so that the mean over these episodes is the metric.
+
+    Raises:
+        ValueError: For an episode without the agent or with other than two seats.
+    """
+    known, scores = _scores(episodes, agent, best)
+    weighted: np.ndarray = scores * equal_weights(opponents(known, agent))
+    return weighted
+
+
+def script_regret(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> Estimate:
+    """The mean over opponents of the best reply's value less the agent's mean payoff, per round, in the game's unit.
+
+    Seats count as often as they were played. Opponents without a value are left out.
+
+    Estimand: the mean over opponents of max E[own] - E[own]; at least zero, though an estimate may fall below by luck.
+    Unbiased: the values are exact expectations over all deals, and only the agent's payoff is sampled. A t interval
+    over deals.
+
+    Args:
+        episodes: The agent against scripted opponents.
+        agent: Its name.
+        best: By opponent, the exact value per episode of the best reply in each seat.
+
+    Raises:
+        ValueError: When no episode is against an opponent in `best`, or as `script_regret_scores`.
+    """
+    known, scores = _scores(episodes, agent, best)
+    if not known:
+        raise ValueError(f"got no episode against {', '.join(best) or 'any opponent with a value'}; give at least one")
+    return mean_over_opponents(scores, opponents(known, agent), deals(known))
+
+
+def script_regret_by_opponent(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> dict[str, Estimate]:
+    """`script_regret` against each opponent that has a value and was met.
+
+    Raises:
+        ValueError: As `script_regret_scores`.
+    """
+    by_opponent: dict[str, list[Episode]] = {}
+    for episode, opponent in zip(episodes, opponents(episodes, agent), strict=True):
+        if opponent in best:
+            by_opponent.setdefault(opponent, []).append(episode)
+    return {opponent: script_regret(played, agent, best) for opponent, played in by_opponent.items()}
+
+
+def _scores(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> tuple[list[Episode], np.ndarray]:
+    """The episodes against opponents with a value, and best - own per round in each of them."""
+    names = opponents(episodes, agent)
+    known = [episode for episode, name in zip(episodes, names, strict=True) if name in best]
+    most = [
+        best[name][seat_of(episode, agent)] / len(episode.rewards)
+        for episode, name in zip(episodes, names, strict=True)
+        if name in best
+    ]
+    regrets: np.ndarray = np.array(most) - payoff_scores(known, agent)
+    return known, regrets

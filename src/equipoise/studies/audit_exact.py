@@ -1,0 +1,174 @@
+"""The exact part of an audit: as many of a game's first rounds as its tree and the policy allow."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
+from equipoise.games import domain
+from equipoise.games.first_rounds import FirstRounds
+from equipoise.metrics import (
+    GameTree,
+    StatePolicy,
+    fault_aware_nash_conv,
+    information_states,
+    largest_exact_rounds,
+    mean_worst_case_advantage,
+    nash_conv,
+    policy_table,
+    renormalised,
+    state_faults,
+)
+from equipoise.metrics.policy_table import Scored
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.policy import Policy
+from equipoise.policies.scripted import PolicyTable, ScriptedPolicy, TabularPolicy
+
+CHEAP_STATES = 2_000
+"""Information states, all seats together, that an audit scores without being asked for more rounds."""
+
+SHOWN_STATES = 24
+"""Information states, all seats together, that the policy table of a report shows beyond the first round."""
+
+MOST_HISTORIES = 50_000
+"""Histories that are walked to count information states; a game with more of them at once is too large to be cheap."""
+
+ROUNDING = 1e-12
+"""Exact figures closer to zero than this are zero, not a negative rest of rounding."""
+
+
+@runtime_checkable
+class Speaks(Scored, Protocol):
+    """A policy that says how likely it is to speak each legal action's words."""
+
+
+class _Script:
+    """A script as a policy whose every reply is a legal action."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+
+    def action_probabilities(
+        self, game: Game, states: Sequence[tuple[int, InformationState, tuple[Action, ...]]]
+    ) -> list[dict[Action, float]]:
+        rows = [self._behaviour(state, legal) for _, state, legal in states]
+        return [{a: float(row.get(a, 0.0)) for a in legal} for row, (_, _, legal) in zip(rows, states, strict=True)]
+
+
+def scored(policy: Policy) -> Scored | None:
+    """The policy as something that gives exact action probabilities; None for one that can only be sampled.
+
+    Scripts and tables give theirs, a language model the probability of each action's words. One that reasons before it
+    acts has none: its actions' probabilities are sums over all reasons.
+    """
+    if isinstance(policy, ScriptedPolicy | TabularPolicy):
+        return _Script(policy.behaviour)
+    if isinstance(policy, LanguageModelPolicy) and policy.sampling.reasoning != "none":
+        return None
+    return policy if isinstance(policy, Speaks) else None
+
+
+def rounds_within(game: Game, states: int) -> int:
+    """The most first rounds that have at most `states` information states, all seats together; 0 if the first has more.
+
+    Walks the histories round by round and stops as soon as there are too many states, or more than `MOST_HISTORIES`.
+    """
+    known: set[tuple[int, InformationState]] = set()
+    frontier = [game.initial_state()]
+    for rounds in range(1, game.num_rounds + 1):
+        after: list[State] = []
+        while frontier:
+            after += [state for state in frontier if not state.is_terminal and state.round >= rounds]
+            going = [state for state in frontier if not state.is_terminal and state.round < rounds]
+            frontier = []
+            for state in going:  # counted before any of them is expanded
+                known.update((seat, state.information_state(seat)) for seat in state.players_to_move if seat != CHANCE)
+                if len(known) > states:
+                    return rounds - 1
+            for state in going:
+                frontier += _children(state)
+                if len(frontier) + len(after) > MOST_HISTORIES:
+                    return rounds - 1
+        frontier = after
+    return game.num_rounds
+
+
+def covered_rounds(game: Game, wanted: int | None) -> int:
+    """How many first rounds an exact audit covers: 0 where not even the first fits.
+
+    Args:
+        game: The game.
+        wanted: At most this many; None takes as many as have at most `CHEAP_STATES` information states.
+    """
+    most = rounds_within(game, CHEAP_STATES) if wanted is None else min(wanted, game.num_rounds)
+    return largest_exact_rounds(FirstRounds(game, most)) if most else 0
+
+
+def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]) -> dict[str, Estimate]:
+    """Exact figures of the rounds a tree covers, values per round.
+
+    The worst-case advantage and the faults per state; in zero-sum games NashConv too, and NashConv with faults played
+    as forfeits in the first round, where a forfeit ends the game.
+    """
+    legal: list[PolicyTable] = [renormalised(seat) for seat in table]
+    rounds = tree.game.num_rounds
+    worst, mean = state_faults(tree, table)
+    values = {
+        "worst_case_advantage": mean_worst_case_advantage(tree, legal) / rounds,
+        "max_state_fault": worst,
+        "mean_state_fault": mean,
+        "exact_rounds": float(rounds),
+    }
+    if tree.game.zero_sum:
+        first = tree if tree.forfeits_end else GameTree(FirstRounds(tree.game))
+        values["nash_conv"] = nash_conv(tree, legal) / rounds
+        values["nash_conv_fault_aware"] = fault_aware_nash_conv(first, table)
+    return {name: Estimate.exact(0.0 if abs(value) < ROUNDING else value) for name, value in values.items()}
+
+
+def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
+    """The exact figures over the first rounds, and the policy table of the first few states.
+
+    Args:
+        scores: Gives the policy's action probabilities.
+        game: The game whose prompts it reads.
+        rounds: First rounds covered, at least 1; their tree must fit.
+    """
+    tree = GameTree(FirstRounds(game, rounds))
+    table = policy_table(scores, game, tree)
+    shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
+    rows = table_rows(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
+    return exact_estimates(tree, table), rows
+
+
+def table_rows(
+    game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
+) -> list[dict[str, Any]]:
+    """A policy table for a report: per information state of a tree, the probability of each action's words."""
+    equilibrium = domain(game.name).equilibrium
+    rows = []
+    for seat, state, legal in information_states(tree):
+        label = game.label(state) or "start"
+        row: dict[str, Any] = {
+            "seat": seat,
+            "state": label,
+            "text": label,
+            "actions": [game.action_text(a) for a in legal],
+            "probabilities": [table[seat][state].probabilities[a] for a in legal],
+            "outside": table[seat][state].fault,
+        }
+        if equilibrium is not None:
+            low, high = equilibrium(state)
+            row |= {"nash_low": [1 - high, low], "nash_high": [1 - low, high]}
+        rows.append(row)
+    return rows
+
+
+def _children(state: State) -> list[State]:
+    if state.is_chance:
+        return [state.child({CHANCE: outcome}) for outcome, _ in state.chance_outcomes()]
+    seats = state.players_to_move
+    moves = itertools.product(*(state.legal_actions(seat) for seat in seats))
+    return [state.child(dict(zip(seats, joint, strict=True))) for joint in moves]

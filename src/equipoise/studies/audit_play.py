@@ -1,0 +1,57 @@
+"""The play behind an audit: who meets whom, on which common deals, under seeds that no training uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from equipoise.arena import against, rollout
+from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game, Opponent, Pools
+from equipoise.metrics.opponents import opponents
+from equipoise.policies.policy import Policy
+from equipoise.policies.scripted import ScriptedPolicy
+
+
+def played(
+    policy: Policy,
+    game: Game,
+    others: Sequence[Opponent],
+    deals: int,
+    *,
+    key: Sequence[int],
+    fault_rule: FaultRule = "forfeit",
+) -> list[Episode]:
+    """The policy's episodes against each of `others`, in both seats, on the same `deals` deals.
+
+    Args:
+        policy: The agent.
+        game: A two-player game.
+        others: Scripted opponents; one that is named twice is met once.
+        deals: Common deals.
+        key: What the seeds start with after `AUDIT_KEY`: equal keys deal the same cards.
+        fault_rule: What a fault plays.
+
+    Raises:
+        ValueError: When an opponent has the agent's name.
+    """
+    scripts = {opponent.name: ScriptedPolicy(opponent) for opponent in others}
+    if policy.name in scripts:
+        raise ValueError(
+            f"the agent is named {policy.name!r} like one of its opponents; give it another name, for example "
+            "ScriptedPolicy(dataclasses.replace(opponent, name='agent'))"
+        )
+    matches = against(policy.name, list(scripts), [None] * deals)
+    players: dict[str, Policy] = {**scripts, policy.name: policy}
+    return rollout(game, players, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule)
+
+
+def by_opponent(episodes: Sequence[Episode], agent: str) -> dict[str, list[Episode]]:
+    """The episodes by the other player's name, in order of first meeting."""
+    found: dict[str, list[Episode]] = {}
+    for episode, opponent in zip(episodes, opponents(episodes, agent), strict=True):
+        found.setdefault(opponent, []).append(episode)
+    return found
+
+
+def by_pool(met: Mapping[str, Sequence[Episode]], pools: Pools) -> dict[str, list[Episode]]:
+    """The episodes against the opponents of each pool; overlapping pools share episodes."""
+    return {pool: [e for o in pools.of(pool) for e in met.get(o.name, ())] for pool in pools.names}

@@ -1,0 +1,91 @@
+"""What an audit shows of single conversations and contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from equipoise.core import AUDIT_KEY, Decision, Episode, Fault, Game, InformationState
+from equipoise.games.text import Reasoning, render_observation, render_rules
+from equipoise.metrics.policy_table import Scored
+
+MAX_CONTEXTS = 512
+"""Contexts scored for `context_spread`."""
+
+
+def context_spread(
+    scores: Scored, agent: str, game: Game, episodes: Sequence[Episode], seed: int
+) -> list[dict[str, Any]]:
+    """How the same decision varies with what went before it in longer episodes.
+
+    For each first-round decision: over the contexts in which play posed it, the mean, standard deviation, smallest and
+    largest probability of the last legal action, renormalised. Contexts after one's own forfeits are left out. Empty
+    where no later round of the game poses a decision of the first again.
+    """
+    met: dict[tuple[int, InformationState], Decision] = {}
+    for episode in episodes:
+        for decision in episode.of(episode.policies.index(agent)):
+            forfeited = any(e.kind == "forfeit" and e.player == decision.seat for e in decision.information_state)
+            if not forfeited:
+                met.setdefault((decision.seat, decision.information_state), decision)
+    if not any(game.as_first_round(state) != state for _, state in met):
+        return []
+    decisions = list(met.values())
+    chosen = np.random.default_rng([AUDIT_KEY, seed]).permutation(len(decisions))[:MAX_CONTEXTS]
+    picked = [decisions[i] for i in chosen]
+    masses = scores.action_probabilities(game, [(d.seat, d.information_state, d.legal) for d in picked])
+    by_state: dict[InformationState, list[float]] = {}
+    for decision, mass in zip(picked, masses, strict=True):
+        share = mass[decision.legal[-1]] / max(sum(mass.values()), 1e-12)
+        by_state.setdefault(game.as_first_round(decision.information_state), []).append(share)
+    return [
+        {
+            "state": game.label(state),
+            "contexts": len(shares),
+            "mean": float(np.mean(shares)),
+            "sd": float(np.std(shares)),
+            "low": float(np.min(shares)),
+            "high": float(np.max(shares)),
+        }
+        for state, shares in sorted(by_state.items(), key=lambda item: game.label(item[0]))
+    ]
+
+
+def samples(
+    game: Game, episodes: Sequence[Episode], agent: str, count: int, reasoning: Reasoning = "none"
+) -> list[dict[str, Any]]:
+    """The first episode with a fault, if any, and the longest of the others, as conversations."""
+    faulty = [e for e in episodes if any(d.fault for d in e.decisions)][:1]
+    rest = sorted((e for e in episodes[:2_000] if e not in faulty), key=lambda e: -len(e.decisions))
+    return [conversation(game, episode, agent, reasoning) for episode in [*faulty, *rest][:count]]
+
+
+def conversation(game: Game, episode: Episode, agent: str, reasoning: Reasoning = "none") -> dict[str, Any]:
+    """One seat's transcript as messages, with faults marked; a script's moves stand in the game's words."""
+    seat = episode.policies.index(agent)
+    messages: list[dict[str, Any]] = [{"role": "system", "text": render_rules(game, reasoning), "fault": None}]
+    read = 0
+    for decision in episode.of(seat):
+        state = decision.information_state
+        seen = render_observation(game, state[read:], seat, decision.legal)
+        read = len(state) + (1 if decision.fault is None else 0)
+        messages.append({"role": "user", "text": seen, "fault": None})
+        messages.append({"role": "assistant", "text": _said(game, decision), "fault": _kind(decision.fault)})
+    return {
+        "agent": agent,
+        "opponent": episode.policies[1 - seat],
+        "seat": seat,
+        "payoff": list(episode.returns),
+        "messages": messages,
+    }
+
+
+def _said(game: Game, decision: Decision) -> str:
+    action = decision.reply.action
+    return decision.reply.text if action is None else game.action_text(action)
+
+
+def _kind(fault: Fault | None) -> str | None:
+    return None if fault is None else fault.kind

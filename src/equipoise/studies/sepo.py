@@ -1,0 +1,268 @@
+"""SEPO's study in miniature: every game, every objective, several training seeds, one audit for all.
+
+A cell is (game, arm, seed). The arms start from the same supervised model of their seed and differ in the objective and
+its adversaries alone. All are audited on the same deals against the same opponents, some of which no training met, and
+the weights audited are those of the checkpoint that did best on other deals.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from equipoise.games import DOMAINS, domain
+from equipoise.models.load import load
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.policy import Policy
+from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.studies.audit import Audit, AuditSettings, audit
+from equipoise.studies.cells import Cell, Result, claimed, finished
+from equipoise.studies.model_gradients import model_gradients, to_json
+from equipoise.training.recipe import Recipe, find_recipe, load_recipe
+from equipoise.training.run import train
+
+Kind = Literal["base", "sft", "trained", "reference"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to make an agent.
+
+    Attributes:
+        label: For tables.
+        kind: The untrained model, the supervised one, a trained one, or a scripted reference player.
+        seeds: Training seeds in the full study.
+        overrides: What it changes in the game's recipe.
+    """
+
+    label: str
+    kind: Kind
+    seeds: int
+    overrides: tuple[str, ...] = ()
+
+
+ARMS: dict[str, Arm] = {
+    "base": Arm("Base", "base", 1),
+    "sft": Arm("SFT", "sft", 5, ("rl.steps=0",)),
+    "payoff": Arm("Payoff alone", "trained", 5, ('objective.rule="payoff"',)),
+    "own_pool": Arm("SEPO, own pool", "trained", 5, ('objective.rule="own_pool"',)),
+    "own_pool_best_response": Arm("SEPO, own pool + adversary", "trained", 5, ('objective.rule="own_pool"',)),
+    "welfare": Arm("Welfare", "trained", 3, ('objective.rule="welfare"',)),
+    "shared_penalty": Arm("Shared penalty", "trained", 3, ('objective.rule="shared_penalty"',)),
+    "independent_penalty": Arm("Independent penalty", "trained", 3, ('objective.rule="independent_penalty"',)),
+}
+ADVERSARIES: dict[str, str] = {
+    "kuhn_poker": "best_response",
+    "prisoners_dilemma": "best_response",
+}
+"""The adversary of the arm own_pool_best_response; games whose tree is too large get a learned one."""
+
+LEARNED = "learned"
+
+
+@dataclass(frozen=True)
+class SepoSettings:
+    """How large the study is.
+
+    Attributes:
+        games: Which games.
+        arms: Which arms.
+        max_seeds: At most this many training seeds an arm.
+        deals: Common deals of each audit.
+        learned_episodes: Episodes the audit's learned adversary studies; 0 leaves it out.
+        exact_rounds: First rounds the exact audit covers; None takes what fits.
+        overrides: Recipe overrides of every cell.
+    """
+
+    games: tuple[str, ...] = tuple(DOMAINS)
+    arms: tuple[str, ...] = tuple(ARMS)
+    max_seeds: int = 5
+    deals: int = 64
+    learned_episodes: int = 2_000
+    exact_rounds: int | None = None
+    overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.games:
+            domain(name)
+        unknown = sorted(set(self.arms) - set(ARMS))
+        if unknown:
+            raise ValueError(f"unknown arm {unknown[0]!r}; known: {', '.join(ARMS)}")
+        if not self.games or not self.arms:
+            raise ValueError("got no games or no arms; name at least one of each")
+        if self.max_seeds < 1:
+            raise ValueError(f"got {self.max_seeds} seeds; at least 1 is needed")
+        AuditSettings(deals=self.deals)
+
+    @property
+    def audit(self) -> AuditSettings:
+        """The audit of every cell."""
+        return AuditSettings(
+            deals=self.deals, exact_rounds=self.exact_rounds, learned_episodes=self.learned_episodes, transcripts=1
+        )
+
+
+QUICK = SepoSettings(
+    max_seeds=1,
+    deals=24,
+    learned_episodes=400,
+    exact_rounds=1,
+    overrides=("rl.steps=10", "selection.every=5", "sft.steps=30", "demonstrations.episodes=200"),
+)
+"""The whole study end to end in minutes: it shows that everything runs, not what trained agents do."""
+
+
+def cells(settings: SepoSettings) -> list[Cell]:
+    """The study's cells, one seed of everything before the next seed of anything."""
+    listed = []
+    for seed in range(settings.max_seeds):
+        for game in settings.games:
+            for arm in settings.arms:
+                if seed < ARMS[arm].seeds:
+                    needs = (key(game, "sft", seed),) if ARMS[arm].kind == "trained" and "sft" in settings.arms else ()
+                    listed.append(Cell(key(game, arm, seed), needs))
+    return listed
+
+
+def key(game: str, arm: str, seed: int) -> str:
+    """The cell's name."""
+    return f"{game}/{arm}-{seed}"
+
+
+@dataclass(frozen=True)
+class SepoStudy:
+    """Computes cells.
+
+    Attributes:
+        settings: How large the study is.
+        work: Where run folders go; they can be thrown away once the cells are finished.
+    """
+
+    settings: SepoSettings
+    work: Path
+
+    def __call__(self, name: str) -> Result:
+        """The result of one cell."""
+        game, _, rest = name.partition("/")
+        arm, _, number = rest.rpartition("-")
+        started = time.perf_counter()
+        recipe = self.recipe(game, arm, int(number))
+        source = self._trained(recipe, game, arm)
+        trained = time.perf_counter()
+        model, tokenizer = load(source)
+        policy = LanguageModelPolicy("agent", model, tokenizer, recipe.sampling)
+        found = self._audit(policy, recipe)
+        folder = self._folder(game, arm, int(number))
+        return {
+            "game": game,
+            "arm": arm,
+            "seed": int(number),
+            "made_by": self.made_by(game, arm, int(number)),
+            "train_seconds": trained - started,
+            "seconds": time.perf_counter() - started,
+            **audit_json(found),
+            **_records(folder),
+        }
+
+    def recipe(self, game: str, arm: str, seed: int) -> Recipe:
+        """The recipe of a cell; trained arms start from the supervised model of their seed."""
+        fixed = [f"seed={seed}", *ARMS[arm].overrides]
+        if arm == "own_pool_best_response":
+            fixed.append(f'play.adversaries=["pool", "{ADVERSARIES.get(game, LEARNED)}"]')
+        if ARMS[arm].kind == "trained":
+            start = str(self._folder(game, "sft", seed) / "model")
+            fixed += [f"model={json.dumps(start)}", "demonstrations.experts={}"]
+        return load_recipe(find_recipe(f"sepo/{game}"), (*self.settings.overrides, *fixed))
+
+    def made_by(self, game: str, arm: str, seed: int) -> dict[str, Any]:
+        """What decides a cell's result; a stored cell made by anything else is refused."""
+        recipe = self.recipe(game, arm, seed)
+        if ARMS[arm].kind == "trained":
+            recipe = replace(recipe, model=f"sft-{seed}")
+        settings = self.settings
+        exact = {"exact_rounds": settings.exact_rounds, "learned_episodes": settings.learned_episodes}
+        return {"recipe": recipe.to_toml(), "deals": settings.deals, **exact}
+
+    def reference(self, game: str, name: str) -> Audit:
+        """The audit of a scripted reference player, on the study's deals."""
+        recipe = load_recipe(find_recipe(f"sepo/{game}"))
+        opponent = recipe.tasks[0].profile.find(name)
+        return self._audit(ScriptedPolicy(replace(opponent, name="agent")), recipe)
+
+    def _audit(self, policy: Policy, recipe: Recipe) -> Audit:
+        return audit(policy, recipe.tasks[0].game, replace(self.settings.audit, profile=recipe.profile))
+
+    def _trained(self, recipe: Recipe, game: str, arm: str) -> str:
+        """The folder of the cell's model, trained where it is not there yet."""
+        if ARMS[arm].kind == "base":
+            return recipe.model
+        if ARMS[arm].kind == "trained":
+            self.supervised(game, recipe.seed)
+        folder = self._folder(game, arm, recipe.seed)
+        model = train(recipe, folder, resume=(folder / "recipe.toml").is_file(), label=key(game, arm, recipe.seed))
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return str(model)
+
+    def supervised(self, game: str, seed: int) -> None:
+        """Makes sure that the supervised model of a seed exists: on a new machine its cell may be finished already."""
+        folder = self._folder(game, "sft", seed)
+        while not (folder / "model").is_dir():
+            with claimed(folder.with_suffix(".claim")) as got:
+                if got and not (folder / "model").is_dir():
+                    recipe = self.recipe(game, "sft", seed)
+                    train(recipe, folder, resume=(folder / "recipe.toml").is_file(), label=key(game, "sft", seed))
+            if not got:
+                time.sleep(1.0)
+
+    def _folder(self, game: str, arm: str, seed: int) -> Path:
+        return self.work / game / f"{arm}-{seed}"
+
+
+def stored(folder: Path, study: SepoStudy, listed: Sequence[Cell]) -> list[Result]:
+    """The finished cells of a study.
+
+    Raises:
+        ValueError: For a cell that was made by other settings.
+    """
+    results = []
+    for cell in listed:
+        found = finished(folder, cell.key)
+        if found is None:
+            continue
+        if found["made_by"] != study.made_by(found["game"], found["arm"], found["seed"]):
+            raise ValueError(
+                f"cell {cell.key} in {folder} was made under other settings; repeat them, or choose another --out"
+            )
+        results.append(found)
+    return results
+
+
+def audit_json(found: Audit) -> dict[str, Any]:
+    """What a cell keeps of its audit."""
+    return {
+        "estimates": {name: estimate.to_json() for name, estimate in found.estimates.items()},
+        "opponents": found.opponents,
+        "faults": found.faults,
+    }
+
+
+def model_credit_audit(study: SepoStudy, batches: int) -> dict[str, Any]:
+    """What each credit rule is worth on the embedded model in the dilemma: its supervised model of seed 0, fixed."""
+    recipe = study.recipe("prisoners_dilemma", "own_pool", 0)
+    study.supervised("prisoners_dilemma", 0)
+    rules = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
+    return to_json(recipe.game, batches, model_gradients(recipe.model, recipe, rules, batches, 0))
+
+
+def _records(folder: Path) -> dict[str, Any]:
+    """What a run wrote beside its model: candidates of the selection, losses of supervised training."""
+    records: dict[str, Any] = {}
+    path = folder / "selection.json"
+    if path.is_file():
+        records["selection"] = json.loads(path.read_text(encoding="utf-8"))
+    return records

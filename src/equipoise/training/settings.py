@@ -1,0 +1,140 @@
+"""Settings of a run that belong to no single step of it: what is maximised, how it steps, on what hardware."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from equipoise.core import Game
+from equipoise.games import Profile
+from equipoise.objectives import sepo
+from equipoise.training.tables import check_known
+
+RULES: dict[str, sepo.CreditRule] = {
+    "sepo": sepo.own_pool,
+    "own_pool": sepo.own_pool,
+    "own_pool_immediate": sepo.own_pool_immediate,
+    "shared_penalty": sepo.shared_penalty,
+    "independent_penalty": sepo.independent_penalty,
+    "payoff": sepo.payoff,
+    "welfare": sepo.welfare,
+}
+
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What reinforcement learning maximises: J = s*u - le*s*e - lc*c - lx*x, credited by one rule.
+
+    Attributes:
+        rule: Credit rule.
+        lambdas: The weights [le, lc, lx] of e, c and x; empty means the game profile's own.
+        scale: s; 0 means the profile's own, else the game's (3 / its largest payoff per round).
+        discount: Discount of reward-to-go per time step.
+        kl: Coefficient of the KL penalty (k3) to the model reinforcement learning starts from.
+    """
+
+    rule: str = "own_pool"
+    lambdas: tuple[float, ...] = ()
+    scale: float = 0.0
+    discount: float = 1.0
+    kl: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_known("credit rule", self.rule, RULES)
+        if not (math.isfinite(self.kl) and self.kl >= 0):
+            raise ValueError(f"got kl={self.kl}; it must be 0 or more")
+        if not (math.isfinite(self.scale) and self.scale >= 0):
+            raise ValueError(f"got scale={self.scale}; allowed: above 0, or 0 for the profile's own")
+        if len(self.lambdas) not in (0, 3) or not all(_is_weight(value) for value in self.lambdas):
+            raise ValueError(
+                f"got lambdas={list(self.lambdas)}; allowed: [le, lc, lx], three numbers of 0 or more, or [] for the "
+                "profile's own"
+            )
+        object.__setattr__(self, "lambdas", tuple(float(value) for value in self.lambdas))
+        sepo.SepoWeights(discount=self.discount)
+
+    def weights(self, game: Game, profile: Profile) -> sepo.SepoWeights:
+        """The weights of J for a game under a profile."""
+        le, lc, lx = self.lambdas or profile.weights
+        own = game.scale if profile.scale is None else profile.scale
+        return sepo.SepoWeights(le, lc, lx, self.scale or own, self.discount)
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A low-rank adapter in place of full fine-tuning.
+
+    Attributes:
+        rank: Rank; 0 trains all weights.
+        alpha: Scale numerator.
+        targets: Names of the language model's modules that get one; empty means all its linear layers.
+    """
+
+    rank: int = 0
+    alpha: float = 32.0
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+    def __post_init__(self) -> None:
+        if self.rank < 0:
+            raise ValueError(f"got lora rank {self.rank}; allowed: 0 (off) or more")
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How reinforcement learning steps.
+
+    Attributes:
+        steps: On-policy steps, one optimizer step each; 0 switches reinforcement learning off.
+        learning_rate: Of AdamW, decayed linearly to zero.
+        micro_batches: Parts the rows of a step are split into to save memory.
+        save_every: Steps between checkpoints.
+        exact_every: Steps between exact values on the curve, and between lines in the log targets.
+        exact_rounds: First rounds that the curve's exact values cover, fewer where their tree is too large; 0 leaves
+            them out.
+        report_to: Trainer's log targets, for example "tensorboard".
+    """
+
+    steps: int = 100
+    learning_rate: float = 4e-4
+    micro_batches: int = 1
+    save_every: int = 20
+    exact_every: int = 5
+    exact_rounds: int = 1
+    report_to: tuple[str, ...] = ("tensorboard",)
+
+    def __post_init__(self) -> None:
+        for name in ("micro_batches", "save_every", "exact_every", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"got {name}={getattr(self, name)}; it must be above 0")
+        if self.steps < 0 or self.exact_rounds < 0:
+            raise ValueError(f"got steps={self.steps}, exact_rounds={self.exact_rounds}; allowed: 0 (off) or more")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where a run computes, and in what precision.
+
+    Attributes:
+        device: "auto" (a GPU where torch finds one), "cpu" or "cuda".
+        dtype: Of the weights: "float32" or "bfloat16". An adapter's own weights stay in float32.
+        gradient_checkpointing: Computes activations twice in the backward pass to save memory.
+    """
+
+    device: Device = "auto"
+    dtype: Dtype = "float32"
+    gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.device not in get_args(Device):
+            raise ValueError(f"unknown device {self.device!r}; known: {', '.join(get_args(Device))}")
+        if self.dtype not in get_args(Dtype):
+            raise ValueError(f"unknown dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
+
+
+def _is_weight(value: object) -> bool:
+    """Whether a recipe's number may weigh a term."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

@@ -1,0 +1,62 @@
+"""Regret to the best reply against each script."""
+
+from dataclasses import replace
+
+import pytest
+
+from equipoise.arena import against, rollout
+from equipoise.core import Episode
+from equipoise.games import DOMAINS, domain, make_game
+from equipoise.metrics import script_regret, script_regret_by_opponent, script_regret_scores, script_response
+from equipoise.policies import ScriptedPolicy
+
+
+def episode(opponent, own, deal=0, seat=0, rounds=2):
+    policies = ("me", opponent) if seat == 0 else (opponent, "me")
+    returns = (float(own), 0.0) if seat == 0 else (0.0, float(own))
+    return Episode("toy", policies, deal, (), (tuple(r / rounds for r in returns),) * rounds, returns)
+
+
+BEST = {"x": (10.0, 6.0), "y": (4.0, 4.0)}
+PLAYED = [episode("x", 8), episode("x", 6, seat=1), episode("y", 0), episode("z", -100)]
+
+
+def test_regret_is_per_round_and_by_seat_and_opponents_count_equally():
+    by_opponent = script_regret_by_opponent(PLAYED, "me", BEST)
+    assert {name: found.value for name, found in by_opponent.items()} == {"x": 0.5, "y": 2.0}
+    assert script_regret(PLAYED, "me", BEST).value == pytest.approx(1.25)
+    assert script_regret_scores(PLAYED, "me", BEST).mean() == pytest.approx(1.25)
+
+
+def test_opponents_without_a_value_are_left_out():
+    assert script_regret(PLAYED, "me", {"y": (4.0, 4.0)}).value == 2
+    with pytest.raises(ValueError, match="got no episode against nobody"):
+        script_regret(PLAYED, "me", {"nobody": (1.0, 1.0)})
+
+
+def test_the_dilemma_s_regrets_are_the_known_ones():
+    game, profile = make_game("prisoners_dilemma"), domain("prisoners_dilemma").corrected
+    scripts = [profile.find(name) for name in ("tit_for_tat", "always_defect", "always_cooperate")]
+    best = {o.name: tuple(script_response(game, o, seat).value for seat in (0, 1)) for o in scripts}
+    assert best == {"tit_for_tat": (26, 26), "always_defect": (8, 8), "always_cooperate": (40, 40)}
+    agent = ScriptedPolicy(replace(profile.find("tit_for_tat"), name="me"))
+    players = {**{o.name: ScriptedPolicy(o) for o in scripts}, "me": agent}
+    episodes = rollout(game, players, against("me", [o.name for o in scripts], [None] * 2), seed=0)
+    found = {name: e.value for name, e in script_regret_by_opponent(episodes, "me", best).items()}
+    # Tit for tat earns 24, 7 and 24 over eight rounds.
+    assert found == pytest.approx({"tit_for_tat": 2 / 8, "always_defect": 1 / 8, "always_cooperate": 16 / 8})
+
+
+@pytest.mark.parametrize("name", [n for n in DOMAINS if n not in ("bargaining",)])
+def test_a_best_reply_has_no_regret_against_its_script(name):
+    game, opponent = make_game(name), domain(name).pools.train[0]
+    replies = [script_response(game, opponent, seat) for seat in (0, 1)]
+    best = {opponent.name: tuple(reply.value for reply in replies)}
+    script = ScriptedPolicy(opponent)
+    for seat in (0, 1):
+        reply = ScriptedPolicy(replace(opponent, name="me", behaviour=replies[seat].behaviour))
+        matches = [m for m in against("me", [opponent.name], [None] * 200) if m.seats[seat] == "me"]
+        found = script_regret(rollout(game, {"me": reply, script.name: script}, matches, seed=3), "me", best)
+        assert found.value == pytest.approx(0, abs=1e-9) or found.low - 0.5 * (found.high - found.low) <= 0 <= (
+            found.high + 0.5 * (found.high - found.low)
+        )
