@@ -191,12 +191,15 @@ def actual_keys():
     for field in dataclasses.fields(Recipe):
         value = getattr(Recipe(), field.name)
         if dataclasses.is_dataclass(value):
-            keys[field.name] = {
-                key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(value).items()
-            }
+            keys[field.name] = {key: as_toml(v) for key, v in dataclasses.asdict(value).items()}
         else:
-            keys[""][field.name] = value
+            keys[""][field.name] = as_toml(value)
     return keys
+
+
+def as_toml(value):
+    """A default as TOML gives it back: it has lists, no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def test_the_page_on_recipes_names_every_key_with_its_default():

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from transformers import PreTrainedModel
 
-from equipoise.cli import commands
+from equipoise.cli import games
 from equipoise.cli.main import main
+from equipoise.games import DOMAINS
 from equipoise.models.tiny import FOLDER
 from equipoise.reports import load_report
 from equipoise.studies import single_run
@@ -27,8 +28,17 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("games kuhn", "unknown game 'kuhn'; known: kuhn_poker. Did you mean 'kuhn_poker'?"),
+        ("games kuhn", f"unknown game 'kuhn'; known: {', '.join(DOMAINS)}. Did you mean 'kuhn_poker'?"),
         ("audit tiny --game poker", "unknown game 'poker'; known: kuhn_poker"),
+        ("audit tiny --game split --exact-rounds -1", "got -1 exact rounds; allowed: 1 or more"),
+        ("audit tiny --game split --learned-episodes -1", "got -1 episodes to learn from; allowed: 0 or more"),
+        ("train", "nothing to train on; name a recipe, or give --games"),
+        ("train --games split splt", "unknown game 'splt'; known: kuhn_poker"),
+        ("train --games split split", "each game may be named once"),
+        (
+            "train --games split --set by_game.commons.play.deals=2",
+            "unknown game of this recipe in [by_game] 'commons'; known: split",
+        ),
         ("games kuhn_poker --set hands=0", "got hands=0; allowed: a whole number from 1 to 100"),
         ("games kuhn_poker --set hands", "has no '='"),
         ("games kuhn_poker --set hand=2", "'hand'"),
@@ -297,6 +307,6 @@ def _inside_numpy(*arguments, **settings):
 
 @pytest.mark.parametrize("broken", [_inside_numpy, lambda *a: (1, 2, 3)], ids=["inside numpy", "in our own frame"])
 def test_a_bug_of_ours_is_not_disguised_as_a_mistake(monkeypatch, broken):
-    monkeypatch.setattr(commands, "observations", broken)
+    monkeypatch.setattr(games, "observations", broken)
     with pytest.raises(ValueError, match=r"shape mismatch|too many values to unpack"):
         main(["games", "kuhn_poker"])

@@ -71,6 +71,9 @@ class WrappedKuhn(KuhnPoker):
     def initial_state(self):
         return Wrapped(self, super().initial_state())
 
+    def payoff_state(self, state, seat):
+        return super().payoff_state(state.inner, seat)
+
     def rewards_of(self, state):
         return state.rewards
 
@@ -400,6 +403,7 @@ def test_one_script_in_two_pools_passes_only_where_pools_overlap_under_one_name(
 
 
 def test_a_player_beside_the_pools_is_checked_too():
-    profile = replace(domain("kuhn_poker").corrected, players=(opponent(nash(0.1), name="odd"),))
+    sound = domain("kuhn_poker").corrected
+    profile = replace(sound, players=(*sound.players, opponent(nash(0.1), name="odd")))
     with pytest.raises(AssertionError, match="claims stochastic=False"):
         check_profile(KuhnPoker(), profile)

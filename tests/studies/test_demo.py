@@ -87,6 +87,14 @@ def test_a_curve_s_value_belongs_to_the_policy_before_the_update(tmp_path):
     assert read_curve(tmp_path / "nowhere.jsonl") == []
 
 
+def test_a_curve_of_a_run_of_several_games_is_read_one_game_at_a_time(tmp_path):
+    lines = [{"step": 1, "fault_rate": 0.5, "kuhn_poker/nash_conv": 0.5, "kuhn_poker/payoff": 1.0, "split/payoff": 4.0}]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_curve(tmp_path / "metrics.jsonl", "kuhn_poker") == [{"step": 0, "nash_conv": 0.5, "payoff": 1.0}]
+    assert read_curve(tmp_path / "metrics.jsonl", "split") == []
+    assert read_curve(tmp_path / "metrics.jsonl") == []
+
+
 def test_a_crash_while_a_cell_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "cell.json"
     files.write_atomically(path, json.dumps({"kept": 1}))

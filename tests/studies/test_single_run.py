@@ -19,9 +19,9 @@ SMALL = {"play": {"rollouts": 2}, "rl": {"steps": 2, "exact_every": 1}, "samplin
 IMITATING = {"demonstrations": {"experts": {"tight": 1.0}, "episodes": 20}, "sft": {"steps": 2}}
 
 
-def of_model(game, episodes_to=None, **changes):
-    settings = dict(deals=4, seed=2, fault_rule="forfeit", temperature=1.0, max_new_tokens=8)
-    return report_of_model("tiny", game, episodes_to=episodes_to, **{**settings, **changes})
+def of_model(game, episodes_to=None, temperature=1.0, **changes):
+    settings = AuditSettings(**{"deals": 4, "seed": 2, **changes})
+    return report_of_model("tiny", game, Sampling(temperature), settings, episodes_to=episodes_to)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,9 @@ def test_a_model_s_report_holds_its_audit(one, embedded):
 
 
 def test_a_report_says_how_it_was_sampled(one):
-    assert "Fault rule: forfeit. Temperature 1. 4 deals, seed 2." in one["notes"]
+    assert "Fault rule: forfeit. Temperature 1. 4 deals, seed 2. Profile: corrected." in one["notes"]
     changed = of_model(make_game("kuhn_poker"), fault_rule="random_legal", temperature=0.7, seed=1, deals=2)
-    assert "Fault rule: random_legal. Temperature 0.7. 2 deals, seed 1." in changed["notes"]
+    assert "Fault rule: random_legal. Temperature 0.7. 2 deals, seed 1. Profile: corrected." in changed["notes"]
     assert changed["rows"][0]["nash_conv"]["value"] != one["rows"][0]["nash_conv"]["value"]
 
 

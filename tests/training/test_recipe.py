@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from equipoise.games import DOMAINS, domain
 from equipoise.objectives import sepo
 from equipoise.training.demonstrations import Demonstrations
-from equipoise.training.recipe import Recipe, load_recipe, parse_recipe
+from equipoise.training.recipe import Recipe, find_recipe, load_recipe, parse_recipe
 from equipoise.training.settings import RULES, Lora, Objective, Optimisation
 
 FULL = {
@@ -212,3 +212,22 @@ def test_recipes_cannot_be_changed_after_checking():
         Recipe().seed = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         Demonstrations().episodes = 0
+
+
+def test_other_games_than_a_recipe_s_leave_out_what_it_says_of_its_own():
+    recipe = load_recipe(find_recipe("sepo/joint"), ['games=["split", "kuhn_poker"]'])
+    assert recipe.names == ("split", "kuhn_poker")
+    assert list(recipe.by_game) == ["kuhn_poker"]
+    assert list(load_recipe(find_recipe("sepo/joint"), ["game=commons"]).by_game) == []
+    assert set(load_recipe(find_recipe("sepo/joint"), ['games=["all"]']).by_game) == {
+        "kuhn_poker",
+        "auction",
+        "bargaining",
+    }
+
+
+def test_a_setting_of_a_game_that_was_left_out_is_a_mistake_and_not_dropped():
+    with pytest.raises(ValueError, match=r"unknown game of this recipe in \[by_game\] 'auction'"):
+        load_recipe(find_recipe("sepo/joint"), ["by_game.auction.play.deals=2", 'games=["split"]'])
+    with pytest.raises(ValueError, match=r"unknown game of this recipe in \[by_game\] 'commons'"):
+        load_recipe(find_recipe("sepo/joint"), ["by_game.commons.play.deals=2", 'games=["split"]'])

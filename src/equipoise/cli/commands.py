@@ -54,7 +54,7 @@ def audit(options: argparse.Namespace) -> None:
 
     profile = domain(options.game).profile(options.profile)
     game = make_game(options.game, **{**profile.parameters, **pairs(options.set)})
-    sampling = Sampling(options.temperature, options.max_new_tokens, options.reasoning)
+    sampling = Sampling(options.temperature, options.max_new_tokens, options.reasoning, options.thinking)
     settings = AuditSettings(
         deals=options.deals,
         seed=options.seed,

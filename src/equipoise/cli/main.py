@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dis
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from equipoise import __version__
 from equipoise.cli import commands, reproduce
 from equipoise.cli.games import games as games_command
-from equipoise.cli.shared import Stopped
+from equipoise.cli.shared import Stopped, is_ours, one_line
 from equipoise.core import FAULT_RULES
 from equipoise.games.text import REASONING
 
@@ -22,9 +21,8 @@ EXAMPLES = """examples:
   equipoise train --games all --out runs/joint  one model, every game
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
   equipoise reproduce gradient-audit            which credit rule is right
-  equipoise reproduce sepo --quick              every game, every objective, end to end
+  equipoise reproduce sepo --quick              every game, every objective
 """
-_RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--max-new-tokens", type=int, default=8, help="longest reply (default: 8)")
     kinds = ", ".join(REASONING)
     audit.add_argument("--reasoning", choices=REASONING, default="none", metavar="KIND", help=f"before a move: {kinds}")
+    audit.add_argument("--thinking", action="store_true", help="let a thinking model think before it replies")
     audit.add_argument("--exact-rounds", type=int, metavar="N", help="first rounds to solve exactly; 0: none")
     audit.add_argument(
         "--learned-episodes", type=int, default=0, metavar="N", help="learn an adversary from N episodes (default: 0)"
@@ -123,29 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except (ValueError, TypeError, OSError, ImportError) as error:
-        if options.command and _is_ours(error):
-            print(f"equipoise: error: {_one_line(error)}", file=sys.stderr)
+        if is_ours(error):
+            print(f"equipoise: error: {one_line(error)}", file=sys.stderr)
             return 2
         raise
     return 0
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether the error is a user's mistake told by a `raise` of our own, or the machine's refusal; not a bug."""
-    if isinstance(error, (OSError, ImportError)):
-        return True
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    if last is None or not str(last.tb_frame.f_globals.get("__name__", "")).startswith("equipoise."):
-        return False
-    return last.tb_frame.f_code.co_code[last.tb_lasti] in _RAISE
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, ImportError):
-        return f"{error}; install what is missing with pip install 'equipoise[train,report]'"
-    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

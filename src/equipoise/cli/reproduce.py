@@ -7,17 +7,22 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, quiet_libraries
+from equipoise.cli.shared import Mistake, Stopped, is_ours, one_line, quiet_libraries
 from equipoise.games import DOMAINS
+
+FEWEST_BATCHES = 4
+"""Two halves of two batches, for the credit audit on the model."""
 
 
 def add_to(verbs: Any) -> None:
     """Adds the command and its studies to the parser."""
     reproduce = verbs.add_parser("reproduce", help="repeat a study")
-    studies = reproduce.add_subparsers(dest="study", metavar="STUDY", required=True)
+    studies = reproduce.add_subparsers(dest="study", metavar="STUDY", required=True, help="which study")
 
     audit = studies.add_parser("gradient-audit", help="what each credit rule's gradient is worth against the exact one")
     audit.add_argument("--out", type=Path, default=Path("runs/gradient-audit"), help="folder for table and figure")
@@ -57,6 +62,25 @@ def gradient_audit(options: argparse.Namespace) -> None:
         print(path)
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """Computes cells in a worker process. Which code raised an error is seen there alone, so mistakes are told apart.
+
+    Attributes:
+        compute: Computes the cell of a key.
+    """
+
+    compute: Callable[[str], dict[str, Any]]
+
+    def __call__(self, name: str) -> dict[str, Any]:
+        try:
+            return self.compute(name)
+        except (ValueError, TypeError, OSError) as error:
+            if is_ours(error):
+                raise Mistake(f"cell {name}: {one_line(error)}") from None
+            raise
+
+
 def sepo(options: argparse.Namespace) -> None:
     """Runs or continues the SEPO study, then writes its tables from whatever is finished."""
     from equipoise.reports import study_markdown, study_text, write_study
@@ -76,6 +100,8 @@ def sepo(options: argparse.Namespace) -> None:
     settings = dataclasses.replace(QUICK if options.quick else SepoSettings(), **chosen)
     if options.quick and options.out == Path("results/sepo"):
         options.out, options.work = Path("runs/sepo-quick"), Path("runs/sepo-quick/work")
+    if 0 < options.gradients < FEWEST_BATCHES or options.gradients < 0:
+        raise ValueError(f"got --gradients {options.gradients}; allowed: 0, or at least {FEWEST_BATCHES} batches")
     study, listed = SepoStudy(settings, options.work), cells(settings)
     folder = options.out / "cells"
     stored(folder, study, listed)  # refuses cells of other settings before any work is done
@@ -88,7 +114,9 @@ def sepo(options: argparse.Namespace) -> None:
         print(text, file=sys.stderr)
 
     try:
-        run_cells(folder, listed, study, jobs=options.jobs, told=told, minutes=options.minutes)
+        run_cells(folder, listed, _Worker(study), jobs=options.jobs, told=told, minutes=options.minutes)
+    except Mistake as mistake:
+        raise ValueError(str(mistake)) from None
     except (Interrupted, KeyboardInterrupt):
         kept = f"finished cells are in {folder}; the same command continues"
         raise Stopped(f"stopped; {kept}") from None
@@ -117,10 +145,8 @@ def _gradients(options: argparse.Namespace, study: Any) -> dict[str, Any] | None
     from equipoise.studies.sepo import model_credit_audit
 
     path = options.out / "gradients.json"
-    if options.gradients and not path.is_file():
-        found = model_credit_audit(study, options.gradients)
-        write_atomically(path, json.dumps(found, indent=1) + "\n")
-    if not path.is_file():
-        return None
-    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    stored: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if options.gradients and (stored is None or stored["batches"] != options.gradients):
+        stored = model_credit_audit(study, options.gradients)
+        write_atomically(path, json.dumps(stored, indent=1) + "\n")
     return stored

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import dis
 import json
 from typing import Any
+
+_RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
 
 
 class Stopped(Exception):
     """The user stopped a command; the message says what was saved and how to go on."""
+
+
+class Mistake(Exception):
+    """A user's mistake met in a worker process, where `is_ours` can see who raised it; the message is one line."""
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether the error is a user's mistake told by a `raise` of our own, or the machine's refusal; not a bug."""
+    if isinstance(error, (OSError, ImportError)):
+        return True
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None or not str(last.tb_frame.f_globals.get("__name__", "")).startswith("equipoise."):
+        return False
+    return last.tb_frame.f_code.co_code[last.tb_lasti] in _RAISE
+
+
+def one_line(error: Exception) -> str:
+    """The error's message without line breaks, with the remedy for a missing package."""
+    if isinstance(error, ImportError):
+        return f"{error}; install what is missing with pip install 'equipoise[train,report]'"
+    return " ".join(str(error).split())
 
 
 def quiet_libraries() -> None:

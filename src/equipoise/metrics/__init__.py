@@ -27,8 +27,11 @@ from equipoise.metrics.exact_faults import (
     StatePolicy,
     fault_aware_nash_conv,
     fault_aware_returns,
+    fault_aware_worst_case_advantage,
+    forfeits_fit,
     renormalised,
     state_faults,
+    states_after_forfeits,
 )
 from equipoise.metrics.faults import fault_kinds, fault_rate, fault_rate_scores
 from equipoise.metrics.hazard import hazard_rate, hazard_rate_scores
@@ -72,9 +75,11 @@ __all__ = [
     "exploitation_scores",
     "fault_aware_nash_conv",
     "fault_aware_returns",
+    "fault_aware_worst_case_advantage",
     "fault_kinds",
     "fault_rate",
     "fault_rate_scores",
+    "forfeits_fit",
     "hazard_rate",
     "hazard_rate_scores",
     "index_over_grid",
@@ -104,6 +109,7 @@ __all__ = [
     "script_response",
     "sepo_index",
     "state_faults",
+    "states_after_forfeits",
     "t_quantile",
     "welfare",
     "welfare_scores",

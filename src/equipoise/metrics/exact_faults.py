@@ -2,20 +2,22 @@
 
 A value over renormalised legal replies says nothing about a policy whose words often name no action. Here a policy
 keeps the probability of a fault at every information state, and a fault forfeits the round, as under the fault rule
-`forfeit`. Fault-aware values need games in which a forfeit ends the game (one round).
+`forfeit`. Returns and NashConv with faults need games in which a forfeit ends the game (one round). The worst case does
+not: there one seat alone faults, and `faulty_play` has the tree of what its forfeits lead to.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from equipoise.core import Action, Game, InformationState
-from equipoise.metrics.exact import missing, plans, regret_of_plans, row
-from equipoise.metrics.tree import GameTree, compiled
+from equipoise.metrics.exact import missing, plans, regret_of_plans, row, worst_case_advantage
+from equipoise.metrics.faulty_play import FaultyPlay
+from equipoise.metrics.tree import GameTree, compiled, largest_exact_rounds
 from equipoise.policies.scripted import PolicyTable
 
 
@@ -81,6 +83,50 @@ def fault_aware_nash_conv(game: Game | GameTree, tables: Sequence[FaultyTable]) 
     return float(regret_of_plans(tree, _faulty_plans(tree, tables)).sum())
 
 
+def fault_aware_worst_case_advantage(game: Game | GameTree, tables: Sequence[FaultyTable]) -> float:
+    """Max over all opponents of E[theirs - own] per episode when the agent's faults forfeit, mean over both seats.
+
+    Play goes on after a forfeit, so that a table needs rows for the states that follow one (`states_after_forfeits`).
+    The opponent never faults. Equal to `mean_worst_case_advantage` without faults, and to `fault_aware_nash_conv` in a
+    zero-sum game that a forfeit ends. Faults
+    can lower it: where a forfeit pays neither player, it also keeps the opponent from leading.
+
+    Args:
+        game: A two-player game.
+        tables: The agent's table in each seat, [2].
+
+    Raises:
+        ValueError: For a table that misses a state that play reaches or names an illegal action, a game without
+            exactly two seats, or a tree that is too large with its forfeits (see `forfeits_fit`).
+    """
+    legal = [renormalised(table) for table in tables]
+    leads = [worst_case_advantage(tree, legal, seat) for seat, tree in enumerate(_faulty_trees(game, tables))]
+    return sum(leads) / len(leads)
+
+
+def states_after_forfeits(
+    game: Game | GameTree, tables: Sequence[FaultyTable]
+) -> list[tuple[int, InformationState, tuple[Action, ...]]]:
+    """Each (seat, information state, legal actions) that play reaches after faults of that seat and a table misses.
+
+    Raises:
+        ValueError: As `fault_aware_worst_case_advantage`, except for the states that are missing.
+    """
+    return [
+        (point.seat, point.information_state, point.legal)
+        for seat, tree in enumerate(_faulty_trees(game, tables))
+        for point in tree.by_seat[seat]
+        if point.information_state not in tables[seat]
+    ]
+
+
+def forfeits_fit(game: Game | GameTree) -> bool:
+    """Whether the tree of a game with the forfeits of either seat is small enough to be compiled."""
+    plain = game.game if isinstance(game, GameTree) else game
+    plays = (FaultyPlay(plain, seat, lambda _: 0.5) for seat in range(plain.num_players))
+    return all(largest_exact_rounds(play) == plain.num_rounds for play in plays)
+
+
 def state_faults(game: Game | GameTree, tables: Sequence[FaultyTable]) -> tuple[float, float]:
     """The probability of a fault per information state: (maximum, reach-weighted mean).
 
@@ -105,6 +151,22 @@ def state_faults(game: Game | GameTree, tables: Sequence[FaultyTable]) -> tuple[
     return max(faults), float(np.dot(faults, weights) / np.sum(weights))
 
 
+def _faulty_trees(game: Game | GameTree, tables: Sequence[FaultyTable]) -> list[GameTree]:
+    """Per seat the tree of the game in which that seat faults by its table; where that has no row, perhaps."""
+    plain = game.game if isinstance(game, GameTree) else game
+    _require_table_per_seat(plain, tables)
+
+    def fault_of(table: FaultyTable) -> Callable[[InformationState], float]:
+        return lambda seen: table[seen].fault if seen in table else 0.5
+
+    return [GameTree(FaultyPlay(plain, seat, fault_of(table))) for seat, table in enumerate(tables)]
+
+
+def _require_table_per_seat(game: Game, tables: Sequence[FaultyTable]) -> None:
+    if len(tables) != game.num_players:
+        raise ValueError(f"got {len(tables)} tables; {game.name} has {game.num_players} seats, one table each")
+
+
 def _one_round(game: Game | GameTree) -> GameTree:
     tree = compiled(game)
     if not tree.forfeits_end:
@@ -113,10 +175,7 @@ def _one_round(game: Game | GameTree) -> GameTree:
 
 
 def _faulty_plans(tree: GameTree, tables: Sequence[FaultyTable]) -> list[np.ndarray]:
-    if len(tables) != tree.game.num_players:
-        raise ValueError(
-            f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each"
-        )
+    _require_table_per_seat(tree.game, tables)
     return [_faulty_plan(tree, table, seat) for seat, table in enumerate(tables)]
 
 

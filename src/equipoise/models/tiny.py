@@ -62,7 +62,11 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 1_280) -> PreTrained
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """A freshly initialised model for a tokenizer: width 128, 3 layers, 4 heads, tied embeddings."""
+    """A freshly initialised model for a tokenizer: width 128, 3 layers, 4 heads, separate input and output embeddings.
+
+    One matrix for both would make equally likely tokens alike, cards for example: predicting them pulls their vectors
+    together, and then nothing that reads them can tell them apart.
+    """
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
@@ -71,7 +75,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
         initializer_range=0.1,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

@@ -3,19 +3,42 @@
 A chat template is probed once with marker texts; what it puts around them becomes fixed token sequences. Rules and
 observations are then encoded by themselves with special tokens switched off, so that no words of a game or of another
 player can open a turn, close one, or reach the rules. The transcript grows by exactly the tokens shown and sampled.
+
+Some models think before they answer, where the template asks for it (`enable_thinking`). That is off unless it is asked
+for. Templates then drop the thoughts of earlier replies; a transcript keeps every reply as it was sampled, thoughts
+included, because those are the tokens that are scored and trained on.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Ids = tuple[int, ...]
 _MARKS = ("@@rules@@", "@@seen@@", "@@said@@", "@@next@@")
+_THOUGHT = "@@thought@@"
+_TAG = re.compile(r"(?<=<)(?=/?think>)")
+"""Cuts the marks of a thought that some tokenizers do not count among their special tokens."""
+
+
+class _Thoughts(NamedTuple):
+    """How a family of models writes a thought: `opening`, words, `closing`; `end` is the part that closes it."""
+
+    opening: str
+    closing: str
+    end: str
+
+
+_KNOWN_THOUGHTS = (
+    _Thoughts("<think>\n", "\n</think>\n\n", "</think>"),
+    _Thoughts("<|channel>thought\n", "\n<channel|>", "<channel|>"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +52,9 @@ class ChatFormat:
         end: The token that ends a reply.
         stops: All tokens that end a reply; `end` is among them.
         after_reply: Tokens between the end of a reply and the next observation.
+        no_thought: Tokens that close a thought which the generation prompt opened, so that a reply without one can
+            follow; empty where it opens none.
+        thought_end: The text that closes a thought; "" where thinking is off.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -38,19 +64,31 @@ class ChatFormat:
     end: int
     stops: frozenset[int]
     after_reply: Ids
+    no_thought: Ids = ()
+    thought_end: str = ""
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, extra_stops: tuple[int, ...] = ()) -> ChatFormat:
+    def of(
+        cls, tokenizer: PreTrainedTokenizerBase, extra_stops: tuple[int, ...] = (), *, thinking: bool = False
+    ) -> ChatFormat:
         """Probes the tokenizer's chat template.
 
+        Warns once where it drops the thinking of earlier turns, which a transcript keeps.
+
+        Args:
+            tokenizer: Whose template it is.
+            extra_stops: Further tokens that end a reply.
+            thinking: Whether the template is to ask for thoughts before an answer.
+
         Raises:
-            ValueError: The tokenizer has no chat template, or one that rewrites what it is given.
+            ValueError: The tokenizer has no chat template, one that rewrites what it is given, or one that cannot be
+                told to think, or not to.
         """
         if not getattr(tokenizer, "chat_template", None):
             raise ValueError("the tokenizer has no chat template; use an instruction-tuned model or set one")
         rules, seen, said, following = _MARKS
-        opening = _render(tokenizer, _turns((rules, seen)))
-        whole = _render(tokenizer, _turns((rules, seen, said, following)))
+        opening = _render(tokenizer, _turns((rules, seen)), thinking)
+        whole = _render(tokenizer, _turns((rules, seen, said, following)), thinking)
         before_rules, after_rules, before_reply = _split(opening, (rules, seen))
         after_said, before_next = _split(whole, (said, following))[1:]
         if before_next != before_reply:
@@ -58,6 +96,14 @@ class ChatFormat:
         closing = _special(tokenizer, after_said)
         if not closing:
             raise ValueError("the chat template puts nothing after a reply, so no token could end it; use another one")
+        opened = _opens_thought(before_reply)
+        if opened and not thinking:
+            raise ValueError(
+                "the chat template opens a thought unasked; set sampling.thinking = true or use another one"
+            )
+        thoughts = _thoughts(tokenizer, opening, opened) if thinking else None
+        if thoughts is not None:
+            _require_whole_replies(tokenizer, thoughts, after_said)
         return cls(
             tokenizer,
             _special(tokenizer, before_rules),
@@ -66,6 +112,8 @@ class ChatFormat:
             closing[0],
             frozenset((closing[0], *extra_stops)),
             closing[1:],
+            _special(tokenizer, thoughts.closing) if thoughts is not None and opened else (),
+            thoughts.end if thoughts is not None else "",
         )
 
     def words(self, text: str) -> Ids:
@@ -89,8 +137,13 @@ class ChatFormat:
         return (self.end, *self.after_reply)
 
     def reply(self, text: str) -> Ids:
-        """The tokens of a finished reply."""
-        return (*self.words(text), self.end)
+        """The tokens of a finished reply without a thought."""
+        return (*self.no_thought, *self.words(text), self.end)
+
+    def text(self, ids: Ids) -> str:
+        """Sampled tokens in words, the token that ended them left out; what follows a thought starts a new line."""
+        words = str(self.tokenizer.decode(list(ids)))
+        return words.replace(self.thought_end, f"{self.thought_end}\n") if self.thought_end else words
 
 
 def _turns(texts: tuple[str, ...]) -> list[dict[str, str]]:
@@ -98,26 +151,69 @@ def _turns(texts: tuple[str, ...]) -> list[dict[str, str]]:
     return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
 
 
-def _render(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+def _render(tokenizer: Any, messages: list[dict[str, str]], thinking: bool) -> str:
+    def apply(turns: list[dict[str, str]]) -> str:
+        # templates without such a switch ignore it
+        return str(
+            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, enable_thinking=thinking)
+        )
+
     try:
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        text = apply(messages)
         if messages[0]["content"] in text:
-            return str(text)
+            return text
     except Exception as error:  # a template may raise anything to say that it has no system role
         if "system" not in str(error).lower():
             raise ValueError(f"the chat template failed: {error}") from error
     rules, seen, *rest = messages
     merged = {"role": "user", "content": f"{rules['content']}\n\n{seen['content']}"}
     try:
-        return str(tokenizer.apply_chat_template([merged, *rest], tokenize=False, add_generation_prompt=True))
+        return apply([merged, *rest])
     except Exception as error:
         raise ValueError(f"the chat template failed: {error}") from error
+
+
+def _opens_thought(before_reply: str) -> bool:
+    """Whether a generation prompt leaves a thought open."""
+    return any(before_reply.rfind(known.opening.strip()) > before_reply.rfind(known.end) for known in _KNOWN_THOUGHTS)
+
+
+def _thoughts(tokenizer: Any, opening: str, opened: bool) -> _Thoughts:
+    """How the model of a template that was told to think writes its thoughts; `opening` is that template's."""
+    rules, seen, _, _ = _MARKS
+    if not opened and opening == _render(tokenizer, _turns((rules, seen)), thinking=False):
+        raise ValueError("the chat template has no switch enable_thinking; set sampling.thinking = false")
+    for known in _KNOWN_THOUGHTS:
+        if known.end in str(tokenizer.chat_template):
+            return known
+    ends = " or ".join(known.end for known in _KNOWN_THOUGHTS)
+    raise ValueError(f"the chat template closes thoughts otherwise than with {ends}; set sampling.thinking = false")
+
+
+def _require_whole_replies(tokenizer: Any, thoughts: _Thoughts, after_said: str) -> None:
+    """Refuses a template that changes more of an earlier reply than its thought; warns where it drops that.
+
+    Our transcripts keep replies as sampled: right as long as the thought is all that the template would leave out.
+    """
+    rules, seen, said, following = _MARKS
+    reply = f"{thoughts.opening}{_THOUGHT}{thoughts.closing}{said}"
+    whole = _render(tokenizer, _turns((rules, seen, reply, following)), thinking=True)
+    if _split(whole, (said, following))[1] != after_said:
+        raise ValueError("the chat template rewrites replies that hold a thought; set sampling.thinking = false")
+    if _THOUGHT not in whole:
+        warnings.warn(
+            "the chat template drops earlier thinking, and transcripts keep replies as sampled: after its first "
+            "decision a model reads its own thoughts; where that is not wanted, set sampling.thinking = false",
+            stacklevel=3,
+        )
 
 
 def _split(text: str, marks: tuple[str, str]) -> tuple[str, str, str]:
     for mark in marks:
         if text.count(mark) != 1:
-            raise ValueError("the chat template does not show each message exactly once; it rewrites history")
+            raise ValueError(
+                "the chat template does not show each message exactly once; use one that shows every message as given"
+            )
     head, rest = text.split(marks[0])
     middle, tail = rest.split(marks[1])
     return head, middle, tail
@@ -129,4 +225,9 @@ def _special(tokenizer: Any, text: str) -> Ids:
 
 @lru_cache(maxsize=65_536)
 def _plain(tokenizer: Any, text: str) -> Ids:
-    return tuple(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]) if text else ()
+    pieces = _TAG.split(text) if text else ()
+    return tuple(
+        token
+        for piece in pieces
+        for token in tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    )

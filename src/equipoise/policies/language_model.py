@@ -25,7 +25,8 @@ from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.scoring import prompt_nodes, reply_probabilities
 from equipoise.policies.token_trie import ROOT, TokenTrie
 
-_SLOW_ROWS = 256
+_PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
+"""Bounds of one plain forward pass, padding included: tokens fed, and logits (tokens x vocabulary)."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class Sampling:
         temperature: Divides the logits; part of the policy. No top-k, top-p or repetition penalty exists.
         max_new_tokens: Longest reply; a longer one is a `truncated` fault.
         reasoning: What may stand before the action: "none", "brief" (one sentence) or "free".
+        thinking: Whether a chat template with the switch `enable_thinking` asks for thoughts before the reply.
     """
 
     temperature: float = 1.0
     max_new_tokens: int = 8
     reasoning: Reasoning = "none"
+    thinking: bool = False
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -49,6 +52,10 @@ class Sampling:
             raise ValueError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
         if self.reasoning not in REASONING:
             raise ValueError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
+        if self.thinking and self.reasoning == "none":
+            raise ValueError(
+                "got thinking with reasoning 'none'; a reply that thinks needs reasoning 'brief' or 'free'"
+            )
 
 
 class LanguageModelPolicy(Policy):
@@ -68,7 +75,7 @@ class LanguageModelPolicy(Policy):
         self.sampling = sampling or Sampling()
         eos = getattr(model.generation_config, "eos_token_id", None)
         extra = () if eos is None else tuple(eos) if isinstance(eos, list) else (eos,)
-        self.chat = ChatFormat.of(tokenizer, extra)
+        self.chat = ChatFormat.of(tokenizer, extra, thinking=self.sampling.thinking)
 
     def session(self, game: Game, seed: Sequence[int]) -> Session:
         return _LanguageModelSession(self, game, np.random.default_rng(list(seed)))
@@ -149,8 +156,7 @@ def token_log_probs(
         temperature: Divides the logits.
     """
     result: list[np.ndarray] = []
-    for start in range(0, len(rows), _SLOW_ROWS):
-        part = rows[start : start + _SLOW_ROWS]
+    for part in _passes(rows, model.config.get_text_config().vocab_size):
         width = max(len(p) + len(c) for p, c in part)
         tokens = torch.zeros((len(part), width), dtype=torch.long)
         mask = torch.zeros((len(part), width), dtype=torch.long)
@@ -165,6 +171,20 @@ def token_log_probs(
             wanted = torch.tensor(completion, device=scores.device)[:, None]
             result.append(scores.gather(1, wanted)[:, 0].cpu().numpy())
     return result
+
+
+def _passes(rows: Sequence[tuple[Ids, Ids]], vocabulary: int) -> list[list[tuple[Ids, Ids]]]:
+    """The rows in their order, as many to a pass as its bounds allow, at least one."""
+    passes: list[list[tuple[Ids, Ids]]] = []
+    width = 0
+    for prompt, completion in rows:
+        width = max(width, len(prompt) + len(completion))
+        tokens = (len(passes[-1]) + 1) * width if passes else 0
+        if not passes or tokens > _PASS_TOKENS or tokens * vocabulary > _PASS_LOGITS:
+            passes.append([])
+            width = len(prompt) + len(completion)
+        passes[-1].append((prompt, completion))
+    return passes
 
 
 @dataclass(eq=False, slots=True)
@@ -315,8 +335,8 @@ class _LanguageModelSession(Session):
         context, chunk = key
         first = context is self._root
         shown = (self._prefix if first else ()) + chunk
-        words = self._policy.tokenizer.decode(list(path.drawn[:-1] if stopped else path.drawn))
-        reply = Reply(str(words), None, Tokens(shown, path.drawn, path.log_probs), not stopped)
+        words = self._policy.chat.text(path.drawn[:-1] if stopped else path.drawn)
+        reply = Reply(words, None, Tokens(shown, path.drawn, path.log_probs), not stopped)
         after = self._decoder.context(context.ids + chunk + path.drawn, row, 1)
         for member in path.members:
             request = requests[member]

@@ -68,6 +68,15 @@ METRICS = (
         "over all opponents. Pool exploitability is a lower bound of it.",
     ),
     Metric(
+        "worst_case_advantage_fault_aware",
+        "Worst case, faults played",
+        "Exact",
+        "",
+        "lower",
+        "The same value for the policy with its faults: every reply that names no legal action forfeits the round, and "
+        "play goes on.",
+    ),
+    Metric(
         "worst_case_lower_bound",
         "Worst case, at least",
         "Learned adversary",
@@ -209,6 +218,7 @@ GENERAL_SUM = (
     "welfare",
     "pool_exploitability",
     "worst_case_advantage",
+    "worst_case_advantage_fault_aware",
     "worst_case_lower_bound",
     "collusion",
     "externality",

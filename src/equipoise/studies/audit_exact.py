@@ -21,6 +21,7 @@ from equipoise.metrics import (
     renormalised,
     state_faults,
 )
+from equipoise.metrics.exact_faults import fault_aware_worst_case_advantage, forfeits_fit, states_after_forfeits
 from equipoise.metrics.policy_table import Scored
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -125,11 +126,36 @@ def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, St
         first = tree if tree.forfeits_end else GameTree(FirstRounds(tree.game))
         values["nash_conv"] = nash_conv(tree, legal) / rounds
         values["nash_conv_fault_aware"] = fault_aware_nash_conv(first, table)
-    return {name: Estimate.exact(0.0 if abs(value) < ROUNDING else value) for name, value in values.items()}
+    return {name: _exact(value) for name, value in values.items()}
+
+
+def worst_case_with_faults(
+    scores: Scored, game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
+) -> Estimate | None:
+    """The worst-case advantage per round over the rounds of a tree, faults played as forfeits.
+
+    After its own forfeit a seat is scored at what it has seen: the words of the fault are not among that, though a
+    language model's transcript of real play holds them. None where the tree with its forfeits does not fit.
+
+    Args:
+        scores: Gives the policy's action probabilities.
+        game: The game whose prompts it reads.
+        tree: The rounds that are covered.
+        table: What the policy does at the tree's states, per seat.
+    """
+    if not forfeits_fit(tree):
+        return None
+    asked = states_after_forfeits(tree, table)
+    whole = [dict(seat) for seat in table]
+    for (seat, state, _), masses in zip(asked, scores.action_probabilities(game, asked) if asked else (), strict=True):
+        whole[seat][state] = StatePolicy(masses, max(0.0, 1.0 - sum(masses.values())))
+    return _exact(fault_aware_worst_case_advantage(tree, whole) / tree.game.num_rounds)
 
 
 def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
     """The exact figures over the first rounds, and the policy table of the first few states.
+
+    Outside zero-sum games the worst-case advantage stands beside the one with faults, where its tree fits.
 
     Args:
         scores: Gives the policy's action probabilities.
@@ -140,7 +166,9 @@ def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Esti
     table = policy_table(scores, game, tree)
     shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
     rows = table_rows(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
-    return exact_estimates(tree, table), rows
+    figures = exact_estimates(tree, table)
+    aware = None if tree.game.zero_sum else worst_case_with_faults(scores, game, tree, table)
+    return figures | ({} if aware is None else {"worst_case_advantage_fault_aware": aware}), rows
 
 
 def table_rows(
@@ -164,6 +192,10 @@ def table_rows(
             row |= {"nash_low": [1 - high, low], "nash_high": [1 - low, high]}
         rows.append(row)
     return rows
+
+
+def _exact(value: float) -> Estimate:
+    return Estimate.exact(0.0 if abs(value) < ROUNDING else value)
 
 
 def _children(state: State) -> list[State]:

@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -160,7 +161,7 @@ def run_cells(
     started = time.monotonic()
     waiting = [cell for cell in cells if not result_path(folder, cell.key).is_file()]
     done, running = 0, dict[Future[Result | None], Cell]()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_worker) as pool:
         try:
             while waiting or running:
                 late = time.monotonic() - started > 60 * minutes
@@ -192,6 +193,8 @@ def _ready(folder: Path, cell: Cell) -> bool:
     return all(result_path(folder, need).is_file() for need in cell.needs)
 
 
-def _one_thread() -> None:
-    """Several workers with several threads each would only wait for one another; their progress bars would collide."""
+def _worker() -> None:
+    """Sets a worker up: several workers with several threads each would wait for one another, and bars collide."""
     os.environ.update({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"})
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")

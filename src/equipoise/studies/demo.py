@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Estimate
-from equipoise.games import make_game
 from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -109,7 +108,7 @@ def _cell(
     model, tokenizer = load(run())
     trained = time.perf_counter()
     policy = LanguageModelPolicy("agent", model, tokenizer)
-    found = audit(policy, make_game(recipe.game, **recipe.game_parameters), AuditSettings(deals=settings.deals))
+    found = audit(policy, recipe.tasks[0].game, AuditSettings(deals=settings.deals))
     cell = {
         "arm": arm,
         "seed": seed,
@@ -132,12 +131,23 @@ def _audit_json(found: Audit) -> dict[str, Any]:
     return {"estimates": estimates, **{name: getattr(found, name) for name in names}}
 
 
-def read_curve(path: Path) -> list[dict[str, float]]:
-    """The exact values along a run; a value belongs to the policy before its step's update."""
+def read_curve(path: Path, game: str = "") -> list[dict[str, float]]:
+    """The exact values along a run; a value belongs to the policy before its step's update.
+
+    Args:
+        path: The run's metrics.jsonl; where there is none the curve is empty.
+        game: In a run of several games, whose metrics; they are named GAME/METRIC there.
+    """
     if not path.is_file():
         return []
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [{**line, "step": line["step"] - 1} for line in lines if "nash_conv" in line]
+    prefix = f"{game}/" if game else ""
+    points = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        own = {name.removeprefix(prefix): value for name, value in line.items() if name.startswith(prefix)}
+        if "nash_conv" in own:
+            points.append({**own, "step": line["step"] - 1})
+    return points
 
 
 def report(cells: Sequence[dict[str, Any]], out: Path, settings: DemoSettings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ interval resamples batches.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,13 @@ class RuleGradient:
         rule: Its name.
         cosine: Cosine between its expected gradient and the true one, corrected for noise.
         ratio: Length of its projection on the true gradient, relative to the true gradient's.
+        episodes: Episodes behind its own estimate.
     """
 
     rule: str
     cosine: Estimate
     ratio: Estimate
+    episodes: int = 0
 
 
 def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: int, seed: int) -> list[RuleGradient]:
@@ -61,21 +63,27 @@ def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: 
         raise ValueError(f"unknown credit rule {unknown[0]!r}; known: {', '.join(RULES)}")
     model, tokenizer = load(source)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
-    true = _gradients(policy, recipe, sepo.own_pool, batches, [_KEY, seed, 0])
+    true, _ = _gradients(policy, recipe, sepo.own_pool, batches, [_KEY, seed, 0])
     found = []
     for number, rule in enumerate(rules, start=1):
-        own = _gradients(policy, recipe, RULES[rule], batches, [_KEY, seed, number])
-        found.append(_compared(rule, own @ own.T, own @ true.T, true @ true.T, np.random.default_rng([seed, number])))
+        own, episodes = _gradients(policy, recipe, RULES[rule], batches, [_KEY, seed, number])
+        rng = np.random.default_rng([seed, number])
+        found.append(replace(_compared(rule, own @ own.T, own @ true.T, true @ true.T, rng), episodes=episodes))
     return found
 
 
 def _gradients(
     policy: LanguageModelPolicy, recipe: Recipe, rule: sepo.CreditRule, count: int, key: list[int]
-) -> np.ndarray:
-    """One gradient estimate per batch, [count, P]."""
+) -> tuple[np.ndarray, int]:
+    """One gradient estimate per batch, [count, P], and the episodes played for all of them."""
     task = recipe.tasks[0]
     play = SepoPlay(task.game, task.profile, task.play, task.weights, rule)
-    return np.stack([policy_gradient(policy, play.collect(policy, key, step)) for step in range(count)])
+    gradients, episodes = [], 0
+    for step in range(count):
+        experience = play.collect(policy, key, step)
+        gradients.append(policy_gradient(policy, experience))
+        episodes += experience.episodes
+    return np.stack(gradients), episodes
 
 
 def _compared(
@@ -103,7 +111,7 @@ def _statistics(
     across = float(cross[np.ix_(rows, columns)].mean())
     length = _between(true, columns)
     own_length = _between(own, rows)
-    if length <= 0:
+    if not length > 0:
         return float("nan"), float("nan")
     cosine = across / float(np.sqrt(own_length * length)) if own_length > 0 else float("nan")
     return cosine, across / length
@@ -112,10 +120,12 @@ def _statistics(
 def _between(gram: np.ndarray, drawn: np.ndarray) -> float:
     """Mean product of two different batches among those drawn: the squared length of the expected gradient."""
     different = drawn[:, None] != drawn[None, :]
+    if not different.any():  # a resample may draw one batch every time
+        return float("nan")
     return float(gram[np.ix_(drawn, drawn)][different].mean())
 
 
 def to_json(game: str, batches: int, found: Sequence[RuleGradient]) -> dict[str, Any]:
     """The gradients as the study's table holds them."""
     rules = [{"rule": r.rule, "cosine": r.cosine.to_json(), "ratio": r.ratio.to_json()} for r in found]
-    return {"game": game, "episodes": batches, "rules": rules}
+    return {"game": game, "batches": batches, "episodes": max(r.episodes for r in found), "rules": rules}

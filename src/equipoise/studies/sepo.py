@@ -7,6 +7,7 @@ the weights audited are those of the checkpoint that did best on other deals.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import time
@@ -56,13 +57,10 @@ ARMS: dict[str, Arm] = {
     "shared_penalty": Arm("Shared penalty", "trained", 3, ('objective.rule="shared_penalty"',)),
     "independent_penalty": Arm("Independent penalty", "trained", 3, ('objective.rule="independent_penalty"',)),
 }
-ADVERSARIES: dict[str, str] = {
-    "kuhn_poker": "best_response",
-    "prisoners_dilemma": "best_response",
-}
-"""The adversary of the arm own_pool_best_response; games whose tree is too large get a learned one."""
+ADVERSARIES: dict[str, tuple[str, ...]] = {"kuhn_poker": ('play.adversaries=["pool", "best_response"]',)}
+"""How the arm own_pool_best_response plays its adversary; games too large to solve at every step learn theirs."""
 
-LEARNED = "learned"
+LEARNED = ('play.adversaries=["pool", "learned"]', "play.refresh=10")
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,8 @@ class SepoSettings:
     games: tuple[str, ...] = tuple(DOMAINS)
     arms: tuple[str, ...] = tuple(ARMS)
     max_seeds: int = 5
-    deals: int = 64
-    learned_episodes: int = 2_000
+    deals: int = 48
+    learned_episodes: int = 600
     exact_rounds: int | None = None
     overrides: tuple[str, ...] = ()
 
@@ -173,7 +171,7 @@ class SepoStudy:
         """The recipe of a cell; trained arms start from the supervised model of their seed."""
         fixed = [f"seed={seed}", *ARMS[arm].overrides]
         if arm == "own_pool_best_response":
-            fixed.append(f'play.adversaries=["pool", "{ADVERSARIES.get(game, LEARNED)}"]')
+            fixed += ADVERSARIES.get(game, LEARNED)
         if ARMS[arm].kind == "trained":
             start = str(self._folder(game, "sft", seed) / "model")
             fixed += [f"model={json.dumps(start)}", "demonstrations.experts={}"]
@@ -186,7 +184,7 @@ class SepoStudy:
             recipe = replace(recipe, model=f"sft-{seed}")
         settings = self.settings
         exact = {"exact_rounds": settings.exact_rounds, "learned_episodes": settings.learned_episodes}
-        return {"recipe": recipe.to_toml(), "deals": settings.deals, **exact}
+        return {"recipe": chosen(recipe), "deals": settings.deals, **exact}
 
     def reference(self, game: str, name: str) -> Audit:
         """The audit of a scripted reference player, on the study's deals."""
@@ -221,6 +219,20 @@ class SepoStudy:
 
     def _folder(self, game: str, arm: str, seed: int) -> Path:
         return self.work / game / f"{arm}-{seed}"
+
+
+def chosen(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe sets to other than the default, as JSON: a setting added later leaves old cells valid."""
+    default, found = dataclasses.asdict(Recipe()), {}
+    for name, value in dataclasses.asdict(recipe).items():
+        if isinstance(value, dict) and dataclasses.is_dataclass(getattr(recipe, name)):
+            value = {key: item for key, item in value.items() if item != default[name][key]}
+            if value:
+                found[name] = value
+        elif value != default[name]:
+            found[name] = value
+    as_json: dict[str, Any] = json.loads(json.dumps(found))
+    return as_json
 
 
 def stored(folder: Path, study: SepoStudy, listed: Sequence[Cell]) -> list[Result]:

@@ -41,11 +41,12 @@ def report_of_run(recipe: Recipe, out: Path, deals: int, name: str | None = None
     stages["trained"] = ("Trained", str(out / "model"))
     settings = AuditSettings(deals=deals, profile=recipe.profile)
     audits = {agent: _audited(source, game, recipe.sampling, settings) for agent, (_, source) in stages.items()}
-    file = "episodes.jsonl.gz" if len(recipe.names) == 1 else f"episodes-{chosen}.jsonl.gz"
+    several = len(recipe.names) > 1
+    file = f"episodes-{chosen}.jsonl.gz" if several else "episodes.jsonl.gz"
     write_episodes(out / file, audits["trained"].episodes)
     labels = {agent: label for agent, (label, _) in stages.items()}
     report = _report(game, audits, labels, settings, time.perf_counter() - started)
-    curve = read_curve(out / "metrics.jsonl")
+    curve = read_curve(out / "metrics.jsonl", chosen if several else "")
     if curve:
         report["curves"] = [{"agent": "trained", "label": "Trained", "seed": recipe.seed, "points": curve}]
     report["seeds"] = [recipe.seed]

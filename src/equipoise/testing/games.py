@@ -33,6 +33,7 @@ def check_game(game: Game, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     assert len(set(game.actions)) == len(game.actions), f"{game.name}: actions repeat: {game.actions}"
     prompts: dict[tuple[int, InformationState], str] = {}
+    parsed: set[tuple[Action, ...]] = set()
     for _ in range(PLAYS):
         totals = np.zeros(game.num_players)
         for step in play(game, rng):
@@ -45,6 +46,10 @@ def check_game(game: Game, seed: int = 0) -> None:
             for seat in step.before.players_to_move:
                 if seat != CHANCE:
                     _check_words(game, step.before, seat, prompts)
+                    legal = step.before.legal_actions(seat)
+                    if legal not in parsed:
+                        _check_parsing(game, legal)
+                        parsed.add(legal)
         _check_hidden(game, rng)
     _check_rounds(game, rng)
     _check_payoff_state(game, rng)
@@ -166,6 +171,10 @@ def _check_words(game: Game, state: State, seat: int, prompts: dict[tuple[int, I
     prompt = _prompt(game, state, seat)
     first = prompts.setdefault((seat, information_state), prompt)
     assert prompt == first, f"{game.name}: two prompts for one information state: {first!r} and {prompt!r}"
+
+
+def _check_parsing(game: Game, legal: tuple[Action, ...]) -> None:
+    """What is read depends on the words and the legal actions alone, so each set of legal actions is checked once."""
     for action in game.actions:
         read = parse(game, game.action_text(action), legal)
         if action in legal:

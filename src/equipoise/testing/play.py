@@ -12,6 +12,9 @@ from equipoise.core import CHANCE, Action, Game, InformationState, State
 PLAYS = 60
 """Random episodes behind each check."""
 
+Met = list[tuple[InformationState, tuple[Action, ...]]]
+"""Decisions: what a seat had seen, and its legal actions."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -46,7 +49,7 @@ def _pick(actions: tuple[Action, ...], rng: np.random.Generator) -> Action:
     return actions[int(rng.integers(len(actions)))]
 
 
-def decisions(game: Game, seed: int) -> list[tuple[InformationState, tuple[Action, ...]]]:
+def decisions(game: Game, seed: int) -> Met:
     """Every (information state, legal actions) met in random episodes, in the order met."""
     rng = np.random.default_rng(seed)
     met: dict[InformationState, tuple[Action, ...]] = {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from equipoise.core import CHANCE, Action, Fault, Game, InformationState, Opponent, Pools, State
+from equipoise.core import CHANCE, Action, Fault, Game, Opponent, Pools, State
 from equipoise.games.domain import Profile
 from equipoise.games.text import parse, render_reply
-from equipoise.testing.play import PLAYS, decisions, play, random_moves
+from equipoise.testing.play import PLAYS, Met, decisions, play, random_moves
 
 MAX_REASON_CHARACTERS = 160
 """The longest reason of a script: one short sentence."""
@@ -34,23 +34,24 @@ def check_opponent(game: Game, opponent: Opponent, seed: int = 0) -> None:
     _check_script(game, opponent, decisions(game, seed), seed)
 
 
-def _check_script(
-    game: Game, opponent: Opponent, met: list[tuple[InformationState, tuple[Action, ...]]], seed: int
-) -> None:
+def _check_script(game: Game, opponent: Opponent, met: Met, seed: int) -> tuple[Hashable, ...]:
+    """The script's distribution at every state met, in a form that is equal where two scripts play alike."""
     name = f"{game.name}/{opponent.name}"
     assert re.fullmatch(r"[a-z][a-z0-9_]*", opponent.name), f"{name}: names are lower case words joined by underscores"
     assert opponent.source.strip(), f"{name}: say where the strategy comes from"
-    mixed, reasons = [], set[tuple[str, Action, tuple[Action, ...]]]()
+    strategy, reasons = list[Hashable](), set[tuple[str, Action, tuple[Action, ...]]]()
+    mixed = ""
     for information_state, legal in met:
         probabilities = dict(opponent.behaviour(information_state, legal))
-        where = f"{name} at {information_state}: {probabilities}"
-        assert set(probabilities) <= set(legal), f"{where} names an action outside {legal}"
-        assert all(p >= 0 for p in probabilities.values()), f"{where} has a negative probability"
-        assert abs(sum(probabilities.values()) - 1) < 1e-9, f"{where} does not sum to one"
+        if (wrong := _wrong(probabilities, legal)) or max(probabilities.values()) < 1:
+            where = f"{name} at {information_state}: {probabilities}"
+            assert not wrong, f"{where} {wrong}"
+            mixed = mixed or where
         again = dict(opponent.behaviour(information_state, legal))
-        assert again == probabilities, f"{where} answered {again} when asked again; scripts keep no state"
-        if max(probabilities.values()) < 1:
-            mixed.append(where)
+        assert again == probabilities, (
+            f"{name} at {information_state}: {probabilities} answered {again} when asked again; scripts keep no state"
+        )
+        strategy.append(frozenset((action, round(p, 9)) for action, p in probabilities.items() if p > 0))
         if opponent.reason is not None:
             for action in (a for a, p in probabilities.items() if p > 0):
                 reason = opponent.reason(information_state, action)
@@ -60,9 +61,19 @@ def _check_script(
     if opponent.stochastic:
         assert mixed, f"{name} claims stochastic=True but never mixes"
     else:
-        assert not mixed, f"{mixed[0]} mixes, but the script claims stochastic=False"
+        assert not mixed, f"{mixed} mixes, but the script claims stochastic=False"
     if opponent.memory is not None:
         _check_memory(game, opponent, np.random.default_rng(seed))
+    return tuple(strategy)
+
+
+def _wrong(probabilities: Mapping[Action, float], legal: tuple[Action, ...]) -> str:
+    """What is wrong with a distribution, in words; empty where nothing is."""
+    if not probabilities.keys() <= set(legal):
+        return f"names an action outside {legal}"
+    if any(p < 0 for p in probabilities.values()):
+        return "has a negative probability"
+    return "" if abs(sum(probabilities.values()) - 1) < 1e-9 else "does not sum to one"
 
 
 def check_pools(game: Game, pools: Pools, seed: int = 0) -> None:
@@ -76,15 +87,15 @@ def check_pools(game: Game, pools: Pools, seed: int = 0) -> None:
         pools: Its opponents by purpose.
         seed: Keys the random episodes.
     """
+    _check_pools(game, pools, decisions(game, seed), seed)
+
+
+def _check_pools(game: Game, pools: Pools, met: Met, seed: int) -> None:
     assert pools.train, f"{game.name}: the train pool is empty"
     assert pools.held_out, f"{game.name}: the held-out pool is empty; audits need opponents that training never met"
-    met = decisions(game, seed)
     seen: dict[Hashable, str] = {}
     for pool, opponent in pools.all():
-        _check_script(game, opponent, met, seed)
-        strategy = tuple(
-            tuple(round(dict(opponent.behaviour(i, legal)).get(a, 0.0), 9) for a in legal) for i, legal in met
-        )
+        strategy = _check_script(game, opponent, met, seed)
         twin = seen.setdefault(strategy, f"{pool}/{opponent.name}")
         again = pools.overlapping and twin.split("/")[1] == opponent.name
         assert again or twin == f"{pool}/{opponent.name}", (
@@ -100,9 +111,10 @@ def check_profile(game: Game, profile: Profile, seed: int = 0) -> None:
         profile: Its opponents, demonstrators and references.
         seed: Keys the random episodes.
     """
-    check_pools(game, profile.pools, seed)
+    met = decisions(game, seed)
+    _check_pools(game, profile.pools, met, seed)
     for player in profile.players:
-        check_opponent(game, player, seed)
+        _check_script(game, player, met, seed)
 
 
 def _check_reason(game: Game, name: str, legal: tuple[Action, ...], action: Action, reason: str) -> None:

@@ -1,6 +1,6 @@
 """Rebuilds the embedded model from generated transcripts of mixed-skill players (`make tiny`).
 
-Half of the players it reads move at random, the others are the scripts that training may meet; the held-out pool is
+Two in five players it reads move at random, the others are the scripts that training may meet; the held-out pool is
 never among them. The model reads plain moves alone; reasons before them (`sampling.reasoning = "brief"`) are for
 supervised training to teach.
 """
@@ -23,13 +23,22 @@ from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
 from equipoise.training.demonstrations import demonstrate
 from equipoise.training.rows import demonstrated_row
-from equipoise.training.sft import SftSettings, all_labels, fit
+from equipoise.training.sft import SftSettings, all_labels, fit, reply_labels
 
-RANDOM_SHARE = 0.5
+RANDOM_SHARE = 0.4
+POKER_GAME = "kuhn_poker"
 TOKENIZED = 800
 """Sides of each reading that the tokenizer learns from."""
 
-SETTINGS = SftSettings(steps=1_000, batch_size=32, learning_rate=2e-3, seed=0)
+POKER = SftSettings(steps=300, batch_size=64, learning_rate=2e-3, seed=0)
+"""The first pass reads poker alone. A card is one token that changes a reply a little: met among all other games from
+the start, the model never looks at it."""
+
+LANGUAGE = SftSettings(steps=600, batch_size=32, learning_rate=2e-3, seed=1)
+"""The second pass reads every game, every token scored: it teaches the words."""
+
+REPLIES = SftSettings(steps=600, batch_size=48, learning_rate=2e-3, seed=2)
+"""The third pass scores replies alone: what a reply depends on is a small part of a transcript's surprise."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +57,10 @@ class Reading:
 
 
 READINGS: tuple[Reading, ...] = (
-    Reading("kuhn_poker", episodes=3_000),
+    Reading("kuhn_poker", episodes=8_000),
     Reading("kuhn_poker", {"hands": 6}, 3_000),
     *(Reading(name) for name in DOMAINS if name not in ("kuhn_poker", "bargaining")),
-    Reading("bargaining", episodes=4_000),
+    Reading("bargaining", episodes=8_000),
 )
 
 
@@ -61,7 +70,7 @@ def uniform(information_state: InformationState, legal: tuple[Action, ...]) -> M
 
 
 def mixed_skill(game: str) -> list[tuple[Opponent, float]]:
-    """The players the base model reads: half the weight moves at random, the rest is shared by scripts.
+    """The players the base model reads: two fifths of the weight move at random, the rest is shared by scripts.
 
     The scripts are those of the train, exploiter and collusive pools.
     """
@@ -93,9 +102,12 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
     model = tiny.new_model(tokenizer, seed)
     chat = ChatFormat.of(tokenizer)
     rows = [demonstrated_row(game, episode, seat, chat) for part in read for game, episode, seat in part]
+    poker = rows[: sum(len(part) for part, reading in zip(read, READINGS, strict=True) if reading.game == POKER_GAME)]
     order = np.random.default_rng([seed, len(READINGS)]).permutation(len(rows))
     with tempfile.TemporaryDirectory() as logs:
-        fit(model, [rows[i] for i in order], SETTINGS, Path(logs), labels=all_labels, similar_lengths=True)
+        fit(model, poker, POKER, Path(logs), labels=all_labels)
+        for settings, labels in ((LANGUAGE, all_labels), (REPLIES, reply_labels)):
+            fit(model, [rows[i] for i in order], settings, Path(logs), labels=labels, similar_lengths=True)
     out.mkdir(parents=True, exist_ok=True)
     model.config.use_cache = True  # the trainer switches it off
     model.save_pretrained(out)

@@ -198,7 +198,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def parse_recipe(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from nested mappings, with `section.key=value` overrides; unknown keys are errors.
 
-    A recipe that names `games` has no default `game`. An override of one takes the place of both.
+    A recipe that names `games` has no default `game`. An override of one takes the place of both, and what the recipe
+    says in [by_game] of games that are then left out no longer counts.
     """
     merged: dict[str, Any] = copy.deepcopy(dict(table))
     for text in overrides:
@@ -211,13 +212,24 @@ def parse_recipe(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
             target = target.setdefault(section, {})
             if not isinstance(target, dict):
                 raise ValueError(f"override {text!r}: {section!r} is not a section")
-        if not sections and leaf in ("game", "games"):
+        chosen = not sections and leaf in ("game", "games")
+        if chosen:
             merged.pop("game", None)
             merged.pop("games", None)
         target[leaf] = from_text(value.strip())
+        if chosen:
+            _leave_out_other_games(merged, table)
     if merged.get("games"):
         merged.setdefault("game", "")
     return build(Recipe, merged)
+
+
+def _leave_out_other_games(merged: dict[str, Any], table: Mapping[str, Any]) -> None:
+    """Drops the recipe's own [by_game] sections of games that are no longer in it; one that was overridden stays."""
+    names, before, after = merged.get("games") or [merged.get("game")], table.get("by_game"), merged.get("by_game")
+    if names == [ALL] or not isinstance(names, list) or not isinstance(before, dict) or not isinstance(after, dict):
+        return  # all games, or something that is refused when the recipe is built
+    merged["by_game"] = {name: own for name, own in after.items() if name in names or own != before.get(name)}
 
 
 __all__ = ["RULES", "SHIPPED", "Recipe", "Task", "find_recipe", "load_recipe", "parse_recipe"]

@@ -132,7 +132,7 @@ def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokeni
     if folder.exists():
         return _loaded(recipe, folder)
     model, tokenizer = _loaded(recipe, recipe.model)
-    chat = LanguageModelPolicy(AGENT, model, tokenizer).chat
+    chat = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling).chat
     learned: list[Row] = []
     kept: list[Row] = []
     for number, task in enumerate(recipe.tasks):

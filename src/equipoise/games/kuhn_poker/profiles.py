@@ -18,22 +18,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from equipoise.core import Action, InformationState, Opponent, Pools
+from equipoise.core import Opponent, Pools
 from equipoise.games.domain import Profile
 from equipoise.games.kuhn_poker import hazards
 from equipoise.games.kuhn_poker import opponents as o
-from equipoise.games.kuhn_poker.rules import hand_view
+from equipoise.games.kuhn_poker.reasons import holding
 
 WEIGHTS = (1.5, 2.4, 0.0)
 """(le, lc, lx) of SEPO's Kuhn audits; externality has no weight there."""
-
-_FACED = {(): "it is my turn to open", ("check",): "you checked", ("bet",): "you bet", ("check", "bet"): "you bet"}
-
-
-def holding(information_state: InformationState, action: Action) -> str:
-    """Why a player who looks at its card and the hand so far acts: what it holds and what it faces."""
-    card, history = hand_view(information_state)
-    return f"I hold {card} and {_FACED[history]}."
 
 
 def _speaking(player: Opponent) -> Opponent:
