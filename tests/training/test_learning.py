@@ -64,7 +64,8 @@ def test_a_few_steps_lower_the_exploiters_gain(tmp_path):
     settings = PlaySettings(rollouts=12, train_pool=("tight",))
     weights = SepoWeights(exploitability=20.0)
     policy = trained(model, tokenizer, tmp_path, settings, own_pool, weights, steps=20)
-    assert earned(policy, "maniac") > before + 0.15
+    assert before < -0.05
+    assert earned(policy, "maniac") > before / 4  # the term ends where the exploiter gains nothing
 
 
 @pytest.mark.slow

@@ -145,12 +145,12 @@ def test_a_recipe_imitates_and_takes_a_step(started, tmp_path):
 TEMPLATES = {
     "gemma4": (("<bos>", "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>"), 2, ""),
     "qwen3_5_nothink": (("<|im_start|>", "<|im_end|>", "<think>", "</think>"), 1, "<think>\n\n</think>\n\n"),
-    "qwen3_5_think": (("<|im_start|>", "<|im_end|>", "<think>", "</think>"), 1, "<think>\n"),
+    "qwen3_5_think": (("<|im_start|>", "<|im_end|>", "<think>", "</think>"), 1, "<think>\n\n</think>\n\n"),
 }
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_the_rules_reach_the_system_turn_and_the_template_decides_about_thinking(name):
+def test_the_rules_reach_the_system_turn_and_thinking_is_off_by_default(name):
     controls, end, opening = TEMPLATES[name]
     tokenizer = with_template(name, controls, end)
     chat = ChatFormat.of(tokenizer)
