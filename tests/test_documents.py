@@ -1,6 +1,7 @@
 """The documents tell the truth about the repository: links, paths, commands, keys and examples are tried."""
 
 import dataclasses
+import json
 import os
 import re
 import shlex
@@ -99,8 +100,9 @@ def test_every_command_line_in_a_code_block_parses(document):
         if line.startswith("equipoise"):
             words = shlex.split(line, comments=True)
             options = parser().parse_args(words[1:])
-            if options.command == "train" and not options.recipe.endswith(".toml"):
-                load_recipe(find_recipe(options.recipe), options.set)
+            if options.command == "train" and not (options.recipe or "").endswith(".toml"):
+                chosen = [f"games={json.dumps(options.games)}"] if options.games else []
+                load_recipe(find_recipe(options.recipe or "sepo/joint"), [*options.set, *chosen])
 
 
 @every_document
