@@ -112,7 +112,7 @@ QUICK = SepoSettings(
     exact_rounds=1,
     overrides=("rl.steps=10", "selection.every=5", "sft.steps=30", "demonstrations.episodes=200"),
 )
-"""The whole study end to end in minutes: it shows that everything runs, not what trained agents do."""
+"""The whole study end to end, small: it shows that everything runs, not what trained agents do."""
 
 
 def cells(settings: SepoSettings) -> list[Cell]:
