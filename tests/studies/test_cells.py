@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -113,3 +115,35 @@ def test_a_broken_result_says_what_to_do(tmp_path):
 def test_zero_workers_are_refused(tmp_path):
     with pytest.raises(ValueError, match="got jobs=0; at least 1 worker is needed"):
         run_cells(tmp_path, [Cell("a-0")], double, jobs=0, told=quiet)
+
+
+def test_ctrl_c_ends_busy_and_idle_workers_without_a_traceback(tmp_path):
+    (tmp_path / "naps.py").write_text(
+        textwrap.dedent("""
+        import sys, time
+        from pathlib import Path
+        from equipoise.studies.cells import Cell, run_cells
+
+        def nap(key):
+            time.sleep(60 if key == "long" else 0)
+            return {}
+
+        if __name__ == "__main__":
+            try:
+                run_cells(Path("o"), [Cell("short"), Cell("long")], nap, jobs=2, told=lambda *told: None)
+            except KeyboardInterrupt:
+                sys.exit(130)
+        """)
+    )
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    child = subprocess.Popen([sys.executable, "naps.py"], cwd=tmp_path, start_new_session=True, **streams)
+    deadline = time.monotonic() + 50
+    while not (tmp_path / "o" / "short.json").is_file() or not (tmp_path / "o" / "long.claim").is_file():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == 130, err
+    assert err == ""
+    assert not list((tmp_path / "o").glob("long.*"))

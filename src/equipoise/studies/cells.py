@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +164,9 @@ def run_cells(
     started = time.monotonic()
     waiting = [cell for cell in cells if not result_path(folder, cell.key).is_file()]
     done, running = 0, dict[Future[Result | None], Cell]()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_worker) as pool:
+    context = get_context("spawn")
+    stopping = _set_up(context.Event())
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_worker, initargs=(stopping,)) as pool:
         try:
             while waiting or running:
                 late = time.monotonic() - started > 60 * minutes
@@ -169,7 +174,8 @@ def run_cells(
                     if len(running) < jobs and _ready(folder, cell):
                         waiting.remove(cell)
                         if not result_path(folder, cell.key).is_file():
-                            running[pool.submit(compute_cell, folder, cell.key, compute)] = cell
+                            with _deaf_children():
+                                running[pool.submit(_work, folder, cell.key, compute)] = cell
                 if not running:
                     if late or not waiting:
                         return
@@ -185,6 +191,7 @@ def run_cells(
                     left = len(waiting) + len(running)
                     told(cell.key, result, left, left * (time.monotonic() - started) / done)
         except BaseException:
+            stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -193,8 +200,44 @@ def _ready(folder: Path, cell: Cell) -> bool:
     return all(result_path(folder, need).is_file() for need in cell.needs)
 
 
-def _worker() -> None:
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """A process started within ignores Ctrl-C until it is set up: an import cut short would end in a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
+
+
+_stopping: Event | None = None
+"""Set when no further cell may start. A global in the parent too: a worker may still be unpickling it at the end."""
+
+
+def _set_up(stopping: Event) -> Event:
+    global _stopping
+    _stopping = stopping
+    return stopping
+
+
+def _worker(stopping: Event) -> None:
     """Sets a worker up: several workers with several threads each would wait for one another, and bars collide."""
+    _set_up(stopping)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"})
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
+
+
+def _work(folder: Path, key: str, compute: Compute) -> Result | None:
+    """`compute_cell` in a worker, which hears Ctrl-C only in here: while it waits, its parent ends it."""
+    if _stopping is not None and _stopping.is_set():
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return compute_cell(folder, key, compute)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
