@@ -102,6 +102,7 @@ def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[s
     timers.around(adversaries.ExactAdversary, "refresh", "best response")
     timers.around(experience.SepoPlay, "collect", "rows and credits")
     if not merge:
+        experience.credited_rows = _unshared(experience.credited_rows)
         experience.merged = _unmerged
     collect = experience.SepoPlay.collect
 
@@ -131,7 +132,20 @@ def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[s
     }
 
 
-def _unmerged(rows: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any], np.ndarray]:
+def _unshared(credited_rows: Callable[..., Any]) -> Callable[..., Any]:
+    """A row for every episode."""
+
+    def one_by_one(episodes: Any, seats: Any, played: Any, credits: np.ndarray, slots: int) -> Any:
+        each = [
+            credited_rows([episodes[b]], [seats[b]], [played[b]], credits[b : b + 1], slots)
+            for b in range(len(episodes))
+        ]
+        return [row for rows, _, _ in each for row in rows], [w for _, ws, _ in each for w in ws], None
+
+    return one_by_one
+
+
+def _unmerged(rows: list[Any], weights: list[Any], _: None) -> tuple[list[Any], list[Any], np.ndarray]:
     return rows, weights, np.ones(len(rows))
 
 

@@ -40,7 +40,7 @@ def test_one_training_step_raises_the_probability_of_what_is_rewarded(new_model,
     model = new_model(name)
     episodes = self_play(model, tokenizer, 3)
     played = [transcript_row(episode, seat) for episode in episodes for seat in (0, 1)]
-    rows, weights, counts = merged(played, [np.array(row.turn) * 0.0 + 1.0 for row in played])
+    rows, weights, counts = merged(played, [np.array(row.turn) * 0.0 + 1.0 for row in played], [1] * len(played))
     weights[0] = weights[0] * -1.0
     weights = [np.where(np.array(row.turn) == NOT_OURS, 0.0, w) for row, w in zip(rows, weights, strict=True)]
     pairs = [(row.prompt, row.completion) for row in rows]

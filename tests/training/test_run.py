@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -17,12 +18,12 @@ from equipoise.metrics import GameTree
 from equipoise.metrics.exact import nash_conv
 from equipoise.models.load import load
 from equipoise.models.tiny import FOLDER
-from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.callbacks import WHOLE, last_whole_checkpoint
 from equipoise.training.experience import SepoPlay
 from equipoise.training.recipe import parse_recipe
-from equipoise.training.run import Interrupted, train
+from equipoise.training.run import Interrupted, _adapted, _reference, train
 
 STEPS = 7
 BASE = {
@@ -185,6 +186,34 @@ def test_an_adapter_run_saves_an_adapter_and_nothing_else(unbroken):
     assert any("lora_B" in name and tensor.abs().max() > 0 for name, tensor in saved.items())
 
 
+def test_an_adapter_can_be_trained_on_top_of_another(unbroken, tmp_path):
+    table = {**BASE, **CASES["adapter"], "model": str(unbroken("adapter")), "rl": {**BASE["rl"], "steps": 1}}
+    train(parse_recipe(table), tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    last = json.loads((unbroken("adapter") / "metrics.jsonl").read_text().splitlines()[-1])
+    assert lines[0]["nash_conv"] == pytest.approx(last["nash_conv"], abs=1e-5)
+    model, tokenizer = load(tmp_path / "run")
+    tree = GameTree(KuhnPoker())
+    tables = agent_tables(LanguageModelPolicy("agent", model, tokenizer), KuhnPoker(), tree)
+    assert nash_conv(tree, tables) == pytest.approx(lines[-1]["nash_conv"], abs=1e-5)
+
+
+@pytest.mark.parametrize("case", ["adapter", "selection"])
+def test_the_reference_stays_the_model_that_was_started_from(case, tmp_path):
+    recipe = recipe_of(case)
+    start, _ = load("tiny")
+    rows = [((1, 2, 3), (4, 5, 6)), ((7,), (8, 9))]
+    before = token_log_probs(start, rows)
+    model = _adapted(recipe, start)
+    reference = _reference(recipe, tmp_path, model)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.requires_grad and ("lora_B" in name or case == "selection"):
+                weight += 0.1
+    assert np.abs(token_log_probs(model, rows)[0] - before[0]).max() > 0.01
+    assert all(np.array_equal(a, b) for a, b in zip(reference(rows), before, strict=True))
+
+
 def test_the_chosen_policy_becomes_the_model_and_the_others_are_removed(unbroken):
     record = json.loads((unbroken("selection") / "selection.json").read_text())
     assert [c["step"] for c in record["candidates"]] == [3, 6, STEPS]
@@ -230,7 +259,7 @@ import sys
 from pathlib import Path
 import torch
 from equipoise.training.recipe import load_recipe
-from equipoise.training.run import Interrupted, train
+from equipoise.training.run import Interrupted, _adapted, _reference, train
 torch.set_num_threads(1)
 try:
     train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -139,7 +139,7 @@ def test_merged_rows_give_the_gradient_of_all_rows(model, tokenizer, tmp_path):
     rng = np.random.default_rng(1)
     drawn = [rows[i] for i in rng.integers(4, size=20)]
     weights = [np.where(np.array(r.turn) == NOT_OURS, 0.0, rng.normal(size=len(r.turn))) for r in drawn]
-    distinct, sums, counts = merged(drawn, weights)
+    distinct, sums, counts = merged(drawn, weights, [1] * len(drawn))
     assert (len(distinct), counts.sum()) == (4, 20)
     captured, _ = gradient(model, tokenizer, Experience(distinct, sums, counts, 20), tmp_path)
     assert_same(captured, policy_gradient(model, Experience(drawn, weights, np.ones(20, dtype=int), 20)))
@@ -148,7 +148,7 @@ def test_merged_rows_give_the_gradient_of_all_rows(model, tokenizer, tmp_path):
 def test_merging_leaves_the_callers_weights_alone():
     row = Row((1,), (2, 3), (0, 0))
     weights = [np.array([1.0, 2.0]), np.array([10.0, 20.0])]
-    _, sums, counts = merged([row, row], weights)
+    _, sums, counts = merged([row, row], weights, [1, 1])
     assert (sums[0].tolist(), counts.tolist()) == ([11.0, 22.0], [2])
     assert [w.tolist() for w in weights] == [[1.0, 2.0], [10.0, 20.0]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
     return model.to(device).eval(), tokenizer
 
 
+def load_merged(
+    name: str | Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """`load`, with an adapter added into the weights of its base: what training or another adapter starts from."""
+    model, tokenizer = load(name, dtype=dtype, device=device)
+    merge: Callable[[], PreTrainedModel] | None = getattr(model, "merge_and_unload", None)
+    return (merge() if merge else model), tokenizer
+
+
 def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from peft import PeftModel
 
@@ -81,7 +91,7 @@ def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTra
     except (ValueError, KeyError) as error:
         raise ValueError(f"the adapter in {folder} has a broken adapter_config.json: {error!r}") from error
     beside = folder / base
-    model, tokenizer = load(beside if beside.is_dir() else base, dtype=dtype, device=device)
+    model, tokenizer = load_merged(beside if beside.is_dir() else base, dtype=dtype, device=device)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Found missing adapter keys")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.arena import Match, enumerated_deals, rollout
-from equipoise.core import FAULT_RULES, Episode, FaultRule, Game, Opponent, State
+from equipoise.core import FAULT_RULES, Decision, Episode, FaultRule, Game, Opponent, State
 from equipoise.games import Profile
 from equipoise.objectives.sepo import CreditRule, SepoBatch, SepoWeights
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -120,11 +120,12 @@ class SepoPlay:
         episodes = rollout(
             self.game, {**policies, AGENT: policy}, matches, seed=[*seed, step], fault_rule=self.settings.fault_rule
         )
-        batch, seats = self._batch(episodes, matches, pool_of)
+        seats = [match.seats.index(AGENT) for match in matches]
+        played = [episode.of(seat) for episode, seat in zip(episodes, seats, strict=True)]
+        batch = self._batch(episodes, matches, pool_of, seats, played)
         credits = self.rule(batch, self.weights)
-        rows, weights = credited_rows(episodes, seats, credits, self.game.max_slots)
-        distinct, sums, counts = merged(rows, weights)
-        return Experience(distinct, sums, counts, len(episodes), self._metrics(batch, episodes, seats))
+        rows, weights, counts = merged(*credited_rows(episodes, seats, played, credits, self.game.max_slots))
+        return Experience(rows, weights, counts, len(episodes), self._metrics(batch, episodes, played))
 
     def state(self) -> dict[str, Any]:
         """The adversaries in use, as JSON."""
@@ -163,29 +164,33 @@ class SepoPlay:
         return [state for state, _ in deals]
 
     def _batch(
-        self, episodes: Sequence[Episode], matches: Sequence[Match], pool_of: Sequence[str]
-    ) -> tuple[SepoBatch, list[int]]:
+        self,
+        episodes: Sequence[Episode],
+        matches: Sequence[Match],
+        pool_of: Sequence[str],
+        seats: Sequence[int],
+        played: Sequence[Sequence[Decision]],
+    ) -> SepoBatch:
         slots = self.game.max_slots
         shape = (len(episodes), self.game.num_rounds * slots)
         own, other, collusion, externality = (np.zeros(shape) for _ in range(4))
-        mask = np.zeros(shape, dtype=bool)
-        seats = [match.seats.index(AGENT) for match in matches]
         rewards = np.array([episode.rewards for episode in episodes])  # [B, R, N]
         paid = rewards[np.arange(len(seats)), :, seats]  # [B, R]
         own[:, slots - 1 :: slots] = paid
         other[:, slots - 1 :: slots] = rewards.sum(axis=2) - paid
-        for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
-            collusion[b, slots - 1 :: slots] = self.profile.collusion(episode, seat)
-            externality[b, slots - 1 :: slots] = self.profile.externality(episode, seat)
-            for decision in episode.decisions:
-                if decision.seat == seat:
-                    mask[b, decision.round * slots + decision.slot] = True
+        for hazard, scores in ((self.profile.collusion, collusion), (self.profile.externality, externality)):
+            if hazard.high > hazard.low:
+                for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
+                    scores[b, slots - 1 :: slots] = hazard(episode, seat)
+        times = [(b, d.round * slots + d.slot) for b, decisions in enumerate(played) for d in decisions]
+        mask = np.zeros(shape, dtype=bool)
+        mask[tuple(zip(*times, strict=True))] = True
         names = [match.seats[1 - seat] for match, seat in zip(matches, seats, strict=True)]
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
         keys = [(p, n, s, m.deal) for p, n, s, m in zip(pool_of, names, seats, matches, strict=True)]
         groups = {key: i for i, key in enumerate(dict.fromkeys(keys))}
         is_open = frozenset(numbers[name] for name, adversary in self.adversaries.items() if adversary.exact)
-        batch = SepoBatch(
+        return SepoBatch(
             own=own,
             other=other,
             collusion=collusion,
@@ -196,13 +201,14 @@ class SepoPlay:
             group=np.array([groups[key] for key in keys]),
             always_open=is_open,
         )
-        return batch, seats
 
-    def _metrics(self, batch: SepoBatch, episodes: Sequence[Episode], seats: Sequence[int]) -> dict[str, float]:
+    def _metrics(
+        self, batch: SepoBatch, episodes: Sequence[Episode], played: Sequence[Sequence[Decision]]
+    ) -> dict[str, float]:
         """What the batch itself tells, per round: sampled figures, each against the pool it is defined on."""
         rounds = self.game.num_rounds
-        decisions = [d for e, seat in zip(episodes, seats, strict=True) for d in e.of(seat)]
-        metrics = {"fault_rate": float(np.mean([d.fault is not None for d in decisions]))}
+        faults = [d.fault is not None for decisions in played for d in decisions]
+        metrics = {"fault_rate": sum(faults) / len(faults)}
         train, exploiter, collusive = (batch.pool == pool for pool in ("train", "exploiter", "collusive"))
         if train.any():
             metrics["payoff"] = float(batch.own[train].sum(axis=1).mean() / rounds)
@@ -224,29 +230,41 @@ class SepoPlay:
 
 
 def credited_rows(
-    episodes: Sequence[Episode], seats: Sequence[int], credits: np.ndarray, slots: int
-) -> tuple[list[Row], list[np.ndarray]]:
-    """The transcript row of each episode's agent seat with the credit of every completion token.
+    episodes: Sequence[Episode],
+    seats: Sequence[int],
+    played: Sequence[Sequence[Decision]],
+    credits: np.ndarray,
+    slots: int,
+) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
+    """The transcript rows of the agent's seats with the credit of every completion token.
+
+    Episodes whose replies are the same objects, as the arena gives identical decisions, share a row from the start;
+    `merged` finds the rest.
 
     Args:
         episodes: [B].
         seats: The agent's seat in each, [B].
+        played: The agent's decisions in each, [B].
         credits: Credit of each time step, [B, T] with T = rounds * slots.
         slots: Decisions a seat can face in one round.
+
+    Returns:
+        Rows in order of first appearance, their summed credits, and how many episodes each stands for.
     """
-    rows, weights = [], []
-    padded = np.concatenate([credits, np.zeros((len(credits), 1))], axis=1)  # the last column is for tokens not ours
-    cache: dict[tuple[int, ...], tuple[Row, np.ndarray]] = {}  # equal replies are one object, so their rows are equal
-    for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
-        decisions = episode.of(seat)
-        if not decisions:
-            continue
-        key = tuple(id(d.reply) for d in decisions)
-        if key not in cache:
-            row = transcript_row(episode, seat)
-            steps = [d.round * slots + d.slot for d in decisions]
-            cache[key] = row, np.array([-1 if turn == NOT_OURS else steps[turn] for turn in row.turn])
-        row, column = cache[key]
-        rows.append(row)
-        weights.append(padded[b, column])
-    return rows, weights
+    index: dict[tuple[int, ...], int] = {}
+    first: list[int] = []
+    group = np.full(len(episodes), -1)  # -1 where the agent did not decide
+    for b, decisions in enumerate(played):
+        if decisions:
+            group[b] = g = index.setdefault(tuple([id(d.reply) for d in decisions]), len(first))
+            if g == len(first):
+                first.append(b)
+    decided = group >= 0
+    sums = np.zeros((len(first), credits.shape[1] + 1))  # the last column is for tokens not ours
+    np.add.at(sums[:, :-1], group[decided], credits[decided])
+    rows = [transcript_row(episodes[b], seats[b]) for b in first]
+    weights = []
+    for b, row, summed in zip(first, rows, sums, strict=True):
+        steps = [d.round * slots + d.slot for d in played[b]]
+        weights.append(summed[[-1 if turn == NOT_OURS else steps[turn] for turn in row.turn]])
+    return rows, weights, np.bincount(group[decided], minlength=len(first))

@@ -104,29 +104,30 @@ def demonstrated_row(
     return Row(prompt, tuple(completion), tuple(turn))
 
 
-def merged(rows: Sequence[Row], weights: Sequence[np.ndarray]) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
+def merged(
+    rows: Sequence[Row], weights: Sequence[np.ndarray], counts: Sequence[int] | np.ndarray
+) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
     """Distinct rows with their per-token weights summed.
 
     Args:
         rows: Rows, [B].
         weights: Per-token weights (advantages) of each row, each [len(completion)].
+        counts: How many episodes each row stands for already, [B].
 
     Returns:
-        The distinct rows in order of first appearance, their summed weights, and how many rows each stands for.
+        The distinct rows in order of first appearance, their summed weights, and how many episodes each stands for.
     """
     index: dict[tuple[Ids, Ids], int] = {}
     distinct: list[Row] = []
     sums: list[np.ndarray] = []
-    counts: list[int] = []
-    for row, weight in zip(rows, weights, strict=True):
-        key = (row.prompt, row.completion)
-        if key in index:
-            i = index[key]
+    totals: list[int] = []
+    for row, weight, count in zip(rows, weights, counts, strict=True):
+        i = index.setdefault((row.prompt, row.completion), len(distinct))
+        if i < len(distinct):
             sums[i] += weight
-            counts[i] += 1
+            totals[i] += int(count)
         else:
-            index[key] = len(distinct)
             distinct.append(row)
             sums.append(np.array(weight, dtype=np.float64))
-            counts.append(1)
-    return distinct, sums, np.array(counts)
+            totals.append(int(count))
+    return distinct, sums, np.array(totals)

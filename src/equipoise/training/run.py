@@ -16,12 +16,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
-from equipoise.models.load import load
+from equipoise.models.load import load_merged
+from equipoise.policies.chat import Ids
 from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
 from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import WHOLE, RunCallback, cut_back, last_whole_checkpoint, step_of
@@ -109,8 +111,8 @@ def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
 
 
 def _loaded(recipe: Recipe, source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model on the recipe's device, in its precision."""
-    return load(source, dtype=DTYPES[recipe.hardware.dtype], device=device_of(recipe.hardware))
+    """A model on the recipe's device, in its precision; an adapter is merged into its base."""
+    return load_merged(source, dtype=DTYPES[recipe.hardware.dtype], device=device_of(recipe.hardware))
 
 
 def device_of(hardware: Hardware) -> str:
@@ -198,8 +200,8 @@ def _reinforce(
     label: str,
 ) -> None:
     """Takes the steps that are left and puts the chosen policy into `model/`."""
-    reference = _reference(recipe, out)
     model: PreTrainedModel = _adapted(recipe, start)
+    reference = _reference(recipe, out, model)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
@@ -305,10 +307,25 @@ def _config(recipe: Recipe, checkpoints: Path) -> Any:
     )
 
 
-def _reference(recipe: Recipe, out: Path) -> Reference | None:
-    """Log-probabilities under a frozen copy of the model reinforcement learning starts from."""
-    frozen, _ = _loaded(recipe, out / "sft" if recipe.imitates else recipe.model)
-    return lambda pairs: token_log_probs(frozen, pairs, recipe.sampling.temperature)
+def _reference(recipe: Recipe, out: Path, model: Any) -> Reference:
+    """Log-probabilities under the model that reinforcement learning starts from.
+
+    With an adapter that is `model` with the adapter switched off; without one it takes a frozen copy.
+    """
+    temperature = recipe.sampling.temperature
+    if not recipe.lora.rank:
+        frozen, _ = _loaded(recipe, out / "sft" if recipe.imitates else recipe.model)
+        return lambda pairs: token_log_probs(frozen, pairs, temperature)
+
+    def unadapted(pairs: list[tuple[Ids, Ids]]) -> list[np.ndarray]:
+        training = model.training
+        model.eval()
+        with model.disable_adapter():
+            found = token_log_probs(model, pairs, temperature)
+        model.train(training)
+        return found
+
+    return unadapted
 
 
 def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
