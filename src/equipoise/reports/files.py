@@ -1,8 +1,11 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are read with one clear line when something is wrong."""
 
+import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -19,3 +22,34 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_validated(
+    path: Path, name: str, validate: Callable[[dict[str, Any]], None], *, missing: str, broken: str
+) -> dict[str, Any]:
+    """The JSON object stored at `path`, a folder that holds `name` or the file itself.
+
+    Args:
+        path: Where it is.
+        name: The file's name in a folder.
+        validate: Raises ValueError for an object of the wrong shape.
+        missing: The message when there is no such file, with {file} and {error}.
+        broken: The message when it is not JSON, with {file} and {error}.
+
+    Raises:
+        ValueError: when there is no such file, it is not JSON, or `validate` refuses it.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / name
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(missing.format(file=file, error=error.strerror)) from None
+    except ValueError as error:
+        raise ValueError(broken.format(file=file, error=error)) from None
+    try:
+        validate(found)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    return found

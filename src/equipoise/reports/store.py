@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.reports.files import write_atomically
+from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.page import render_html
 from equipoise.reports.schema import clean_report, validate_report
 
@@ -36,19 +36,10 @@ def load_report(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: when there is no such file, it is not JSON, or it is not a report of the known shape.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / JSON_NAME
-    try:
-        report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(
-            f"no report at {file} ({error.strerror}); give a run folder that holds {JSON_NAME}, or that file"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"{file} is not a readable report ({error}); write it again with an audit") from None
-    try:
-        validate_report(report)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
-    return report
+    return read_validated(
+        path,
+        JSON_NAME,
+        validate_report,
+        missing=f"no report at {{file}} ({{error}}); give a run folder that holds {JSON_NAME}, or that file",
+        broken="{file} is not a readable report ({error}); write it again with an audit",
+    )

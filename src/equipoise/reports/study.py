@@ -7,7 +7,7 @@ from typing import Any
 
 from equipoise.reports.figure_index import index_svg
 from equipoise.reports.figure_tradeoff import tradeoff_svg
-from equipoise.reports.files import write_atomically
+from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.layout import identifier
 from equipoise.reports.rendering import WIDE
 from equipoise.reports.schema import clean_report
@@ -54,19 +54,10 @@ def load_study(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: when there is no such file, it is not JSON, or it is not a table of the known shape.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / JSON_NAME
-    try:
-        table: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(
-            f"no study at {file} ({error.strerror}); give a folder that holds {JSON_NAME}, or that file"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"{file} is not a readable table ({error}); run the study again") from None
-    try:
-        validate_study(table)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
-    return table
+    return read_validated(
+        path,
+        JSON_NAME,
+        validate_study,
+        missing=f"no study at {{file}} ({{error}}); give a folder that holds {JSON_NAME}, or that file",
+        broken="{file} is not a readable table ({error}); run the study again",
+    )
