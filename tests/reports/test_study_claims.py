@@ -68,8 +68,12 @@ def test_one_seed_decides_nothing(table: Table) -> None:
     for game in (0, 1):
         set_difference(table, game, ("own_pool", "sft"), interval(3.0, None, None))
         set_difference(table, game, ("own_pool", "payoff"), interval(3.0, None, None))
+    pair = "SEPO, own pool and SFT have no paired interval of the SEPO index yet in Kuhn poker and auction."
+    assert pair in claims(table)
+    set_difference(table, 0, ("own_pool", "sft"), interval(3.0, 2.0, 4.0))
     found = sentence(table, "SEPO, own pool is above SFT")
-    assert found.endswith("in none of 2 games; no interval yet in Kuhn poker and auction.")
+    assert "in 1 of 1 game (Kuhn poker)" in found
+    assert found.endswith("no interval yet in auction.")
     assert "Payoff alone and SEPO, own pool have no paired interval yet in Kuhn poker and auction." in claims(table)
 
 

@@ -65,6 +65,10 @@ def _count(found: Mapping[Verdict, Sequence[Game]]) -> int:
     return sum(len(games) for games in found.values())
 
 
+def _decided(found: Mapping[Verdict, Sequence[Game]]) -> int:
+    return _count(found) - len(found["undecided"])
+
+
 def _of(wins: int, games: int) -> str:
     return f"{wins or 'none'} of {games} game{'' if games == 1 else 's'}"
 
@@ -74,9 +78,12 @@ def _above_sentence(table: Mapping[str, Any], arm: str, minus: str) -> str:
     found = compared(table["games"], lambda game: difference(game, arm, minus))
     if not _count(found):
         return ""
-    count, wins = _count(found), found["above"]
+    decided, wins = _decided(found), found["above"]
+    if not decided:
+        both = f"{_label(table, arm)} and {_label(table, minus)}"
+        return f"{both} have no paired interval of the SEPO index yet in {games_named(found['undecided'])}."
     parts = [
-        f"{_label(table, arm)} is above {_label(table, minus)} on the SEPO index in {_of(len(wins), count)}"
+        f"{_label(table, arm)} is above {_label(table, minus)} on the SEPO index in {_of(len(wins), decided)}"
         + (f"{_games(wins)}, interval of the paired difference above zero" if wins else "")
     ]
     if found["tie"]:
@@ -159,11 +166,11 @@ def _safer_sentence(table: Mapping[str, Any]) -> str:
         return difference(game, "own_pool", "sft", danger_metric(game) or "pool_exploitability")
 
     found = compared(table["games"], find)
-    if not _count(found):
+    if not _decided(found):
         return ""
     text = (
         f"{_label(table, 'own_pool')} is less exploitable than {_label(table, 'sft')} in "
-        f"{_of(len(found['below']), _count(found))}{_games(found['below'])}"
+        f"{_of(len(found['below']), _decided(found))}{_games(found['below'])}"
     )
     if found["tie"]:
         text += f"; a tie in {games_named(found['tie'])}"
