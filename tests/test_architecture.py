@@ -131,6 +131,10 @@ def public(name):
     return found
 
 
+PLAIN = ("ABC", "Protocol", "Exception", "NamedTuple", "ValueError")
+"""Library bases that describe none of our methods."""
+
+
 @lru_cache
 def described():
     """Method names that a class of ours documents, by class name."""
@@ -141,10 +145,22 @@ def described():
     }
 
 
+@lru_cache
+def bases_of():
+    """Names of the bases of a class of ours, by class name."""
+    classes = [node for name in FILES for node in ast.walk(tree(name)) if isinstance(node, ast.ClassDef)]
+    return {node.name: [ast.unparse(base).split("[")[0] for base in node.bases] for node in classes}
+
+
+def ancestors(name):
+    """Every base of a class, and their bases."""
+    return [found for base in bases_of().get(name, ()) for found in (base, *ancestors(base))]
+
+
 def inherits_a_description(name, owner, method):
     """Whether a method takes its docstring from a base, from a protocol beside it, or from a library's base class."""
-    bases = [ast.unparse(base).split("[")[0] for base in owner.bases]
-    if any(base not in described() for base in bases if base not in ("ABC", "Protocol", "Exception", "NamedTuple")):
+    bases = ancestors(owner.name)
+    if any(base not in described() for base in bases if base not in PLAIN):
         return True
     if any(method in described().get(base, ()) for base in bases):
         return True

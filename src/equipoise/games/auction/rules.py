@@ -24,15 +24,15 @@ With clipped losses a bid of 3 with value 2 is free and (3, 3) becomes a fourth 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal, get_args
 
-from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.core import CHANCE, Action, Event, InformationState, State
 from equipoise.games.history import joint_moves, last_value, own_seat
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, announced, total
 
 Losses = Literal["real", "clipped"]
-Two = tuple[float, float]
 
 VALUES = (2, 4)
 BIDS: tuple[Action, ...] = (1, 2, 3)
@@ -53,39 +53,22 @@ def worst_pay(losses: Losses) -> int:
     return min(0, *(winner_pay(value, bid, losses) for value, bid in product(VALUES, (1, 2, 3))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    rounds: int
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuctionState(RoundsState):
+    """One point of the repeated auction, with the round's values and the equal bids that wait for a coin."""
+
     losses: Losses
-
-
-@dataclass(frozen=True, slots=True)
-class AuctionState(State):
-    """One point of the repeated auction: the round's values, the equal bids that wait for a coin, what was seen."""
-
-    settings: _Settings
-    finished: int
-    values: tuple[int, ...]
-    tied: tuple[int, ...]
-    events: tuple[InformationState, InformationState]
-    rewards: Two = _ZERO
-    returns: Two = _ZERO
-
-    @property
-    def round(self) -> int:
-        return self.finished
+    values: tuple[int, ...] = ()
+    tied: tuple[int, ...] = ()
 
     @property
     def players_to_move(self) -> tuple[int, ...]:
-        if self.finished == self.settings.rounds:
+        if self.finished == self.rounds:
             return ()
         return (0, 1) if self.values and not self.tied else (CHANCE,)
 
     def legal_actions(self, seat: int) -> tuple[Action, ...]:
         return BIDS if seat in self.players_to_move else ()
-
-    def information_state(self, seat: int) -> InformationState:
-        return self.events[seat]
 
     def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
         if not self.is_chance:
@@ -104,11 +87,11 @@ class AuctionState(State):
         acts = Event("act", 0, first), Event("act", 1, second)
         events = (self.events[0] + acts, self.events[1] + acts[::-1])
         if first == second:
-            return AuctionState(self.settings, self.finished, self.values, (first, second), events, _ZERO, self.returns)
+            return replace(self, tied=(first, second), events=events, rewards=_ZERO)
         return self._won(0 if first > second else 1, max(first, second), events)
 
     def forfeit(self, seat: int) -> AuctionState:
-        worst = worst_pay(self.settings.losses)
+        worst = worst_pay(self.losses)
         rewards = (float(worst), 0.0) if seat == 0 else (0.0, float(worst))
         seen = (Event("forfeit", seat, -worst),)
         return self._ended(rewards, (self.events[0] + seen, self.events[1] + seen))
@@ -117,12 +100,12 @@ class AuctionState(State):
         if deal not in dict(_DEALS):
             raise ValueError(f"unknown values {deal!r} in the auction; known: {', '.join(str(d) for d, _ in _DEALS)}")
         assert isinstance(deal, tuple)
-        header = Event("round", None, (self.finished + 1, self.settings.rounds))
+        header = announced(self.finished, self.rounds)
         events = (
-            (*self.events[0], header, Event("value", 0, deal[0])),
-            (*self.events[1], header, Event("value", 1, deal[1])),
+            (*self.events[0], *header, Event("value", 0, deal[0])),
+            (*self.events[1], *header, Event("value", 1, deal[1])),
         )
-        return AuctionState(self.settings, self.finished, deal, (), events, _ZERO, self.returns)
+        return replace(self, values=deal, events=events, rewards=_ZERO)
 
     def _tossed(self, winner: Action) -> AuctionState:
         if winner not in dict(_COIN):
@@ -130,23 +113,22 @@ class AuctionState(State):
         assert isinstance(winner, int)
         return self._won(winner, self.tied[winner], self.events)
 
-    def _won(self, winner: int, bid: int, events: tuple[InformationState, InformationState]) -> AuctionState:
+    def _won(self, winner: int, bid: int, events: Seen) -> AuctionState:
         """The round ends: the winner sees what it is paid, the loser only who won."""
-        pay = winner_pay(self.values[winner], bid, self.settings.losses)
+        pay = winner_pay(self.values[winner], bid, self.losses)
         rewards = (float(pay), 0.0) if winner == 0 else (0.0, float(pay))
         seen = [Event("won", winner, pay if seat == winner else None) for seat in (0, 1)]
         return self._ended(rewards, ((*events[0], seen[0]), (*events[1], seen[1])))
 
-    def _ended(self, rewards: Two, events: tuple[InformationState, InformationState]) -> AuctionState:
-        returns = (self.returns[0] + rewards[0], self.returns[1] + rewards[1])
-        return AuctionState(self.settings, self.finished + 1, (), (), events, rewards, returns)
+    def _ended(self, rewards: Two, events: Seen) -> AuctionState:
+        returns = total(self.returns, rewards)
+        return AuctionState(self.rounds, self.finished + 1, events, rewards, returns, losses=self.losses)
 
 
-class Auction(Game):
+class Auction(RoundsGame):
     """The repeated first-price auction with private values 2 and 4 and bids 1, 2 and 3."""
 
     name = "auction"
-    unit = "points per round"
     answer = "one number"
 
     def __init__(self, rounds: int = 6, losses: Losses = "real") -> None:
@@ -156,22 +138,19 @@ class Auction(Game):
             rounds: Rounds per episode, 1 to 100.
             losses: "real" pays the winner its value less its bid; "clipped" pays it never less than 0.
         """
-        if type(rounds) is not int or not 1 <= rounds <= 100:
-            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to 100")
+        super().__init__(rounds)
         if losses not in get_args(Losses):
             raise ValueError(f"got losses={losses!r}; allowed: {', '.join(get_args(Losses))}")
-        self.num_rounds = rounds
         self.losses: Losses = losses
         self.max_reward = float(max(winner_pay(value, bid, losses) for value, bid in product(VALUES, (1, 2, 3))))
         self.min_reward = float(worst_pay(losses))
-        self._settings = _Settings(rounds, losses)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"rounds": self.num_rounds, "losses": self.losses}
+        return {**super().parameters, "losses": self.losses}
 
     def initial_state(self) -> AuctionState:
-        return AuctionState(self._settings, 0, (), (), ((Event("seat", 0),), (Event("seat", 1),)))
+        return AuctionState(self.num_rounds, 0, ((Event("seat", 0),), (Event("seat", 1),)), losses=self.losses)
 
     @property
     def actions(self) -> tuple[Action, ...]:

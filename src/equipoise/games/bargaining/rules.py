@@ -13,11 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product
-from typing import Any
 
-from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.core import CHANCE, Action, Event, InformationState, State
 from equipoise.games.bargaining.deal import (
     ITEMS,
     MOST,
@@ -31,8 +29,7 @@ from equipoise.games.bargaining.deal import (
     worth,
 )
 from equipoise.games.history import joint_moves, last_value
-
-Two = tuple[float, float]
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
 _POOL_CHANCES: tuple[tuple[Action, float], ...] = tuple((pool, 1 / len(POOLS)) for pool in POOLS)
 _VALUE_CHANCES: tuple[tuple[Action, float], ...] = tuple((values, 1 / len(VALUES)) for values in VALUES)
@@ -44,31 +41,16 @@ def _words(numbers: Triple) -> str:
     return " ".join(map(str, numbers))
 
 
-@lru_cache
-def _announced(round_: int, rounds: int) -> InformationState:
-    """The event that opens a round; nothing after the last."""
-    return () if round_ == rounds else (Event("round", None, (round_ + 1, rounds)),)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BargainingState(RoundsState):
+    """One point of an episode, with what was dealt."""
 
-
-@dataclass(frozen=True, slots=True)
-class BargainingState(State):
-    """One point of an episode: what was dealt, the round, what the last one paid, and what each seat has seen."""
-
-    rounds: int
-    played: int
-    pool: Triple | None
-    values: tuple[Triple, ...]
-    events: tuple[InformationState, InformationState]
-    rewards: Two = (0.0, 0.0)
-    returns: Two = (0.0, 0.0)
-
-    @property
-    def round(self) -> int:
-        return self.played
+    pool: Triple | None = None
+    values: tuple[Triple, ...] = ()
 
     @property
     def players_to_move(self) -> tuple[int, ...]:
-        if self.played == self.rounds:
+        if self.finished == self.rounds:
             return ()
         return (0, 1) if len(self.values) == 2 else (CHANCE,)
 
@@ -76,9 +58,6 @@ class BargainingState(State):
         if self.pool is None or seat not in self.players_to_move:
             return ()
         return demands_within(self.pool)
-
-    def information_state(self, seat: int) -> InformationState:
-        return self.events[seat]
 
     def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
         if self.players_to_move != (CHANCE,):
@@ -120,37 +99,30 @@ class BargainingState(State):
         seat = len(self.values)
         seen = [self.events[0], self.events[1]]
         seen[seat] += (Event("values", seat, outcome),)
-        header = _announced(0, self.rounds) if seat == 1 else ()
+        header = announced(0, self.rounds) if seat == 1 else ()
         return replace(self, values=(*self.values, outcome), events=(seen[0] + header, seen[1] + header))
 
-    def _after(self, rewards: Two, seen: tuple[InformationState, InformationState]) -> BargainingState:
-        header = _announced(self.played + 1, self.rounds)
-        events = (self.events[0] + seen[0] + header, self.events[1] + seen[1] + header)
-        returns = (self.returns[0] + rewards[0], self.returns[1] + rewards[1])
-        return BargainingState(self.rounds, self.played + 1, self.pool, self.values, events, rewards, returns)
+    def _after(self, rewards: Two, seen: Seen) -> BargainingState:
+        finished = self.finished + 1
+        events = after(self.events, seen, announced(finished, self.rounds))
+        returns = total(self.returns, rewards)
+        return BargainingState(self.rounds, finished, events, rewards, returns, pool=self.pool, values=self.values)
 
 
-class Bargaining(Game):
+class Bargaining(RoundsGame):
     """Repeated bargaining over one pool of three items with private values."""
 
     name = "bargaining"
     max_reward = float(max(_PAYS))
     min_reward = float(min(_PAYS))
-    unit = "points per round"
     answer = "three numbers, for example 1 0 2"
 
     def __init__(self, rounds: int = 4) -> None:
         """Args: rounds: Rounds per episode, 1 to 100."""
-        if type(rounds) is not int or not 1 <= rounds <= 100:
-            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to 100")
-        self.num_rounds = rounds
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"rounds": self.num_rounds}
+        super().__init__(rounds)
 
     def initial_state(self) -> BargainingState:
-        return BargainingState(self.num_rounds, 0, None, (), ((Event("seat", 0),), (Event("seat", 1),)))
+        return BargainingState(self.num_rounds, 0, ((Event("seat", 0),), (Event("seat", 1),)))
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -168,11 +140,11 @@ class Bargaining(Game):
         """
         assert isinstance(state, BargainingState)
         own = state.values[seat] if seat < len(state.values) else None
-        return state.played, len(state.values), state.pool, own
+        return state.finished, len(state.values), state.pool, own
 
     def as_first_round(self, information_state: InformationState) -> InformationState:
         dealt = tuple(event for event in information_state if event.kind in ("seat", "pool", "values"))
-        return (*dealt, *_announced(0, self.num_rounds))
+        return (*dealt, *announced(0, self.num_rounds))
 
     def label(self, information_state: InformationState) -> str:
         dealt = f"pool {_words(last_value(information_state, 'pool'))}, "

@@ -26,12 +26,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from equipoise.core import Action, Event, Game, InformationState, State
+from equipoise.core import Action, Event, InformationState, State
 from equipoise.games.history import joint_moves, last_value
-
-Two = tuple[float, float]
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
 CAPACITY = 18
 """Units the stock holds at the start and at most."""
@@ -88,36 +86,17 @@ def _paid(seat: int, reward: float) -> Event:
 @lru_cache
 def _opened(round_: int, rounds: int, stock: int) -> InformationState:
     """The events that open a round."""
-    return () if round_ == rounds else (Event("round", None, (round_ + 1, rounds)), Event("stock", None, stock))
+    return () if round_ == rounds else (*announced(round_, rounds), Event("stock", None, stock))
 
 
-@dataclass(frozen=True, slots=True)
-class CommonsState(State):
-    """One point of the game: the finished rounds, the stock, what the last round paid and what each seat has seen."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonsState(RoundsState):
+    """One point of the game, with the stock that is left."""
 
-    rounds: int
-    finished: int
     stock: int
-    events: tuple[InformationState, InformationState]
-    rewards: Two = (0.0, 0.0)
-    returns: Two = (0.0, 0.0)
-
-    @property
-    def round(self) -> int:
-        return self.finished
-
-    @property
-    def players_to_move(self) -> tuple[int, ...]:
-        return (0, 1) if self.finished < self.rounds else ()
 
     def legal_actions(self, seat: int) -> tuple[Action, ...]:
         return ASKS if seat in self.players_to_move else ()
-
-    def information_state(self, seat: int) -> InformationState:
-        return self.events[seat]
-
-    def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
-        return ()
 
     def child(self, actions: Mapping[int, Action]) -> CommonsState:
         first, second = _ask(actions[0]), _ask(actions[1])
@@ -130,36 +109,29 @@ class CommonsState(State):
         event = (Event("forfeit", seat),)
         return self._after((0.0, most) if seat == 0 else (most, 0.0), (event, event))
 
-    def _after(self, rewards: Two, seen: tuple[InformationState, InformationState]) -> CommonsState:
-        stock = regrown(self.stock - int(sum(rewards)))
-        header = _opened(self.finished + 1, self.rounds, stock)
-        first, second = (self.events[seat] + seen[seat] + (_paid(seat, rewards[seat]), *header) for seat in (0, 1))
-        returns = (self.returns[0] + rewards[0], self.returns[1] + rewards[1])
-        return CommonsState(self.rounds, self.finished + 1, stock, (first, second), rewards, returns)
+    def _after(self, rewards: Two, seen: Seen) -> CommonsState:
+        stock, finished = regrown(self.stock - int(sum(rewards))), self.finished + 1
+        paid = (*seen[0], _paid(0, rewards[0])), (*seen[1], _paid(1, rewards[1]))
+        events = after(self.events, paid, _opened(finished, self.rounds, stock))
+        return CommonsState(self.rounds, finished, events, rewards, total(self.returns, rewards), stock=stock)
 
 
-class Commons(Game):
+class Commons(RoundsGame):
     """Two players and a shared stock that grows back."""
 
     name = "commons"
     max_reward = max(shares(stock, a, b)[0] for stock in range(CAPACITY + 1) for a in ASKS for b in ASKS)
     min_reward = min(shares(stock, a, b)[0] for stock in range(CAPACITY + 1) for a in ASKS for b in ASKS)
-    unit = "points per round"
     answer = "one number"
 
     def __init__(self, rounds: int = DEFAULT_ROUNDS) -> None:
         """Args: rounds: Rounds per episode, 1 to 100."""
-        if type(rounds) is not int or not 1 <= rounds <= 100:
-            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to 100")
-        self.num_rounds = rounds
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"rounds": self.num_rounds}
+        super().__init__(rounds)
 
     def initial_state(self) -> CommonsState:
         header = _opened(0, self.num_rounds, CAPACITY)
-        return CommonsState(self.num_rounds, 0, CAPACITY, ((Event("seat", 0), *header), (Event("seat", 1), *header)))
+        events = (Event("seat", 0), *header), (Event("seat", 1), *header)
+        return CommonsState(self.num_rounds, 0, events, stock=CAPACITY)
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -187,7 +159,7 @@ class Commons(Game):
     @property
     def rules_text(self) -> str:
         return (
-            f"Game: a shared stock for two players, {self.num_rounds} round{'' if self.num_rounds == 1 else 's'}. "
+            f"Game: a shared stock for two players, {self.length}. "
             f"The stock starts at {CAPACITY} units and never holds more. "
             f"Each round both ask at once for 0 to {MOST} units; a unit is 1 point. "
             "If they ask for more than the stock holds, each gets half of it; "

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from equipoise.core import Action, Event, Game, InformationState, State
+from equipoise.core import Action, Event, InformationState, State
 from equipoise.games.history import joint_moves
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
 Horizon = Literal["shown", "hidden"]
 Labels = Literal["words", "neutral"]
-Two = tuple[float, float]
 
 LABELS: dict[Labels, tuple[str, str]] = {"words": ("cooperate", "defect"), "neutral": ("A", "B")}
 """The words for (cooperate, defect)."""
@@ -58,15 +58,8 @@ def _letter(move: Action | None) -> str:
     return "C" if cooperates(move) else "D"
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    rounds: int
-    horizon: Horizon
-    labels: Labels
-
-
 @lru_cache
-def _played(moves: tuple[Action, Action]) -> tuple[Two, tuple[InformationState, InformationState]]:
+def _played(moves: tuple[Action, Action]) -> tuple[Two, Seen]:
     """What a round pays, and the events by which each seat sees it."""
     rewards = PAYOFFS[cooperates(moves[0]), cooperates(moves[1])]
     acts = [Event("act", seat, moves[seat]) for seat in (0, 1)]
@@ -75,7 +68,7 @@ def _played(moves: tuple[Action, Action]) -> tuple[Two, tuple[InformationState, 
 
 
 @lru_cache
-def _forfeited(seat: int) -> tuple[Two, tuple[InformationState, InformationState]]:
+def _forfeited(seat: int) -> tuple[Two, Seen]:
     """A forfeit is paid like a lone cooperator: nothing is worse for the seat."""
     rewards = (SUCKER, TEMPTATION) if seat == 0 else (TEMPTATION, SUCKER)
     event = Event("forfeit", seat)
@@ -85,44 +78,24 @@ def _forfeited(seat: int) -> tuple[Two, tuple[InformationState, InformationState
     )
 
 
-@lru_cache
-def _announced(settings: _Settings, round_: int) -> InformationState:
+def _opened(horizon: Horizon, round_: int, rounds: int) -> InformationState:
     """The event that opens a round, where the horizon is shown."""
-    if settings.horizon == "hidden" or round_ == settings.rounds:
-        return ()
-    return (Event("round", None, (round_ + 1, settings.rounds)),)
+    return () if horizon == "hidden" else announced(round_, rounds)
 
 
-@dataclass(frozen=True, slots=True)
-class DilemmaState(State):
-    """One point of the repeated game: the finished rounds, what the last one paid and what each seat has seen."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DilemmaState(RoundsState):
+    """One point of the repeated game, with the words it is played in."""
 
-    settings: _Settings
-    finished: int
-    events: tuple[InformationState, InformationState]
-    rewards: Two = (0.0, 0.0)
-    returns: Two = (0.0, 0.0)
-
-    @property
-    def round(self) -> int:
-        return self.finished
-
-    @property
-    def players_to_move(self) -> tuple[int, ...]:
-        return (0, 1) if self.finished < self.settings.rounds else ()
+    horizon: Horizon
+    labels: Labels
 
     def legal_actions(self, seat: int) -> tuple[Action, ...]:
-        return LABELS[self.settings.labels] if seat in self.players_to_move else ()
-
-    def information_state(self, seat: int) -> InformationState:
-        return self.events[seat]
-
-    def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
-        return ()
+        return LABELS[self.labels] if seat in self.players_to_move else ()
 
     def child(self, actions: Mapping[int, Action]) -> DilemmaState:
         moves = (actions[0], actions[1])
-        allowed = LABELS[self.settings.labels]
+        allowed = LABELS[self.labels]
         for move in moves:
             if move not in allowed:
                 raise ValueError(f"illegal action {move!r} in the prisoner's dilemma; allowed: {allowed}")
@@ -131,20 +104,19 @@ class DilemmaState(State):
     def forfeit(self, seat: int) -> DilemmaState:
         return self._after(*_forfeited(seat))
 
-    def _after(self, rewards: Two, seen: tuple[InformationState, InformationState]) -> DilemmaState:
-        header = _announced(self.settings, self.finished + 1)
-        events = (self.events[0] + seen[0] + header, self.events[1] + seen[1] + header)
-        returns = (self.returns[0] + rewards[0], self.returns[1] + rewards[1])
-        return DilemmaState(self.settings, self.finished + 1, events, rewards, returns)
+    def _after(self, rewards: Two, seen: Seen) -> DilemmaState:
+        finished = self.finished + 1
+        events = after(self.events, seen, _opened(self.horizon, finished, self.rounds))
+        returns = total(self.returns, rewards)
+        return DilemmaState(self.rounds, finished, events, rewards, returns, horizon=self.horizon, labels=self.labels)
 
 
-class PrisonersDilemma(Game):
+class PrisonersDilemma(RoundsGame):
     """The repeated prisoner's dilemma with pay 3, 1, 5 and 0."""
 
     name = "prisoners_dilemma"
     max_reward = max(max(pay) for pay in PAYOFFS.values())
     min_reward = min(min(pay) for pay in PAYOFFS.values())
-    unit = "points per round"
 
     def __init__(self, rounds: int = 8, horizon: Horizon = "shown", labels: Labels = "words") -> None:
         """Sets the length and the words.
@@ -154,23 +126,20 @@ class PrisonersDilemma(Game):
             horizon: "shown" tells the number of the round and of rounds; "hidden" tells neither.
             labels: "words" says cooperate and defect; "neutral" says A and B and does not name the game.
         """
-        if type(rounds) is not int or not 1 <= rounds <= 100:
-            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to 100")
+        super().__init__(rounds)
         if horizon not in get_args(Horizon):
             raise ValueError(f"got horizon={horizon!r}; allowed: {', '.join(get_args(Horizon))}")
         if labels not in LABELS:
             raise ValueError(f"got labels={labels!r}; allowed: {', '.join(LABELS)}")
-        self.num_rounds = rounds
         self.horizon, self.labels = horizon, labels
-        self._settings = _Settings(rounds, horizon, labels)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"rounds": self.num_rounds, "horizon": self.horizon, "labels": self.labels}
+        return {**super().parameters, "horizon": self.horizon, "labels": self.labels}
 
     def initial_state(self) -> DilemmaState:
-        first, second = ((Event("seat", seat), *_announced(self._settings, 0)) for seat in (0, 1))
-        return DilemmaState(self._settings, 0, (first, second))
+        first, second = ((Event("seat", seat), *_opened(self.horizon, 0, self.num_rounds)) for seat in (0, 1))
+        return DilemmaState(self.num_rounds, 0, (first, second), horizon=self.horizon, labels=self.labels)
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -184,7 +153,7 @@ class PrisonersDilemma(Game):
         return state.round
 
     def as_first_round(self, information_state: InformationState) -> InformationState:
-        return (information_state[0], *_announced(self._settings, 0))
+        return (information_state[0], *_opened(self.horizon, 0, self.num_rounds))
 
     def label(self, information_state: InformationState) -> str:
         pairs = [_letter(own) + _letter(other) for own, other in joint_moves(information_state)]
@@ -195,9 +164,7 @@ class PrisonersDilemma(Game):
 
     @property
     def rules_text(self) -> str:
-        length = f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
-        if self.horizon == "hidden":
-            length = "one or more rounds"
+        length = "one or more rounds" if self.horizon == "hidden" else self.length
         if self.labels == "neutral":
             return (
                 f"Game for two players, {length}. Each round both choose at once: A or B. "

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
-from equipoise.core import Action, Event, Game, InformationState, State
+from equipoise.core import Action, Event, InformationState, State
 from equipoise.games.history import joint_moves
-
-Two = tuple[float, float]
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
 PIE = 10
 DEMANDS: tuple[int, ...] = tuple(range(1, PIE))
@@ -36,7 +34,7 @@ _PAYS = [reward for a, b in product(DEMANDS, repeat=2) for reward in pay((a, b))
 
 
 @lru_cache
-def _played(demands: tuple[int, int]) -> tuple[Two, tuple[InformationState, InformationState]]:
+def _played(demands: tuple[int, int]) -> tuple[Two, Seen]:
     """What a round pays, and the events by which each seat sees it."""
     rewards = pay(demands)
     acts = [Event("act", seat, demands[seat]) for seat in (0, 1)]
@@ -44,38 +42,12 @@ def _played(demands: tuple[int, int]) -> tuple[Two, tuple[InformationState, Info
     return rewards, ((acts[0], acts[1], paid[0]), (acts[1], acts[0], paid[1]))
 
 
-@lru_cache
-def _announced(round_: int, rounds: int) -> InformationState:
-    """The event that opens a round; nothing after the last."""
-    return () if round_ == rounds else (Event("round", None, (round_ + 1, rounds)),)
-
-
 @dataclass(frozen=True, slots=True)
-class SplitState(State):
-    """One point of the repeated game: the round, what the last one paid, and what each seat has seen."""
-
-    rounds: int
-    played: int
-    events: tuple[InformationState, InformationState]
-    rewards: Two = (0.0, 0.0)
-    returns: Two = (0.0, 0.0)
-
-    @property
-    def round(self) -> int:
-        return self.played
-
-    @property
-    def players_to_move(self) -> tuple[int, ...]:
-        return (0, 1) if self.played < self.rounds else ()
+class SplitState(RoundsState):
+    """One point of the repeated game."""
 
     def legal_actions(self, seat: int) -> tuple[Action, ...]:
         return DEMANDS if seat in self.players_to_move else ()
-
-    def information_state(self, seat: int) -> InformationState:
-        return self.events[seat]
-
-    def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
-        return ()
 
     def child(self, actions: Mapping[int, Action]) -> SplitState:
         first, second = actions[0], actions[1]
@@ -91,34 +63,26 @@ class SplitState(State):
         forfeit = Event("forfeit", seat)
         return self._after((0.0, 0.0), ((forfeit, Event("paid", 0, 0)), (forfeit, Event("paid", 1, 0))))
 
-    def _after(self, rewards: Two, seen: tuple[InformationState, InformationState]) -> SplitState:
-        header = _announced(self.played + 1, self.rounds)
-        events = (self.events[0] + seen[0] + header, self.events[1] + seen[1] + header)
-        returns = (self.returns[0] + rewards[0], self.returns[1] + rewards[1])
-        return SplitState(self.rounds, self.played + 1, events, rewards, returns)
+    def _after(self, rewards: Two, seen: Seen) -> SplitState:
+        finished = self.finished + 1
+        events = after(self.events, seen, announced(finished, self.rounds))
+        return SplitState(self.rounds, finished, events, rewards, total(self.returns, rewards))
 
 
-class Split(Game):
+class Split(RoundsGame):
     """The repeated demand game over a pie of 10 points."""
 
     name = "split"
     max_reward = max(_PAYS)
     min_reward = min(_PAYS)
-    unit = "points per round"
     answer = "one number"
 
     def __init__(self, rounds: int = 4) -> None:
         """Args: rounds: Rounds per episode, 1 to 100."""
-        if type(rounds) is not int or not 1 <= rounds <= 100:
-            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to 100")
-        self.num_rounds = rounds
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"rounds": self.num_rounds}
+        super().__init__(rounds)
 
     def initial_state(self) -> SplitState:
-        first, second = ((Event("seat", seat), *_announced(0, self.num_rounds)) for seat in (0, 1))
+        first, second = ((Event("seat", seat), *announced(0, self.num_rounds)) for seat in (0, 1))
         return SplitState(self.num_rounds, 0, (first, second))
 
     @property
@@ -133,7 +97,7 @@ class Split(Game):
         return state.round
 
     def as_first_round(self, information_state: InformationState) -> InformationState:
-        return (information_state[0], *_announced(0, self.num_rounds))
+        return (information_state[0], *announced(0, self.num_rounds))
 
     def label(self, information_state: InformationState) -> str:
         pairs = [f"{own or '-'}:{other or '-'}" for own, other in joint_moves(information_state)]
@@ -144,9 +108,8 @@ class Split(Game):
 
     @property
     def rules_text(self) -> str:
-        length = f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
         return (
-            f"Game: splitting {PIE} points between two players, {length}. "
+            f"Game: splitting {PIE} points between two players, {self.length}. "
             f"Each round both demand at once: 1 to {PIE - 1} points. "
             f"If the demands sum to {PIE} or less, each player gets what it demands. Else both get 0 points. "
             "Win as many points as possible."

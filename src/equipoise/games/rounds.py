@@ -1,0 +1,87 @@
+"""What two-player games of a fixed number of rounds share: who moves, what each seat has seen, what it was paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from equipoise.core import Action, Event, Game, InformationState, State
+
+MOST_ROUNDS = 100
+
+Two = tuple[float, float]
+"""One figure per seat."""
+
+Seen = tuple[InformationState, InformationState]
+"""The events each seat sees."""
+
+
+@lru_cache
+def announced(round_: int, rounds: int) -> InformationState:
+    """The event that opens a round, counted from 0; nothing after the last."""
+    return () if round_ == rounds else (Event("round", None, (round_ + 1, rounds)),)
+
+
+def after(events: Seen, seen: Seen, header: InformationState = ()) -> Seen:
+    """What each seat has seen once both have also seen `seen`, each its own, and then the same `header`."""
+    return events[0] + seen[0] + header, events[1] + seen[1] + header
+
+
+def total(returns: Two, rewards: Two) -> Two:
+    """Returns once `rewards` are added."""
+    return returns[0] + rewards[0], returns[1] + rewards[1]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsState(State):
+    """One point of the game; both seats move at once unless a game says otherwise.
+
+    Attributes:
+        rounds: How many there are.
+        finished: How many are over.
+        events: What each seat has seen.
+        rewards: What the last round paid.
+        returns: What all rounds paid so far.
+    """
+
+    rounds: int
+    finished: int
+    events: Seen
+    rewards: Two = (0.0, 0.0)
+    returns: Two = (0.0, 0.0)
+
+    @property
+    def round(self) -> int:
+        return self.finished
+
+    @property
+    def players_to_move(self) -> tuple[int, ...]:
+        return (0, 1) if self.finished < self.rounds else ()
+
+    def information_state(self, seat: int) -> InformationState:
+        return self.events[seat]
+
+    def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
+        return ()
+
+
+class RoundsGame(Game):
+    """A game of a number of rounds that its user chooses."""
+
+    unit = "points per round"
+
+    def __init__(self, rounds: int) -> None:
+        """Args: rounds: Rounds per episode, 1 to 100."""
+        if type(rounds) is not int or not 1 <= rounds <= MOST_ROUNDS:
+            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to {MOST_ROUNDS}")
+        self.num_rounds = rounds
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"rounds": self.num_rounds}
+
+    @property
+    def length(self) -> str:
+        """How many rounds there are, in words."""
+        return f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
