@@ -63,6 +63,10 @@ ADVERSARIES: dict[str, tuple[str, ...]] = {"kuhn_poker": ('play.adversaries=["po
 LEARNED = ('play.adversaries=["pool", "learned"]', "play.refresh=10")
 
 
+EXACT_ROUNDS = {"prisoners_dilemma": 8}
+"""First rounds of the exact audit where a study takes more than an audit does unasked: all of the dilemma."""
+
+
 @dataclass(frozen=True)
 class SepoSettings:
     """How large the study is.
@@ -73,7 +77,7 @@ class SepoSettings:
         max_seeds: At most this many training seeds an arm.
         deals: Common deals of each audit.
         learned_episodes: Episodes the audit's learned adversary studies; 0 leaves it out.
-        exact_rounds: First rounds the exact audit covers; None takes what fits.
+        exact_rounds: First rounds the exact audit covers; None takes what fits, or `EXACT_ROUNDS`.
         overrides: Recipe overrides of every cell.
     """
 
@@ -97,12 +101,14 @@ class SepoSettings:
             raise ValueError(f"got {self.max_seeds} seeds; at least 1 is needed")
         AuditSettings(deals=self.deals)
 
-    @property
-    def audit(self) -> AuditSettings:
-        """The audit of every cell."""
-        return AuditSettings(
-            deals=self.deals, exact_rounds=self.exact_rounds, learned_episodes=self.learned_episodes, transcripts=1
-        )
+    def exact(self, game: str) -> int | None:
+        """First rounds the exact audit of a game covers."""
+        return EXACT_ROUNDS.get(game) if self.exact_rounds is None else self.exact_rounds
+
+    def audit(self, game: str) -> AuditSettings:
+        """The audit of every cell of a game."""
+        rounds, episodes = self.exact(game), self.learned_episodes
+        return AuditSettings(deals=self.deals, exact_rounds=rounds, learned_episodes=episodes, transcripts=1)
 
 
 QUICK = SepoSettings(
@@ -183,7 +189,7 @@ class SepoStudy:
         if ARMS[arm].kind == "trained":
             recipe = replace(recipe, model=f"sft-{seed}")
         settings = self.settings
-        exact = {"exact_rounds": settings.exact_rounds, "learned_episodes": settings.learned_episodes}
+        exact = {"exact_rounds": settings.exact(game), "learned_episodes": settings.learned_episodes}
         return {"recipe": chosen(recipe), "deals": settings.deals, **exact}
 
     def reference(self, game: str, name: str) -> Audit:
@@ -193,7 +199,8 @@ class SepoStudy:
         return self._audit(ScriptedPolicy(replace(opponent, name="agent")), recipe)
 
     def _audit(self, policy: Policy, recipe: Recipe) -> Audit:
-        return audit(policy, recipe.tasks[0].game, replace(self.settings.audit, profile=recipe.profile))
+        game = recipe.tasks[0].game
+        return audit(policy, game, replace(self.settings.audit(game.name), profile=recipe.profile))
 
     def _trained(self, recipe: Recipe, game: str, arm: str) -> str:
         """The folder of the cell's model, trained where it is not there yet."""
