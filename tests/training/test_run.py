@@ -179,6 +179,13 @@ def test_the_saved_model_is_the_one_that_was_trained(case, unbroken):
     assert nash_conv(tree, tables) == pytest.approx(last["nash_conv"], abs=1e-5)
 
 
+@pytest.mark.parametrize("case", ["adapter", "demonstrations and an adapter"])
+def test_the_divergence_starts_at_zero_and_grows(case, unbroken):
+    found = [json.loads(line).get("kl") for line in (unbroken(case) / "metrics.jsonl").read_text().splitlines()]
+    assert found[0] == pytest.approx(0.0, abs=1e-8)
+    assert found[STEPS - 1] > 1e-5
+
+
 def test_an_adapter_run_saves_an_adapter_and_nothing_else(unbroken):
     saved = weights(unbroken("adapter") / "model")
     assert saved

@@ -1,5 +1,7 @@
 """The seam with TRL: one step's gradient is the policy gradient, written out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,13 @@ def made(count, seed=0, vocabulary=600):
     return rows, weights
 
 
+def as_sampled(model, rows):
+    """The rows with the log-probabilities that sampling them from the model would have recorded."""
+    scores = token_log_probs(model, [(row.prompt, row.completion) for row in rows])
+    recorded = [np.where(np.array(row.turn) == NOT_OURS, 0.0, s) for row, s in zip(rows, scores, strict=True)]
+    return [replace(row, log_probs=tuple(s.tolist())) for row, s in zip(rows, recorded, strict=True)]
+
+
 def experience_of(rows, weights, counts=None):
     return Experience(rows, weights, np.ones(len(rows), dtype=int) if counts is None else counts, 3 * len(rows))
 
@@ -181,7 +190,7 @@ def test_the_folded_penalty_is_the_gradient_of_the_k3_divergence(model, tokenize
             terms.append(int(count) * ((ratio.exp() - ratio - 1) * ours).sum())
         return 0.3 * sum(terms) / 12
 
-    experience = Experience(rows, weights, counts, 12)
+    experience = Experience(as_sampled(model, rows), weights, counts, 12)
     captured, trainer = gradient(model, tokenizer, experience, tmp_path, reference=reference, kl=0.3)
     assert_same(captured, by_hand(model, penalty))
     own = sum(int(c) * sum(t != NOT_OURS for t in row.turn) for c, row in zip(counts, rows, strict=True))
@@ -189,12 +198,18 @@ def test_the_folded_penalty_is_the_gradient_of_the_k3_divergence(model, tokenize
 
 
 def test_the_penalty_of_the_policy_against_itself_is_zero(model, tokenizer, tmp_path):
-    experience = experience_of(*made(4))
+    rows, weights = made(4)
+    experience = experience_of(as_sampled(model, rows), weights)
     captured, trainer = gradient(
         model, tokenizer, experience, tmp_path, reference=lambda pairs: token_log_probs(model, pairs), kl=5.0
     )
     assert_same(captured, policy_gradient(model, experience))
     assert trainer.last_metrics["kl"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_penalty_needs_the_log_probabilities_of_sampling(model, tokenizer, reference, tmp_path):
+    with pytest.raises(ValueError, match="a row has no log-probabilities"):
+        gradient(model, tokenizer, experience_of(*made(2)), tmp_path, reference=reference, kl=0.1)
 
 
 def test_a_penalty_needs_a_reference(model, tokenizer, tmp_path):

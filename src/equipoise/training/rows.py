@@ -8,7 +8,7 @@ gradient is linear in its advantages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,11 +34,14 @@ class Row:
         prompt: Tokens before the first trained one.
         completion: Replies and the observations between them; the last token is one of ours.
         turn: For each completion token the index of the seat's decision it was sampled for, or `NOT_OURS`.
+        log_probs: For each completion token its log-probability when it was sampled, 0 for tokens not ours; empty for
+            a row that was not sampled.
     """
 
     prompt: Ids
     completion: Ids
     turn: tuple[int, ...]
+    log_probs: tuple[float, ...] = field(default=(), compare=False)
 
 
 def transcript_row(episode: Episode, seat: int) -> Row:
@@ -46,6 +49,7 @@ def transcript_row(episode: Episode, seat: int) -> Row:
     prompt: Ids = ()
     completion: list[int] = []
     turn: list[int] = []
+    log_probs: list[float] = []
     for index, decision in enumerate(episode.of(seat)):
         tokens = decision.reply.tokens
         if tokens is None:
@@ -55,9 +59,11 @@ def transcript_row(episode: Episode, seat: int) -> Row:
         else:
             completion += tokens.prompt
             turn += [NOT_OURS] * len(tokens.prompt)
+            log_probs += [0.0] * len(tokens.prompt)
         completion += tokens.completion
         turn += [index] * len(tokens.completion)
-    return Row(prompt, tuple(completion), tuple(turn))
+        log_probs += tokens.log_probs
+    return Row(prompt, tuple(completion), tuple(turn), tuple(log_probs))
 
 
 def turn_rows(episode: Episode, seat: int) -> list[Row]:
@@ -69,7 +75,7 @@ def turn_rows(episode: Episode, seat: int) -> list[Row]:
         if tokens is None:
             raise ValueError(f"seat {seat} was not played by a language model: its replies have no tokens")
         prompt = before + tokens.prompt
-        rows.append(Row(prompt, tokens.completion, (index,) * len(tokens.completion)))
+        rows.append(Row(prompt, tokens.completion, (index,) * len(tokens.completion), tokens.log_probs))
         before = prompt + tokens.completion
     return rows
 

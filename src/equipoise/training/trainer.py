@@ -24,7 +24,6 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from equipoise.policies.language_model import token_log_probs
 from equipoise.training.experience import Experience
 from equipoise.training.rows import NOT_OURS, Row
 
@@ -165,12 +164,10 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
         measured = self._kl > 0 or self.state.global_step % self._kl_every == 0
         if self._reference is None or not measured:
             return experience.rows, experience.weights
-        pairs = [(row.prompt, row.completion) for row in experience.rows]
-        reference = self._reference(pairs)
-        training = self.model.training
-        self.model.eval()
-        current = token_log_probs(self.model, pairs, self.args.temperature)
-        self.model.train(training)
+        if any(len(row.log_probs) != len(row.completion) for row in experience.rows):
+            raise ValueError("a row has no log-probabilities; the KL penalty is for rows that the policy sampled")
+        reference = self._reference([(row.prompt, row.completion) for row in experience.rows])
+        current = [np.array(row.log_probs) for row in experience.rows]  # as sampled: the weights have not moved since
         weights, divergence, tokens = [], 0.0, 0.0
         for i, row in enumerate(experience.rows):
             ours = np.array(row.turn) != NOT_OURS
