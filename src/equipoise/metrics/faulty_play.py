@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.core import CHANCE, Action, Game, InformationState, State
+from equipoise.games.wrapped import WrappedGame, WrappedState
 
 _FAULT, _LEGAL = "fault", "legal"
 
 
 @dataclass(frozen=True, slots=True)
-class _FaultyState(State):
+class _FaultyState(WrappedState):
     """A state, and the probability of the fault that is still to be settled in it."""
 
-    inner: State
     play: FaultyPlay
     fault: float
 
@@ -28,23 +27,8 @@ class _FaultyState(State):
     def players_to_move(self) -> tuple[int, ...]:
         return (CHANCE,) if self.fault > 0 else self.inner.players_to_move
 
-    @property
-    def round(self) -> int:
-        return self.inner.round
-
-    @property
-    def rewards(self) -> tuple[float, ...]:
-        return self.inner.rewards
-
-    @property
-    def returns(self) -> tuple[float, ...]:
-        return self.inner.returns
-
     def legal_actions(self, seat: int) -> tuple[Action, ...]:
         return () if self.fault > 0 else self.inner.legal_actions(seat)
-
-    def information_state(self, seat: int) -> InformationState:
-        return self.inner.information_state(seat)
 
     def chance_outcomes(self) -> tuple[tuple[Action, float], ...]:
         if self.fault == 0:
@@ -62,7 +46,7 @@ class _FaultyState(State):
         return self.play.state(self.inner.forfeit(seat))
 
 
-class FaultyPlay(Game):
+class FaultyPlay(WrappedGame):
     """`game` as it goes for a seat that faults: same words, same information states, more chance."""
 
     def __init__(self, game: Game, seat: int, fault: Callable[[InformationState], float]) -> None:
@@ -73,12 +57,8 @@ class FaultyPlay(Game):
             seat: Who faults; the others never do.
             fault: Probability of a fault at what the seat has seen, in [0, 1].
         """
-        self._game, self._fault = game, fault
-        self.seat = seat
-        self.name, self.answer = game.name, game.answer
-        self.num_players, self.num_rounds = game.num_players, game.num_rounds
-        self.max_reward, self.min_reward = game.max_reward, game.min_reward
-        self.zero_sum, self.unit, self.max_slots = game.zero_sum, game.unit, game.max_slots
+        super().__init__(game)
+        self._fault, self.seat = fault, seat
 
     def state(self, inner: State) -> State:
         """A state of the game as one of this game: before the seat moves, chance settles whether it faults."""
@@ -88,28 +68,7 @@ class FaultyPlay(Game):
     def initial_state(self) -> State:
         return self.state(self._game.initial_state())
 
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        return self._game.actions
-
-    @property
-    def rules_text(self) -> str:
-        return self._game.rules_text
-
-    def event_template(self, event: Event) -> str:
-        return self._game.event_template(event)
-
-    def action_text(self, action: Action) -> str:
-        return self._game.action_text(action)
-
-    def legal_at(self, information_state: InformationState, seat: int) -> tuple[Action, ...]:
-        return self._game.legal_at(information_state, seat)
-
     def payoff_state(self, state: State, seat: int) -> Hashable:
         """As the game's own, where the probability of a fault is the same everywhere."""
         assert isinstance(state, _FaultyState)
-        return self._game.payoff_state(state.inner, seat), state.fault
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return self._game.parameters
+        return super().payoff_state(state, seat), state.fault
