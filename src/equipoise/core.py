@@ -230,12 +230,21 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a policy answered: words (a language model, a person) or directly an action (a script, a table)."""
+    """What a policy answered: words (a language model, a person) or directly an action (a script, a table).
+
+    Attributes:
+        text: The words.
+        action: The action, where it was not said in words.
+        tokens: The exact tokens behind thought and words, for policies that sample tokens.
+        truncated: Whether the reply hit the token limit before it ended.
+        thought: What a thinking model wrote before the words; nobody reads it, and no action is looked for in it.
+    """
 
     text: str = ""
     action: Action | None = None
     tokens: Tokens | None = None
     truncated: bool = False
+    thought: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,10 @@ RICH = Episode(
             action=(1, 2),
             fault=Fault("truncated", "the reply hit the token limit"),
             attempts=(
-                (Reply("hmm", None, Tokens((1, 2), (9, 9), (-1.0, -2.0))), Fault("unparsable", "no action")),
+                (
+                    Reply("hmm", None, Tokens((1, 2), (9, 9), (-1.0, -2.0)), thought="<think>so</think>"),
+                    Fault("unparsable", "no action"),
+                ),
                 (Reply("", None, None, True), Fault("refusal", "")),
             ),
         ),

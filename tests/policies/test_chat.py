@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.arena import Match, rollout
+from equipoise.core import Fault
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.text import parse
 from equipoise.policies.chat import ChatFormat
@@ -170,11 +171,24 @@ def test_a_transcript_keeps_the_thoughts_of_a_reply_as_they_were_sampled(tokeniz
 
 @DROPS
 @pytest.mark.parametrize("name", THINKING)
-def test_the_action_after_a_thought_is_on_a_line_of_its_own(tokenizer, name):
+def test_a_thought_is_kept_apart_from_what_is_said_however_long_it_is(tokenizer, name):
     chat = ChatFormat.of(real(tokenizer, name), thinking=True)
-    ids = tuple(chat.tokenizer(THINKING[name][3], add_special_tokens=False)["input_ids"])
-    assert parse(KuhnPoker(), chat.text(ids), ("check", "bet")) == "check"
-    assert "hm" in chat.text(ids)
+    said = THINKING[name][3]
+    for words in (said, said.replace("hm", "bet " * 3_000)):
+        thought, text = chat.read(tuple(chat.tokenizer(words, add_special_tokens=False)["input_ids"]))
+        assert thought.endswith(chat.thought_end)
+        assert parse(KuhnPoker(), text, ("check", "bet")) == "check"
+        assert "".join((thought + text).split()) == "".join(words.split())
+
+
+@DROPS
+@pytest.mark.parametrize("name", THINKING)
+def test_a_thought_that_did_not_end_is_no_action(tokenizer, name):
+    chat = ChatFormat.of(real(tokenizer, name), thinking=True)
+    unfinished = THINKING[name][3].split(chat.thought_end)[0]
+    thought, text = chat.read(tuple(chat.tokenizer(unfinished, add_special_tokens=False)["input_ids"]))
+    assert thought == ""
+    assert isinstance(parse(KuhnPoker(), text, ("check", "bet")), Fault)
 
 
 @DROPS

@@ -60,6 +60,7 @@ def _reply(reply: Reply) -> dict[str, Any]:
         "action": reply.action,
         "tokens": None if tokens is None else [tokens.prompt, tokens.completion, tokens.log_probs],
         "truncated": reply.truncated,
+        **({"thought": reply.thought} if reply.thought else {}),
     }
 
 
@@ -95,7 +96,7 @@ def _read_decision(record: dict[str, Any]) -> Decision:
 def _read_reply(record: dict[str, Any]) -> Reply:
     tokens = record["tokens"]
     exact = None if tokens is None else Tokens(tuple(tokens[0]), tuple(tokens[1]), tuple(tokens[2]))
-    return Reply(record["text"], _action(record["action"]), exact, record["truncated"])
+    return Reply(record["text"], _action(record["action"]), exact, record["truncated"], record.get("thought", ""))
 
 
 def _action(value: Any) -> Action:

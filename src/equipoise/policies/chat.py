@@ -140,10 +140,13 @@ class ChatFormat:
         """The tokens of a finished reply without a thought."""
         return (*self.no_thought, *self.words(text), self.end)
 
-    def text(self, ids: Ids) -> str:
-        """Sampled tokens in words, the token that ended them left out; what follows a thought starts a new line."""
+    def read(self, ids: Ids) -> tuple[str, str]:
+        """Sampled tokens in words, the token that ended them left out: a finished thought, and what follows it."""
         words = str(self.tokenizer.decode(list(ids)))
-        return words.replace(self.thought_end, f"{self.thought_end}\n") if self.thought_end else words
+        if not self.thought_end:
+            return "", words
+        thought, end, said = words.rpartition(self.thought_end)
+        return thought + end, said
 
 
 def _turns(texts: tuple[str, ...]) -> list[dict[str, str]]:

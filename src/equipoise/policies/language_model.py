@@ -335,8 +335,8 @@ class _LanguageModelSession(Session):
         context, chunk = key
         first = context is self._root
         shown = (self._prefix if first else ()) + chunk
-        words = self._policy.chat.text(path.drawn[:-1] if stopped else path.drawn)
-        reply = Reply(words, None, Tokens(shown, path.drawn, path.log_probs), not stopped)
+        thought, words = self._policy.chat.read(path.drawn[:-1] if stopped else path.drawn)
+        reply = Reply(words, None, Tokens(shown, path.drawn, path.log_probs), not stopped, thought)
         after = self._decoder.context(context.ids + chunk + path.drawn, row, 1)
         for member in path.members:
             request = requests[member]

@@ -83,8 +83,10 @@ def conversation(game: Game, episode: Episode, agent: str, reasoning: Reasoning 
 
 
 def _said(game: Game, decision: Decision) -> str:
-    action = decision.reply.action
-    return decision.reply.text if action is None else game.action_text(action)
+    reply = decision.reply
+    if reply.action is not None:
+        return game.action_text(reply.action)
+    return f"{reply.thought}\n{reply.text}" if reply.thought else reply.text
 
 
 def _kind(fault: Fault | None) -> str | None:
