@@ -32,6 +32,7 @@ def contents(folder):
         ("audit tiny --game poker", "unknown game 'poker'; known: kuhn_poker"),
         ("audit tiny --game split --exact-rounds -1", "got -1 exact rounds; allowed: 1 or more"),
         ("audit tiny --game split --learned-episodes -1", "got -1 episodes to learn from; allowed: 0 or more"),
+        ("audit tiny --game bargaining --regret-deals -1", "got -1 deals for the regret; allowed: 0 or more"),
         ("train", "nothing to train on; name a recipe, or give --games"),
         ("train --games split splt", "unknown game 'splt'; known: kuhn_poker"),
         ("train --games split split", "each game may be named once"),

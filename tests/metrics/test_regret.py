@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from equipoise.arena import against, rollout
-from equipoise.core import Episode
+from equipoise.core import CHANCE, Episode, Event
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.metrics import script_regret, script_regret_by_opponent, script_regret_scores, script_response
 from equipoise.policies import ScriptedPolicy
@@ -32,6 +32,50 @@ def test_opponents_without_a_value_are_left_out():
     assert script_regret(PLAYED, "me", {"y": (4.0, 4.0)}).value == 2
     with pytest.raises(ValueError, match="got no episode against nobody"):
         script_regret(PLAYED, "me", {"nobody": (1.0, 1.0)})
+
+
+def test_a_value_may_hold_for_single_deals():
+    by_deal = {"x": {0: (10.0, 6.0)}}
+    assert script_regret([*PLAYED, episode("x", -100, deal=1)], "me", by_deal).value == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="got no episode against x"):
+        script_regret([episode("x", 1, deal=1)], "me", by_deal)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("kuhn_poker", {"hands": 1}), ("auction", {"rounds": 2})])
+@pytest.mark.parametrize("seat", [0, 1])
+def test_the_mean_over_what_chance_may_show_is_the_value_of_the_whole_game(name, parameters, seat):
+    game = make_game(name, **parameters)
+    shown, pending = {}, [(game.initial_state(), 1.0)]
+    while pending:
+        state, chance = pending.pop()
+        if state.is_chance:
+            pending += [(state.child({CHANCE: outcome}), chance * p) for outcome, p in state.chance_outcomes()]
+        else:
+            seen = state.information_state(seat)
+            shown[seen] = shown.get(seen, 0.0) + chance
+    assert len(shown) > 1
+    for opponent in domain(name).pools.train:
+        whole = script_response(game, opponent, seat).value
+        parts = [p * script_response(game, opponent, seat, seen=seen).value for seen, p in shown.items()]
+        assert sum(parts) == pytest.approx(whole)
+
+
+def test_the_best_reply_to_hardball_takes_the_one_unit_it_leaves_of_every_item():
+    game = make_game("bargaining", rounds=3)
+    state = game.initial_state()
+    for outcome in ((4, 2, 3), (1, 2, 7), (8, 1, 1)):
+        state = state.child({CHANCE: outcome})
+    hardball = domain("bargaining").corrected.find("hardball")
+    for seat in (0, 1):
+        assert script_response(game, hardball, seat, seen=state.information_state(seat)).value == pytest.approx(30)
+
+
+def test_an_opening_that_no_deal_shows_is_refused():
+    game, script = make_game("bargaining"), domain("bargaining").pools.train[0]
+    with pytest.raises(ValueError, match="bargaining deals nothing that shows seat 0"):
+        script_response(game, script, 0, seen=(Event("seat", 1),))
+    with pytest.raises(ValueError, match="got both start and seen"):
+        script_response(game, script, 0, game.initial_state(), seen=())
 
 
 def test_the_dilemma_s_regrets_are_the_known_ones():

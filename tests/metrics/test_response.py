@@ -12,7 +12,6 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import POOLS as KUHN_POOLS
 from equipoise.metrics import GameTree, behaviour_table, best_response, expected_returns, script_response
-from equipoise.metrics import response as response_module
 from equipoise.policies import ScriptedPolicy
 
 HAND = KuhnPoker()
@@ -120,10 +119,9 @@ def test_whole_games_are_solved_with_few_beliefs(name):
         assert script_response(game, opponent, 0).beliefs < 2_000, opponent.name
 
 
-def test_a_problem_that_is_too_large_says_what_would_help(monkeypatch):
-    monkeypatch.setattr(response_module, "MAX_TRANSITIONS", 100)
+def test_a_problem_that_is_too_large_says_what_would_help():
     with pytest.raises(ValueError, match="tries more than 100 moves; give the script a memory"):
-        script_response(KuhnPoker(hands=6), KUHN_POOLS.find("nash"), 0)
+        script_response(KuhnPoker(hands=6), KUHN_POOLS.find("nash"), 0, most=100)
 
 
 def test_a_view_that_cannot_come_up_and_a_seat_that_does_not_exist_are_refused():

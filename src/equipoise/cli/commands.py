@@ -63,6 +63,7 @@ def audit(options: argparse.Namespace) -> None:
         exact=options.exact_rounds != 0,
         exact_rounds=options.exact_rounds or None,
         learned_episodes=options.learned_episodes,
+        regret_deals=options.regret_deals,
     )
     if options.out is not None:
         _usable(options.out)

@@ -71,6 +71,9 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--learned-episodes", type=int, default=0, metavar="N", help="learn an adversary from N episodes (default: 0)"
     )
+    audit.add_argument(
+        "--regret-deals", type=int, default=0, metavar="N", help="deals whose best replies are solved in bargaining"
+    )
     _profile(audit)
     audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")
     _sets(audit, "a game parameter, for example hands=6")

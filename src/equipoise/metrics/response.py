@@ -41,7 +41,15 @@ class ScriptResponse:
     beliefs: int
 
 
-def script_response(game: Game, opponent: Opponent, seat: int, start: State | None = None) -> ScriptResponse:
+def script_response(
+    game: Game,
+    opponent: Opponent,
+    seat: int,
+    start: State | None = None,
+    *,
+    seen: InformationState | None = None,
+    most: int = MAX_TRANSITIONS,
+) -> ScriptResponse:
     """The reply of the player in `seat` that earns the most against `opponent` in the other seat, exactly.
 
     Right as far as `payoff_state` and `memory` keep their promises, which `equipoise.testing` checks; without them
@@ -54,25 +62,49 @@ def script_response(game: Game, opponent: Opponent, seat: int, start: State | No
         start: Where play starts, for example one deal; None means the initial state, all deals averaged. The reply then
             knows what was hidden at the start, so the mean over deals is at least the value of the whole game; it is
             equal where what is hidden changes neither the script's moves nor the reply's pay.
+        seen: What chance has shown the replier before anybody moves: only deals that look so to it count. It knows
+            nothing else of them, so the mean over deals is the value of the whole game.
+        most: The most moves the solution may try.
 
     Raises:
-        ValueError: For a game without exactly two seats, a seat it does not have, or more than `MAX_TRANSITIONS` moves.
+        ValueError: For a game without exactly two seats, a seat it does not have, both `start` and `seen`, an opening
+            that no deal shows, or more than `most` moves.
     """
     if game.num_players != 2 or seat not in (0, 1):
         raise ValueError(f"got seat {seat} of {game.num_players} in {game.name}; allowed: seat 0 or 1 of two players")
-    problem = _Problem(game, opponent, seat)
+    if start is not None and seen is not None:
+        raise ValueError("got both start and seen; a start is one deal, an opening many")
+    problem = _Problem(game, opponent, seat, most)
     first = start if start is not None else game.initial_state()
-    paid, views = problem.arrive([(first, 1.0)], 0)
+    paid, views = problem.arrive([(first, 1.0)] if seen is None else _dealt(game, seat, seen), 0)
     value = paid + sum(mass * problem.solve(belief)[0] for belief, mass in views.values())
     problem.openings = {view: belief for view, (belief, _) in views.items()}
     return ScriptResponse(value, problem.behaviour, problem.solved)
 
 
+def _dealt(game: Game, seat: int, seen: InformationState) -> list[tuple[State, float]]:
+    """What chance may have dealt for a seat to have seen this, with probabilities."""
+    found: dict[Hashable, tuple[State, float]] = {}
+    pending = [(game.initial_state(), 1.0)]
+    while pending:
+        state, probability = pending.pop()
+        view = state.information_state(seat)
+        if view != seen[: len(view)]:
+            continue
+        if state.is_chance:
+            pending += [(state.child({CHANCE: outcome}), probability * p) for outcome, p in state.chance_outcomes()]
+        else:
+            found[len(found)] = state, probability
+    if not found:
+        raise ValueError(f"{game.name} deals nothing that shows seat {seat} {seen}")
+    return list(_normalised(found)[0].values())
+
+
 class _Problem:
     """One player's decisions against one script."""
 
-    def __init__(self, game: Game, opponent: Opponent, seat: int) -> None:
-        self._game, self._opponent, self._seat = game, opponent, seat
+    def __init__(self, game: Game, opponent: Opponent, seat: int, most: int) -> None:
+        self._game, self._opponent, self._seat, self._most = game, opponent, seat, most
         self._values: dict[Hashable, tuple[float, Action]] = {}
         self._scripted: dict[Hashable, list[tuple[Action, float]]] = {}
         self._tries = 0
@@ -169,10 +201,10 @@ class _Problem:
 
     def _child(self, state: State, moves: Mapping[int, Action]) -> State:
         self._tries += 1
-        if self._tries > MAX_TRANSITIONS:
+        if self._tries > self._most:
             raise ValueError(
                 f"the best reply to {self._opponent.name!r} in {self._game.name} {self._game.parameters} tries more "
-                f"than {MAX_TRANSITIONS} moves; give the script a memory, the game a payoff_state, or start at one deal"
+                f"than {self._most} moves; give the script a memory, the game a payoff_state, or start at one deal"
             )
         return state.child(moves)
 

@@ -14,12 +14,12 @@ from equipoise.core import Episode, Estimate
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
 from equipoise.metrics.payoff import deals, payoff_scores
 
-ReplyValues = Mapping[str, Sequence[float]]
-"""By opponent, what the best reply to it earns per episode in each seat, [2]."""
+ReplyValues = Mapping[str, Sequence[float] | Mapping[int, Sequence[float]]]
+"""By opponent, what the best reply to it earns per episode in each seat, [2]: over all deals, or by deal."""
 
 
 def script_regret_scores(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> np.ndarray:
-    """Each episode's part of `script_regret`, [K] for the K episodes against opponents in `best`.
+    """Each episode's part of `script_regret`, [K] for the K episodes that have a value in `best`.
 
     Opponents are weighted equally, so that the mean over these episodes is the metric.
 
@@ -34,19 +34,19 @@ def script_regret_scores(episodes: Sequence[Episode], agent: str, best: ReplyVal
 def script_regret(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> Estimate:
     """The mean over opponents of the best reply's value less the agent's mean payoff, per round, in the game's unit.
 
-    Seats count as often as they were played. Opponents without a value are left out.
+    Seats count as often as they were played. Opponents and deals without a value are left out.
 
     Estimand: the mean over opponents of max E[own] - E[own]; at least zero, though an estimate may fall below by luck.
-    Unbiased: the values are exact expectations over all deals, and only the agent's payoff is sampled. A t interval
-    over deals.
+    Unbiased: the values are exact expectations over all deals, or over all that look to the agent as the one it was
+    dealt, and only its payoff is sampled. A t interval over deals.
 
     Args:
         episodes: The agent against scripted opponents.
         agent: Its name.
-        best: By opponent, the exact value per episode of the best reply in each seat.
+        best: By opponent, the exact value per episode of the best reply in each seat, or those of each deal.
 
     Raises:
-        ValueError: When no episode is against an opponent in `best`, or as `script_regret_scores`.
+        ValueError: When no episode has a value in `best`, or as `script_regret_scores`.
     """
     known, scores = _scores(episodes, agent, best)
     if not known:
@@ -62,19 +62,25 @@ def script_regret_by_opponent(episodes: Sequence[Episode], agent: str, best: Rep
     """
     by_opponent: dict[str, list[Episode]] = {}
     for episode, opponent in zip(episodes, opponents(episodes, agent), strict=True):
-        if opponent in best:
+        if _value(best, opponent, episode, agent) is not None:
             by_opponent.setdefault(opponent, []).append(episode)
     return {opponent: script_regret(played, agent, best) for opponent, played in by_opponent.items()}
 
 
 def _scores(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> tuple[list[Episode], np.ndarray]:
-    """The episodes against opponents with a value, and best - own per round in each of them."""
-    names = opponents(episodes, agent)
-    known = [episode for episode, name in zip(episodes, names, strict=True) if name in best]
-    most = [
-        best[name][seat_of(episode, agent)] / len(episode.rewards)
-        for episode, name in zip(episodes, names, strict=True)
-        if name in best
-    ]
+    """The episodes that have a value, and best - own per round in each of them."""
+    known, most = [], []
+    for episode, name in zip(episodes, opponents(episodes, agent), strict=True):
+        value = _value(best, name, episode, agent)
+        if value is not None:
+            known.append(episode)
+            most.append(value / len(episode.rewards))
     regrets: np.ndarray = np.array(most) - payoff_scores(known, agent)
     return known, regrets
+
+
+def _value(best: ReplyValues, opponent: str, episode: Episode, agent: str) -> float | None:
+    values = best.get(opponent)
+    if isinstance(values, Mapping):
+        values = values.get(episode.deal)
+    return None if values is None else values[seat_of(episode, agent)]

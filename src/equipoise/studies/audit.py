@@ -59,6 +59,8 @@ class AuditSettings:
             states.
         learned_episodes: Episodes from which an adversary is learned; the lead of the strongest adversary, it or a
             script, on fresh deals is a lower bound of the worst case. 0 leaves it out.
+        regret_deals: Deals on which regret is computed where a game's deals are too many to average over (bargaining,
+            about 8 CPU seconds a deal for all opponents); 0 leaves it out there.
     """
 
     deals: int = 500
@@ -70,6 +72,7 @@ class AuditSettings:
     exact: bool = True
     exact_rounds: int | None = None
     learned_episodes: int = 0
+    regret_deals: int = 0
 
     def __post_init__(self) -> None:
         if self.deals < 1:
@@ -80,6 +83,8 @@ class AuditSettings:
             raise ValueError(f"got {self.exact_rounds} exact rounds; allowed: 1 or more, or exact=False for none")
         if self.learned_episodes < 0:
             raise ValueError(f"got {self.learned_episodes} episodes to learn from; allowed: 0 or more")
+        if self.regret_deals < 0:
+            raise ValueError(f"got {self.regret_deals} deals for the regret; allowed: 0 or more")
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ def audit(policy: Policy, game: Game, settings: AuditSettings) -> Audit:
     episodes = played(policy, game, others, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
     met = by_opponent(episodes, policy.name)
     pools = by_pool(met, profile.pools)
-    best, unsolved = reply_values(game, others) if settings.exact else ({}, [])
+    solved = reply_values(game, others, episodes, policy.name, settings.regret_deals) if settings.exact else ({}, [])
+    best, unsolved = solved
     regrets = script_regret_by_opponent(episodes, policy.name, best)
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
