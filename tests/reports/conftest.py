@@ -305,7 +305,8 @@ def study_table() -> dict[str, Any]:
         "games": [_study_game("kuhn_poker", 0, zero_sum=True), _study_game("auction", 1, zero_sum=False)],
         "gradients": {
             "game": "prisoners_dilemma",
-            "episodes": 40,
+            "batches": 8,
+            "episodes": 1040,
             "rules": [
                 {"rule": r, "cosine": spread(0.9 - k / 3, 0.1, 40), "ratio": spread(1.0, 0.1, 40)}
                 for k, r in enumerate(rules)

@@ -208,3 +208,9 @@ def test_loading_a_broken_table_says_so_in_one_line(tmp_path: Path, content: str
     with pytest.raises(ValueError, match=message) as caught:
         load_study(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_credit_audit_says_how_much_it_played(table: Study) -> None:
+    for view in (render_study(table), study_markdown(table)):
+        assert "at one fixed checkpoint in prisoner" in view
+        assert "8 batches or 1,040 episodes for each rule" in view

@@ -98,7 +98,8 @@ def _plain(value: Any) -> str:
 def gradient_lead(gradients: Mapping[str, Any]) -> str:
     """What the table of gradients was measured on."""
     where = f" in {game_name(gradients)}" if "game" in gradients else ""
-    count = f", {gradients['episodes']} batches" if "episodes" in gradients else ""
+    parts = [f"{gradients[unit]:,} {unit}" for unit in ("batches", "episodes") if unit in gradients]
+    count = f", {' or '.join(parts)} for each rule" if parts else ""
     return (
         f"Measured on the model itself at one fixed checkpoint{where}{count}. A rule that follows the objective has "
         "cosine 1 and length 1; one that adds noise alone has length 0."

@@ -63,7 +63,7 @@ _TABLE = object_of(
         "planned": mapping_of(whole),
         "settings": mapping_of(anything),
         "notes": list_of(text),
-        "gradients": maybe(object_of({"rules": list_of(_RULE)}, {"game": text, "episodes": whole})),
+        "gradients": maybe(object_of({"rules": list_of(_RULE)}, {"game": text, "batches": whole, "episodes": whole})),
     },
 )
 
