@@ -11,6 +11,7 @@ from equipoise.reports.study_claims import signed, verdict
 from equipoise.reports.tables import Cell
 
 COLUMNS = (
+    "sepo_index",
     "payoff",
     "welfare",
     "robustness",
@@ -23,7 +24,6 @@ COLUMNS = (
     "exploitation",
     "collusion",
     "externality",
-    "sepo_index",
     "nra",
     "fault_rate",
 )
