@@ -29,6 +29,7 @@ def joint(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_joint_run_writes_one_report_per_game(joint):
     assert (joint / "model" / "model.safetensors").is_file()
     for name in GAMES:

@@ -407,7 +407,11 @@ def player_of(name):
     return reference(name, known.references.get("fair", known.pools.train[0].name))
 
 
-@pytest.mark.parametrize("name", DOMAINS)
+SLOW = ("bargaining", "commons")
+"""Games whose audit takes seconds."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in DOMAINS])
 def test_every_game_can_be_audited_and_has_the_figures_that_exist_there(name):
     known, game = domain(name).corrected, make_game(name)
     found = audit(player_of(name), game, AuditSettings(deals=4, learned_episodes=40, regret_deals=1))

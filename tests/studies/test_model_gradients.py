@@ -89,6 +89,7 @@ def test_the_fewest_batches_allowed_give_an_interval_without_a_warning():
     assert (found.cosine.low, found.cosine.high) == pytest.approx((0.5, 0.5), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_on_the_embedded_model_all_play_is_keyed_by_the_seed():
     recipe = parse_recipe({"game": "split", "play": {"rollouts": 2, "deals": 1, "seats": [0]}})
     first, again, other = (model_gradients("tiny", recipe, ["own_pool"], 8, seed)[0] for seed in (0, 0, 1))

@@ -93,6 +93,7 @@ def test_no_demonstrations_and_no_rows_are_refused(embedded, tmp_path):
         fit(embedded[0], [], SftSettings(), tmp_path)
 
 
+@pytest.mark.slow
 def test_supervised_training_lowers_the_loss_and_moves_the_policy_to_the_expert(chat, tmp_path):
     model, tokenizer = load("tiny")
     game = KuhnPoker()

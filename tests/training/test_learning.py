@@ -58,6 +58,7 @@ def test_a_few_steps_raise_the_payoff_against_a_timid_opponent(tmp_path):
     assert earned(policy, "tight") > before + 0.15
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_exploiters_gain(tmp_path):
     model, tokenizer = load("tiny")
     before = earned(LanguageModelPolicy("agent", model, tokenizer), "maniac")

@@ -110,7 +110,14 @@ def unbroken(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "case", ["full", "adapter", "adversary", "learned", "selection", pytest.param("two hands", marks=pytest.mark.slow)]
+    "case",
+    [
+        "full",
+        *(
+            pytest.param(c, marks=pytest.mark.slow)
+            for c in ("adapter", "adversary", "learned", "selection", "two hands")
+        ),
+    ],
 )
 def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_path):
     broken(case, tmp_path / "run", 5)
@@ -119,7 +126,7 @@ def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_
     assert_same_run(tmp_path / "run", unbroken(case))
 
 
-@pytest.mark.parametrize("case", ["full", "demonstrations and an adapter"])
+@pytest.mark.parametrize("case", ["full", pytest.param("demonstrations and an adapter", marks=pytest.mark.slow)])
 def test_a_run_killed_before_its_first_checkpoint_resumes_to_the_same_weights(case, unbroken, tmp_path):
     broken(case, tmp_path / "run", 1)
     assert last_whole_checkpoint(tmp_path / "run" / "checkpoints") is None
