@@ -281,7 +281,11 @@ def _study_game(name: str, seed: int, zero_sum: bool) -> dict[str, Any]:
             for arm, minus in pairs
         ],
         "lambda_grid": [
-            {"weights": [k, k, k], "index": {a: v - k for a, v in levels.items()}, "best": max(levels, key=levels.get)}  # type: ignore[arg-type]
+            {
+                "weights": [k, k, k],
+                "index": {a: v - k for a, v in levels.items()},
+                "best": max(levels, key=levels.__getitem__),
+            }
             for k in (0.0, 1.0, 2.0)
         ],
         "sft_effect": {"pool_exploitability": spread(0.4, 0.1, 5), "worst_case": spread(0.02, 0.1, 5)},

@@ -72,7 +72,11 @@ def parser() -> argparse.ArgumentParser:
         "--learned-episodes", type=int, default=0, metavar="N", help="learn an adversary from N episodes (default: 0)"
     )
     audit.add_argument(
-        "--regret-deals", type=int, default=0, metavar="N", help="deals whose best replies are solved in bargaining"
+        "--regret-deals",
+        type=int,
+        default=0,
+        metavar="N",
+        help="deals solved for the regret in bargaining (default: 0)",
     )
     _profile(audit)
     audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")

@@ -138,8 +138,7 @@ def _sft_sentence(table: Mapping[str, Any]) -> str:
         if not _count(found):
             continue
         moves = []
-        for kind, word in (("above", "raised"), ("below", "lowered")):
-            games = found[kind]  # type: ignore[index]
+        for games, word in ((found["above"], "raised"), (found["below"], "lowered")):
             if games:
                 amounts = listing(f"{games_named([g])} ({signed(g['sft_effect'][key])})" for g in games)
                 moves.append(f"{word} {name} in {amounts}")

@@ -60,7 +60,7 @@ class AuditSettings:
         learned_episodes: Episodes from which an adversary is learned; the lead of the strongest adversary, it or a
             script, on fresh deals is a lower bound of the worst case. 0 leaves it out.
         regret_deals: Deals on which regret is computed where a game's deals are too many to average over (bargaining,
-            about 8 CPU seconds a deal for all opponents); 0 leaves it out there.
+            about 3 CPU seconds a deal for all opponents); 0 leaves it out there.
     """
 
     deals: int = 500

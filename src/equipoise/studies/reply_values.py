@@ -10,7 +10,7 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.metrics import ReplyValues, largest_exact_rounds, script_response
 
 MOST_BY_DEAL = 200_000
-"""The most moves the solution of one deal may try, about two seconds."""
+"""The most moves the solution of one deal may try: a few seconds."""
 
 Openings = dict[int, dict[int, InformationState]]
 """By deal and seat, what an agent had seen before anybody moved."""

@@ -179,12 +179,13 @@ class SepoPlay:
         own[:, slots - 1 :: slots] = paid
         other[:, slots - 1 :: slots] = rewards.sum(axis=2) - paid
         for hazard, scores in ((self.profile.collusion, collusion), (self.profile.externality, externality)):
-            if hazard.high > hazard.low:
+            if hazard.low or hazard.high:  # else nothing counts as this hazard
                 for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
                     scores[b, slots - 1 :: slots] = hazard(episode, seat)
         times = [(b, d.round * slots + d.slot) for b, decisions in enumerate(played) for d in decisions]
         mask = np.zeros(shape, dtype=bool)
-        mask[tuple(zip(*times, strict=True))] = True
+        decided_in, decided_at = zip(*times, strict=True)
+        mask[decided_in, decided_at] = True
         names = [match.seats[1 - seat] for match, seat in zip(matches, seats, strict=True)]
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
         keys = [(p, n, s, m.deal) for p, n, s, m in zip(pool_of, names, seats, matches, strict=True)]
