@@ -18,7 +18,7 @@ AUDIT_KEY = 9_001
 """First component of every audit's seeds. No training seed may start with it, so audits never see a training deal."""
 
 Action = Hashable
-"""A labelled choice (a string), an integer, or a tuple of integers."""
+"""A labelled choice (a string), an integer, a tuple of integers, or, where a state allows any text, a line of it."""
 
 CHANCE = -1
 """The seat that moves at a chance node, as in OpenSpiel."""
@@ -124,7 +124,7 @@ class Game(ABC):
     @property
     @abstractmethod
     def actions(self) -> tuple[Action, ...]:
-        """Every action any state of the game may allow."""
+        """Every action any state of the game may allow; `AnyText` stands for all of its texts."""
 
     @property
     @abstractmethod

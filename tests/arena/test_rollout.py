@@ -7,10 +7,12 @@ import pytest
 
 from equipoise.arena import Match, against, enumerated_deals, rollout
 from equipoise.core import Event, Reply
+from equipoise.games import make_game
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import CALLING_STATION, LOOSE, MANIAC, POOLS, UNIFORM, nash
 from equipoise.metrics import GameTree, behaviour_table, payoff, pool_values
 from equipoise.policies import Policy, ScriptedPolicy, Session, TabularPolicy
+from equipoise.policies.language_model import LanguageModelPolicy
 
 HAND, SESSION = KuhnPoker(), KuhnPoker(hands=6)
 
@@ -287,3 +289,13 @@ def test_scripts_play_what_they_say():
     episodes = rollout(HAND, POLICIES, [Match(("maniac", "maniac"), deal) for deal in range(6)], seed=0)
     assert all([d.action for d in e.decisions] == ["bet", "call"] for e in episodes)
     assert nash(0.0).opening == (0.0, 0, 0.0)
+
+
+def test_two_models_in_one_rollout_draw_numbers_of_their_own(embedded):
+    first, second = (LanguageModelPolicy(name, *embedded) for name in ("first", "second"))
+    game = make_game("prisoners_dilemma", rounds=1)
+    episodes = rollout(
+        game, {"first": first, "second": second}, [Match(("first", "second"), d) for d in range(60)], seed=1
+    )
+    said = [[decision.reply.text for decision in episode.decisions] for episode in episodes]
+    assert any(one != other for one, other in said)

@@ -6,13 +6,18 @@ import pytest
 
 from equipoise.core import Event, Opponent, Pools, State
 from equipoise.games import DOMAINS, domain, make_game
+from equipoise.games.free_text import AnyText
 from equipoise.games.history import joint_moves
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import MANIAC, NIT, POOLS, nash
 from equipoise.games.prisoners_dilemma import DOMAIN as DILEMMA
+from equipoise.games.trust_and_split.rules import TrustAndSplit, TrustState
 from equipoise.testing import MAX_REASON_CHARACTERS, check_game, check_opponent, check_pools, check_profile
+from equipoise.testing.play import HOSTILE, decisions
 
-GAMES = [(name, {}) for name in DOMAINS] + [("kuhn_poker", {"hands": 6})]
+SHORTER = {"split_items": {"rounds": 4}, "trust_and_split": {"rounds": 4}}
+"""Lengths at which every script has shown what it does, where the default of ten rounds would take many seconds."""
+GAMES = [(name, SHORTER.get(name, {})) for name in DOMAINS] + [("kuhn_poker", {"hands": 6})]
 
 
 @pytest.mark.parametrize(("name", "parameters"), GAMES)
@@ -407,3 +412,97 @@ def test_a_player_beside_the_pools_is_checked_too():
     profile = replace(sound, players=(*sound.players, opponent(nash(0.1), name="odd")))
     with pytest.raises(AssertionError, match="claims stochastic=False"):
         check_profile(KuhnPoker(), profile)
+
+
+def test_random_players_say_every_hostile_line_and_words_of_the_rules():
+    game = TrustAndSplit(rounds=4)
+    said = {e.value for seen, _ in decisions(game, 0) for e in seen if e.kind == "act" and isinstance(e.value, str)}
+    assert set(HOSTILE) <= said
+    assert {"rock", "paper", "scissors"} <= {word for line in said for word in line.split()}
+    assert all(AnyText(40).admits(line) for line in HOSTILE)
+    assert {e.value for seen, _ in decisions(DILEMMA.make(rounds=2), 0) for e in seen if e.kind == "act"} == {
+        *(COOPERATE, DEFECT)
+    }
+
+
+class Shouts(TrustAndSplit):
+    """Shows a message as it is, without quotation marks."""
+
+    def event_template(self, event):
+        if isinstance(event.value, str) and event.kind == "act":
+            return f"{{Player}} {{says|say}}: {event.value}"
+        return super().event_template(event)
+
+
+class Capitalises(TrustAndSplit):
+    def action_text(self, action):
+        return super().action_text(action).capitalize()
+
+
+class Speechless(TrustAndSplit):
+    """Says that claims are open before the player has spoken."""
+
+    def legal_at(self, information_state, seat):
+        return tuple(range(11))
+
+
+class Careless(TrustState):
+    """Plays every message, whatever it is."""
+
+    def _spoken(self, message):
+        return super()._spoken(message if self.messages[0].admits(message) else "...")
+
+
+class PlaysAnyMessage(TrustAndSplit):
+    def initial_state(self):
+        start = super().initial_state()
+        return Careless(start.rounds, 0, start.events, messages=start.messages, alternating=False)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Shouts, "outside quotation marks"),
+        (Capitalises, "was read as"),
+        (Speechless, "legal_at says"),
+        (PlaysAnyMessage, "the illegal action .* was played"),
+    ],
+)
+def test_a_game_that_breaks_what_it_promises_about_texts_fails(broken, message):
+    with pytest.raises(AssertionError, match=message):
+        check_game(broken(rounds=2), seed=0)
+
+
+def test_the_parts_that_broken_games_replace_are_sound():
+    check_game(TrustAndSplit(rounds=2), seed=0)
+
+
+@pytest.mark.parametrize("words", [AnyText(500), "", " a", "a\nb", "x" * 501, 7])
+def test_a_script_that_says_what_is_no_message_fails(words):
+    def says(information_state, legal):
+        return {legal[0] if len(legal) > 1 else words: 1.0}
+
+    with pytest.raises(AssertionError, match="names an action outside"):
+        check_opponent(TrustAndSplit(rounds=1), opponent(says))
+
+
+def test_a_script_that_speaks_and_claims_passes():
+    check_opponent(TrustAndSplit(rounds=2), opponent(lambda seen, legal: {10 if len(legal) > 1 else "Hello.": 1.0}))
+
+
+def test_a_memory_that_forgets_a_message_the_script_uses_fails():
+    def echoes(information_state, legal):
+        heard = [event.value for event in information_state if event.kind == "act"]
+        return {10 if len(legal) > 1 else str(heard[-1]) if heard else "Hello.": 1.0}
+
+    with pytest.raises(AssertionError, match=r"remembers the same .* but plays"):
+        check_opponent(TrustAndSplit(rounds=2), opponent(echoes, memory=lambda seen: None))
+
+
+def test_a_reason_for_a_message_may_be_a_message_itself():
+    check_opponent(
+        TrustAndSplit(rounds=1),
+        opponent(
+            lambda seen, legal: {legal[0] if len(legal) > 1 else "Hello.": 1.0}, reason=lambda seen, a: "It pays."
+        ),
+    )

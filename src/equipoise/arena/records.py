@@ -1,4 +1,7 @@
-"""Episodes on disk: compressed JSON lines, one episode a line, exact tokens included."""
+"""Episodes on disk: compressed JSON lines, one episode a line, exact tokens included.
+
+Each list of legal actions is written once an episode: some hold a thousand.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Action, Decision, Episode, Event, Fault, Reply, Tokens
+from equipoise.games.free_text import AnyText
 
 
 def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
@@ -29,23 +33,29 @@ def read_episodes(path: Path) -> Iterator[Episode]:
 
 
 def _episode(episode: Episode) -> dict[str, Any]:
+    numbers = {legal: i for i, legal in enumerate(dict.fromkeys(d.legal for d in episode.decisions))}
     return {
         "game": episode.game,
         "policies": episode.policies,
         "deal": episode.deal,
         "rewards": episode.rewards,
         "returns": episode.returns,
-        "decisions": [_decision(decision) for decision in episode.decisions],
+        "legal": [[_option(action) for action in legal] for legal in numbers],
+        "decisions": [_decision(decision, numbers) for decision in episode.decisions],
     }
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _option(action: Action) -> Any:
+    return {"any_text": action.limit} if isinstance(action, AnyText) else action
+
+
+def _decision(decision: Decision, numbers: dict[tuple[Action, ...], int]) -> dict[str, Any]:
     return {
         "seat": decision.seat,
         "round": decision.round,
         "slot": decision.slot,
         "seen": decision.information_state,
-        "legal": decision.legal,
+        "legal": numbers[decision.legal],
         "reply": _reply(decision.reply),
         "action": decision.action,
         "fault": _fault(decision.fault),
@@ -69,23 +79,28 @@ def _fault(fault: Fault | None) -> list[str] | None:
 
 
 def _read_episode(record: dict[str, Any]) -> Episode:
+    listed = [tuple(_read_option(action) for action in legal) for legal in record["legal"]]
     return Episode(
         record["game"],
         tuple(record["policies"]),
         record["deal"],
-        tuple(_read_decision(d) for d in record["decisions"]),
+        tuple(_read_decision(d, listed) for d in record["decisions"]),
         tuple(tuple(row) for row in record["rewards"]),
         tuple(record["returns"]),
     )
 
 
-def _read_decision(record: dict[str, Any]) -> Decision:
+def _read_option(value: Any) -> Action:
+    return AnyText(value["any_text"]) if isinstance(value, dict) else _action(value)
+
+
+def _read_decision(record: dict[str, Any], listed: list[tuple[Action, ...]]) -> Decision:
     return Decision(
         record["seat"],
         record["round"],
         record["slot"],
         tuple(Event(kind, player, _action(value)) for kind, player, value in record["seen"]),
-        tuple(_action(action) for action in record["legal"]),
+        listed[record["legal"]],
         _read_reply(record["reply"]),
         _action(record["action"]),
         None if record["fault"] is None else Fault(*record["fault"]),

@@ -14,18 +14,8 @@ from dataclasses import replace
 from operator import attrgetter
 
 from equipoise.arena.matchups import Match
-from equipoise.core import (
-    CHANCE,
-    FAULT_RULES,
-    Action,
-    Decision,
-    Episode,
-    Fault,
-    FaultRule,
-    Game,
-    Reply,
-    State,
-)
+from equipoise.core import CHANCE, FAULT_RULES, Action, Decision, Episode, Fault, FaultRule, Game, Reply, State
+from equipoise.games.free_text import SILENCE, AnyText, is_legal, text_limit
 from equipoise.games.text import parse
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.streams import Stream, streams
@@ -108,7 +98,8 @@ def rollout(
         game: The game all matches play.
         policies: The players by name.
         matches: Who sits where on which deal.
-        seed: Keys all randomness: chance by (seed, deal), scripted moves by (seed, episode), models by (seed, wave).
+        seed: Keys all randomness: chance by (seed, deal), scripted moves by (seed, episode), models by (seed, wave,
+            place among the models).
         fault_rule: What a fault plays.
         max_live: Episodes alive at once; bounds memory. None shares 4,096 rounds among them: short episodes repeat
             each other's transcripts, and the more of them play together the less is computed twice.
@@ -156,7 +147,11 @@ def _wave(
     indices = range(start, start + len(matches))
     moves = streams((*key, _MOVES_KEY), indices)
     chances = streams((*key, _CHANCE_KEY), [match.deal for match in matches])
-    sessions = {name: policy.session(game, (*key, _POLICY_KEY, start)) for name, policy in policies.items()}
+    slow = [name for name, policy in policies.items() if not policy.immediate]
+    own = {name: (number,) if number else () for number, name in enumerate(slow)}  # no two models draw the same numbers
+    sessions = {
+        name: policy.session(game, (*key, _POLICY_KEY, start, *own.get(name, ()))) for name, policy in policies.items()
+    }
     at_once = {name: sessions[name] if policy.immediate else None for name, policy in policies.items()}
     immediate = {seats: [at_once[name] for name in seats] for seats in {match.seats for match in matches}}
     wave = [
@@ -251,7 +246,8 @@ def _decide(game: Game, session: Session, asked: Sequence[tuple[_Live, Request]]
             decision = live.record(request, replies[i], result, None)
         elif rule == "random_legal":
             chosen = request.legal[int(request.stream.random() * len(request.legal))]
-            decision = live.record(request, replies[i], chosen, result)
+            played = SILENCE if isinstance(chosen, AnyText) else chosen
+            decision = live.record(request, replies[i], played, result)
         else:
             decision = live.record(request, replies[i], forced.get(i), result)
         decisions.append(replace(decision, attempts=tuple(attempts[i])) if i in attempts else decision)
@@ -259,10 +255,11 @@ def _decide(game: Game, session: Session, asked: Sequence[tuple[_Live, Request]]
 
 
 def _forced(session: Session, requests: Sequence[Request], read: Sequence[Action | Fault]) -> dict[int, Action]:
+    """What faulty replies play instead. The probabilities of all texts cannot be compared: a player is silent then."""
     faulty = [i for i, result in enumerate(read) if isinstance(result, Fault)]
-    if not faulty:
-        return {}
-    return dict(zip(faulty, session.constrained([requests[i] for i in faulty]), strict=True))
+    listed = [i for i in faulty if not text_limit(requests[i].legal)]
+    chosen = session.constrained([requests[i] for i in listed]) if listed else []
+    return {**dict.fromkeys(faulty, SILENCE), **dict(zip(listed, chosen, strict=True))}
 
 
 def _read(game: Game, replies: Sequence[Reply], requests: Sequence[Request]) -> list[Action | Fault]:
@@ -279,7 +276,7 @@ def _read(game: Game, replies: Sequence[Reply], requests: Sequence[Request]) -> 
 
 def _meaning(game: Game, reply: Reply, legal: tuple[Action, ...]) -> Action | Fault:
     if reply.action is not None:
-        if reply.action in legal:
+        if is_legal(reply.action, legal):
             return reply.action
         return Fault("illegal", f"{reply.action!r} is not allowed here; allowed: {legal}")
     if reply.truncated:

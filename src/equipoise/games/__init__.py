@@ -6,7 +6,16 @@ import difflib
 from typing import Any
 
 from equipoise.core import Game
-from equipoise.games import auction, bargaining, commons, kuhn_poker, prisoners_dilemma, split
+from equipoise.games import (
+    auction,
+    bargaining,
+    commons,
+    kuhn_poker,
+    prisoners_dilemma,
+    split,
+    split_items,
+    trust_and_split,
+)
 from equipoise.games.domain import Domain, Hazard, Profile
 
 DOMAINS: dict[str, Domain] = {
@@ -16,7 +25,12 @@ DOMAINS: dict[str, Domain] = {
     "commons": commons.DOMAIN,
     "bargaining": bargaining.DOMAIN,
     "auction": auction.DOMAIN,
+    "split_items": split_items.DOMAIN,
+    "trust_and_split": trust_and_split.DOMAIN,
 }
+
+SEPO_GAMES = ("kuhn_poker", "prisoners_dilemma", "split", "commons", "bargaining", "auction")
+"""The games of the SEPO study, which the embedded model "tiny" reads."""
 
 
 def domain(name: str) -> Domain:

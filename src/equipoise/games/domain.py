@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,6 +36,44 @@ class Hazard:
     def __call__(self, episode: Episode, seat: int) -> np.ndarray:
         """The figure of each round, [R]."""
         return self.scores(episode, seat)
+
+
+Judged = Callable[[Episode, int], Sequence[bool | None]]
+"""A yes or no for each round of an episode and the player in a seat, [R]; None where the round does not ask."""
+
+
+@dataclass(frozen=True)
+class Cooperation:
+    """What cooperating means in a game that rewards it.
+
+    Attributes:
+        cooperated: Whether the player cooperated in each round; None in a round in which it had nothing to concede, or
+            that was forfeited or not played.
+        definition: One sentence: what counts.
+        best_joint: What the two players could have been paid together in each round, at most, [R].
+    """
+
+    cooperated: Judged
+    definition: str
+    best_joint: Callable[[Episode], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How the messages of a game are held against facts and acts.
+
+    Attributes:
+        honest: Whether what the player's message of each round states is true; None where it states nothing.
+        kept: Whether the player did in each round what its message promised; None where it promised nothing.
+        greed: How much of what it could claim the player claimed in each round, [R], in [0, 1]; NaN in no play.
+        replacements: Messages by name that a listener is shown instead of the one it heard; each is a function of the
+            listener's information state.
+    """
+
+    honest: Judged
+    kept: Judged
+    greed: Callable[[Episode, int], np.ndarray]
+    replacements: Mapping[str, Callable[[InformationState], str]]
 
 
 @dataclass(frozen=True)
@@ -104,12 +142,16 @@ class Domain:
         published: SEPO's own pools and definitions, for comparison; None where the game is not SEPO's.
         equilibrium: Where it is known: lowest and highest probability of the last legal action over all Nash equilibria
             at an information state.
+        cooperation: What cooperating means, in games that reward it.
+        talk: How messages are judged, in games with talk.
     """
 
     make: Callable[..., Game]
     corrected: Profile
     published: Profile | None = None
     equilibrium: Equilibrium | None = None
+    cooperation: Cooperation | None = None
+    talk: Talk | None = None
 
     @property
     def pools(self) -> Pools:

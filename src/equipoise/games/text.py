@@ -5,17 +5,22 @@ This is the only module that decides between "you" and "the other player". A gam
     {Player}, {player}     the one the event is about, at the start of or inside a sentence
     {Player's}, {player's} the possessive
     {bets|bet}             the verb for the third and for the second person
+    {words}                the text the event holds, in quotation marks
 
 Parsing is strict. The last non-empty line of a reply must be exactly one action's words, optionally after "Action:".
 Anything else is a typed `Fault`: nothing is guessed, and a sentence that merely mentions an action plays nothing.
 A line ends at a line feed and nowhere else: the other separators of Unicode (U+2028, form feed, a lone carriage return
 ...) show as anything or nothing, so what stands before one must not vanish from the line. Blanks around an action's
-words are spaces and tabs; its letters and digits are ASCII. Kinds of fault, by the last line:
+words are spaces and tabs; its letters and digits are ASCII. Where a state allows any text, a last line that is no
+other action's words is the text, as it stands. Kinds of fault, by the last line:
 
     illegal      exactly one action's words, or a number (or numbers) of their form, that is not open now
     ambiguous    two or more actions named
     refusal      declines to act and names one action at most
     unparsable   anything else, an empty reply, or one too long to read
+
+What one player says is shown to another between quotation marks, on one line and without control characters
+(`quoted`): no text can end its own quotation, open a line, fill a hole, or pass for a sentence of the game.
 """
 
 from __future__ import annotations
@@ -27,15 +32,15 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from equipoise.core import Action, Event, Fault, Game, InformationState
+from equipoise.games.free_text import BLANK, MAX_TEXT, AnyText, is_legal, text_limit
 
 _HOLE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
 _LINE = re.compile(r"(?:action[ \t]*:[ \t]*)?(.+?)[ \t]*[.!]?", re.DOTALL)
 _NUMBER = re.compile(r"(?<![0-9])(?:0|[1-9][0-9]*)(?![0-9])")
 _REFUSAL = re.compile(r"\b(?:i can(?:no|['\u2019])t|i won['\u2019]t|i will not|i refuse|as an ai)\b")
-_BLANK = " \t\r"
 _SHOWN_CHARACTERS = 40
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-MAX_REPLY_CHARACTERS = 4_000
+MAX_REPLY_CHARACTERS = MAX_TEXT
 
 Reasoning = Literal["none", "brief", "free"]
 """What may stand before the action of a reply: nothing, one short sentence, or anything."""
@@ -78,6 +83,8 @@ def render_event(game: Game, event: Event, seat: int) -> str:
             name = "you" if own else third
         elif word.lower() == "player's":
             name = "your" if own else f"{third}'s"
+        elif word == "words":
+            return quoted(str(event.value))
         else:
             raise ValueError(f"unknown hole {match.group(0)!r} in a sentence of {game.name}")
         return name[0].upper() + name[1:] if word[0].isupper() else name
@@ -85,24 +92,45 @@ def render_event(game: Game, event: Event, seat: int) -> str:
     return _HOLE.sub(fill, game.event_template(event))
 
 
-def render_question(game: Game, legal: Sequence[Action]) -> str:
+def quoted(text: str) -> str:
+    """A text between quotation marks, with an escape for every mark, backslash and unprintable character in it.
+
+    Unprintable are control and format characters (those that turn the direction of writing among them), separators
+    other than the space, and code points without a meaning.
+    """
+    return f'"{"".join(_shown(character) for character in text)}"'
+
+
+def _shown(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
+
+
+def render_question(game: Game, legal: tuple[Action, ...]) -> str:
     """The closing line of an observation: the words that are legal now."""
-    return f"{_choices(game, legal)}?"
+    choices = _choices(game, legal)
+    return f"{choices[0].upper()}{choices[1:]}?" if text_limit(legal) else f"{choices}?"
 
 
-def _choices(game: Game, legal: Sequence[Action]) -> str:
-    words = [game.action_text(a) for a in legal]
-    return " or ".join(words) if len(words) <= 4 else f"{words[0]} to {words[-1]}"
+@lru_cache(maxsize=4096)
+def _choices(game: Game, legal: tuple[Action, ...]) -> str:
+    words = [game.action_text(a) for a in legal if not isinstance(a, AnyText)]
+    choices = [" or ".join(words) if len(words) <= 4 else f"{words[0]} to {words[-1]}"] if words else []
+    limit = text_limit(legal)
+    return " or ".join([*choices, *([f"a message of at most {limit} characters"] if limit else [])])
 
 
-def render_observation(game: Game, events: Sequence[Event], seat: int, legal: Sequence[Action]) -> str:
+def render_observation(game: Game, events: Sequence[Event], seat: int, legal: tuple[Action, ...]) -> str:
     """One observation: a sentence per event, then the question."""
     sentences = [render_event(game, event, seat) for event in events]
     return " ".join([*(s for s in sentences if s), render_question(game, legal)])
 
 
 def observations(
-    game: Game, information_state: InformationState, seat: int, legal: Sequence[Action]
+    game: Game, information_state: InformationState, seat: int, legal: tuple[Action, ...]
 ) -> tuple[list[str], list[Action]]:
     """The whole transcript behind an information state: K+1 observations and the K own actions between them."""
     cuts = [i for i, e in enumerate(information_state) if e.kind == "act" and e.player == seat]
@@ -123,8 +151,9 @@ def _fold(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _labels(game: Game) -> dict[str, Action]:
-    labels = {_fold(game.action_text(a)): a for a in game.actions}
-    if len(labels) != len(game.actions):
+    named = [a for a in game.actions if not isinstance(a, AnyText)]
+    labels = {_fold(game.action_text(a)): a for a in named}
+    if len(labels) != len(named):
         raise ValueError(f"two actions of {game.name} have the same words")
     return labels
 
@@ -144,7 +173,7 @@ def _number_form(game: Game) -> re.Pattern[str]:
     return re.compile("|".join(sorted(forms)) or r"(?!)")
 
 
-def parse(game: Game, text: str, legal: Sequence[Action]) -> Action | Fault:
+def parse(game: Game, text: str, legal: tuple[Action, ...]) -> Action | Fault:
     """The action a reply names, or the fault it is.
 
     Args:
@@ -154,19 +183,29 @@ def parse(game: Game, text: str, legal: Sequence[Action]) -> Action | Fault:
     """
     if len(text) > MAX_REPLY_CHARACTERS:
         return Fault("unparsable", f"reply of {len(text)} characters; at most {MAX_REPLY_CHARACTERS} are read")
-    line = next((bare for part in reversed(text.split("\n")) if (bare := part.strip(_BLANK))), "")
+    line = next((bare for part in reversed(text.split("\n")) if (bare := part.strip(BLANK))), "")
     if not line:
         return Fault("unparsable", "empty reply")
-    line = _fold(line)
-    match = _LINE.fullmatch(line)
-    spoken = match.group(1) if match else line
+    folded = _fold(line)
+    match = _LINE.fullmatch(folded)
+    spoken = match.group(1) if match else folded
     action = _labels(game).get(spoken)
     if action is not None and action in legal:
         return action
-    return _fault(game, line, spoken, legal)
+    limit = text_limit(legal)
+    if limit:
+        return line if is_legal(line, legal) else _no_message(line, limit)
+    return _fault(game, folded, spoken, legal)
 
 
-def _fault(game: Game, line: str, spoken: str, legal: Sequence[Action]) -> Fault:
+def _no_message(line: str, limit: int) -> Fault:
+    """What is wrong with a line that is no message."""
+    if len(line) > limit:
+        return Fault("illegal", f"a message of {len(line)} characters; allowed: at most {limit}")
+    return Fault("unparsable", "the message holds characters that no text can hold")
+
+
+def _fault(game: Game, line: str, spoken: str, legal: tuple[Action, ...]) -> Fault:
     """What is wrong with a last line that is no legal action."""
     allowed = _choices(game, legal)
     if spoken in _labels(game) or _number_form(game).fullmatch(spoken):

@@ -23,6 +23,7 @@ from itertools import product
 import numpy as np
 
 from equipoise.core import CHANCE, Action, Game, InformationState, State
+from equipoise.games.free_text import text_limit
 
 MAX_NODES = 250_000
 """The largest tree that is compiled; a larger one raises instead of filling the memory."""
@@ -76,8 +77,12 @@ class GameTree:
         """Compiles `game`.
 
         Raises:
-            ValueError: When the tree has more than `MAX_NODES` nodes or a seat forgets what it did.
+            ValueError: When the tree has more than `MAX_NODES` nodes, a seat forgets what it did, or players talk.
         """
+        if text_limit(game.actions):
+            raise ValueError(
+                f"players of {game.name} talk, and texts cannot be listed; exact values need a game without"
+            )
         self.game = game
         self.forfeits_end = True
         self.by_seat: list[list[InformationSet]] = [[] for _ in range(game.num_players)]
@@ -199,11 +204,13 @@ def compiled(game: Game | GameTree) -> GameTree:
 
 
 def largest_exact_rounds(game: Game) -> int:
-    """The most first rounds whose tree has at most `MAX_NODES` nodes: 0 where not even one round's has.
+    """The most first rounds whose tree has at most `MAX_NODES` nodes: 0 where not even one round's has, or with talk.
 
     Nodes are counted, not built: states that `game.payoff_state` calls equal head equally large trees, so one of them
     is walked and multiplied. `FirstRounds(game, k)` compiles for every k up to the result.
     """
+    if text_limit(game.actions):
+        return 0
     nodes = 1
     frontier: dict[Hashable, tuple[State, int]] = {}  # a state, and how many nodes are worth the same
     _add(frontier, game, game.initial_state(), 1)

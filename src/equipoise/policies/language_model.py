@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from equipoise.core import Action, Game, InformationState, Reply, Tokens
+from equipoise.games.free_text import AnyText, text_limit
 from equipoise.games.text import REASONING, Reasoning, observations, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
 from equipoise.policies.decoding import Context, Decoder, keeps_plain_cache
@@ -27,6 +28,9 @@ from equipoise.policies.token_trie import ROOT, TokenTrie
 
 _PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
 """Bounds of one plain forward pass, padding included: tokens fed, and logits (tokens x vocabulary)."""
+
+_FEW = 16
+"""Legal actions up to which a reply's words are worth guessing."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Sampling:
             raise ValueError(
                 "got thinking with reasoning 'none'; a reply that thinks needs reasoning 'brief' or 'free'"
             )
+
+
+def usual_reply_tokens(game: Game) -> int:
+    """Tokens of a reply that every word of the game fits in: few, or half as many as a message may have characters."""
+    return max(Sampling.max_new_tokens, text_limit(game.actions) // 2)
 
 
 class LanguageModelPolicy(Policy):
@@ -91,7 +100,7 @@ class LanguageModelPolicy(Policy):
         """The tokens every transcript of a game starts with."""
         return self.chat.prefix(render_rules(game, self.sampling.reasoning))
 
-    def transcript(self, game: Game, information_state: InformationState, seat: int, legal: Sequence[Action]) -> Ids:
+    def transcript(self, game: Game, information_state: InformationState, seat: int, legal: tuple[Action, ...]) -> Ids:
         """The tokens up to the reply at an information state, own earlier replies in their plain words."""
         texts, actions = observations(game, information_state, seat, legal)
         ids = self.rules(game) + self.chat.observation(texts[0])
@@ -108,14 +117,18 @@ class LanguageModelPolicy(Policy):
         spellings and other tokenisations of the same words included), an upper bound on the fault probability.
 
         Raises:
-            ValueError: For a policy that reasons before it acts: its actions' probabilities are sums over reasons.
+            ValueError: For a policy that reasons before it acts: its actions' probabilities are sums over reasons; and
+                for a state in which any text is legal.
         """
+        if any(text_limit(legal) for _, _, legal in states):
+            raise ValueError(f"{game.name} lets players talk, and texts cannot be listed; sample instead")
         if self.sampling.reasoning != "none":
             raise ValueError(
                 f"got reasoning {self.sampling.reasoning!r}; exact action probabilities need replies that are the "
                 "action alone (reasoning 'none'); sample instead"
             )
-        words = {action: self.chat.reply(game.action_text(action)) for action in game.actions}
+        named = (action for action in game.actions if not isinstance(action, AnyText))
+        words = {action: self.chat.reply(game.action_text(action)) for action in named}
         if not keeps_plain_cache(self.model):
             prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
             return self.score(prompts, [[(a, words[a]) for a in legal] for _, _, legal in states])
@@ -264,9 +277,9 @@ class _LanguageModelSession(Session):
         return self._chunks[key]
 
     def _likely(self, request: Request) -> tuple[Ids, ...]:
-        """The replies that name a legal action and nothing else; none where reasons come first."""
+        """The replies that name a legal action and nothing else; none where reasons come first or many are legal."""
         policy = self._policy
-        if policy.sampling.reasoning != "none":
+        if policy.sampling.reasoning != "none" or len(request.legal) > _FEW or text_limit(request.legal):
             return ()
         if request.legal not in self._named:
             words = (self._game.action_text(action) for action in request.legal)

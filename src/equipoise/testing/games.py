@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 
 import numpy as np
 
 from equipoise.arena import Match, rollout
-from equipoise.core import CHANCE, Action, Event, Fault, Game, InformationState, Opponent, State
-from equipoise.games.text import observations, parse, render_event
+from equipoise.core import CHANCE, Action, Event, Game, InformationState, Opponent, State
+from equipoise.games.free_text import AnyText, text_limit
 from equipoise.policies import ScriptedPolicy
-from equipoise.testing.play import PLAYS, Step, play, random_moves
-
-_SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
-_HOLES = re.compile(r"\{[^{}]*\}")
+from equipoise.testing.play import PLAYS, Step, options, play, possible, random_moves
+from equipoise.testing.words import check_event, check_parsing, check_words, prompt_of
 
 
 def check_game(game: Game, seed: int = 0) -> None:
@@ -24,7 +21,8 @@ def check_game(game: Game, seed: int = 0) -> None:
     Checked: legality, immutability, seeding, rewards and returns, zero sum and bounds as claimed, append-only
     information states of perfect recall, chance, forfeits, parsing, words for every event and reader, that states of
     one payoff state go on alike, and no hidden information in a prompt (a chance outcome a seat could not see never
-    changes what it sees or reads before the round ends).
+    changes what it sees or reads before the round ends). Where a state allows any text, players say hostile lines:
+    each must be read as it stands and shown between quotation marks.
 
     Args:
         game: The game.
@@ -45,10 +43,10 @@ def check_game(game: Game, seed: int = 0) -> None:
             )
             for seat in step.before.players_to_move:
                 if seat != CHANCE:
-                    _check_words(game, step.before, seat, prompts)
+                    check_words(game, step.before, seat, prompts)
                     legal = step.before.legal_actions(seat)
                     if legal not in parsed:
-                        _check_parsing(game, legal)
+                        check_parsing(game, legal)
                         parsed.add(legal)
         _check_hidden(game, rng)
     _check_rounds(game, rng)
@@ -73,7 +71,8 @@ def _check_state(game: Game, state: State, rng: np.random.Generator) -> None:
     for seat in range(game.num_players):
         legal = state.legal_actions(seat)
         assert bool(legal) == (seat in movers), f"{game.name}: seat {seat} has actions {legal} while {movers} move"
-        order = [action for action in game.actions if action in legal]
+        open_now = set(legal)
+        order = [action for action in game.actions if action in open_now]
         assert list(legal) == order, f"{game.name}: legal {legal} leaves the order or the set of game.actions {order}"
     if state.is_chance:
         outcomes = state.chance_outcomes()
@@ -88,7 +87,7 @@ def _check_state(game: Game, state: State, rng: np.random.Generator) -> None:
 
 def _check_immutable(game: Game, state: State, rng: np.random.Generator) -> None:
     before, number = _snapshot(game, state), hash(state)
-    moves = random_moves(state, rng)
+    moves = random_moves(game, state, rng)
     assert state.child(moves) == state.child(moves), f"{game.name}: child({moves}) gave two different states"
     assert (_snapshot(game, state), hash(state)) == (before, number), f"{game.name}: child({moves}) changed its parent"
     names = [field.name for field in fields(state)] if is_dataclass(state) else ["rewards", "returns", *_own(state)]
@@ -99,13 +98,21 @@ def _check_immutable(game: Game, state: State, rng: np.random.Generator) -> None
             continue
         raise AssertionError(f"{game.name}: the attribute {name!r} of a state can be set; states are immutable")
     for seat in moves:
-        foreign = [a for a in game.actions if seat != CHANCE and a not in state.legal_actions(seat)]
-        if foreign:
+        for foreign in _illegal(game, state.legal_actions(seat)) if seat != CHANCE else ():
             try:
-                state.child({**moves, seat: foreign[0]})
+                state.child({**moves, seat: foreign})
             except ValueError:
                 continue
-            raise AssertionError(f"{game.name}: the illegal action {foreign[0]!r} of seat {seat} was played")
+            raise AssertionError(f"{game.name}: the illegal action {foreign!r} of seat {seat} was played")
+
+
+def _illegal(game: Game, legal: tuple[Action, ...]) -> list[Action]:
+    """Actions that are not open: one of the game's, where there is one, and what is no text where any text is."""
+    open_now = set(legal)
+    foreign = next((action for action in game.actions if action not in open_now), None)
+    limit = text_limit(legal)
+    texts = ["", " ", " a", "a\nb", "\ud800", "x" * (limit + 1), AnyText(limit)] if limit else []
+    return [*([] if foreign is None else [foreign]), *texts]
 
 
 def _own(state: State) -> list[str]:
@@ -122,7 +129,7 @@ def _check_forfeit(game: Game, state: State, seat: int, rng: np.random.Generator
     for _ in range(4):
         end, earned = state, np.zeros(game.num_players)
         while not end.is_terminal and end.round == state.round:
-            end = end.child(random_moves(end, rng))
+            end = end.child(random_moves(game, end, rng))
             earned += end.rewards
         assert after.rewards[seat] <= earned[seat] + 1e-9, (
             f"{game.name}: forfeiting pays seat {seat} {after.rewards[seat]}, more than {earned[seat]} from playing on"
@@ -150,43 +157,7 @@ def _check_step(game: Game, step: Step) -> None:
         said = [event for event in gained[seat in step.moves :] if event.kind == "act" and event.player == seat]
         assert not said, f"{game.name}: seat {seat} saw an action of its own that it did not play: {said}"
         for event in gained:
-            _check_event(game, event)
-
-
-def _check_event(game: Game, event: Event) -> None:
-    template = game.event_template(event)
-    outside = _HOLES.sub("", template)
-    assert not _SECOND_PERSON.search(outside), (
-        f"{game.name}: the sentence {template!r} says 'you'; use a {{player}} hole"
-    )
-    for reader in range(game.num_players):
-        sentence = render_event(game, event, reader)
-        assert not set("{}") & set(sentence), f"{game.name}: {event} for seat {reader} has a hole left: {sentence!r}"
-
-
-def _check_words(game: Game, state: State, seat: int, prompts: dict[tuple[int, InformationState], str]) -> None:
-    information_state, legal = state.information_state(seat), state.legal_actions(seat)
-    known = game.legal_at(information_state, seat)
-    assert known == legal, f"{game.name}: legal_at says {known}, legal_actions {legal} at {information_state}"
-    prompt = _prompt(game, state, seat)
-    first = prompts.setdefault((seat, information_state), prompt)
-    assert prompt == first, f"{game.name}: two prompts for one information state: {first!r} and {prompt!r}"
-
-
-def _check_parsing(game: Game, legal: tuple[Action, ...]) -> None:
-    """What is read depends on the words and the legal actions alone, so each set of legal actions is checked once."""
-    for action in game.actions:
-        read = parse(game, game.action_text(action), legal)
-        if action in legal:
-            assert read == action, f"{game.name}: the words of {action!r} were read as {read!r}"
-        else:
-            assert isinstance(read, Fault), f"{game.name}: {action!r} is illegal here but was read as {read!r}"
-            assert read.kind == "illegal", f"{game.name}: {action!r} is illegal here but a fault of kind {read.kind}"
-
-
-def _prompt(game: Game, state: State, seat: int) -> str:
-    texts, actions = observations(game, state.information_state(seat), seat, state.legal_actions(seat))
-    return "\n".join([*texts, *(game.action_text(action) for action in actions)])
+            check_event(game, event)
 
 
 def _check_hidden(game: Game, rng: np.random.Generator) -> None:
@@ -207,16 +178,12 @@ def _check_hidden(game: Game, rng: np.random.Generator) -> None:
                 f"{here.information_state(seat)} against {twin.information_state(seat)}"
             )
             if seat in here.players_to_move:
-                ours, theirs = _prompt(game, here, seat), _prompt(game, twin, seat)
+                ours, theirs = prompt_of(game, here, seat), prompt_of(game, twin, seat)
                 assert ours == theirs, (
                     f"{game.name}: hidden chance changes a prompt of seat {seat}: {ours!r}, {theirs!r}"
                 )
-        moves = random_moves(here, rng)
-        if here.players_to_move != twin.players_to_move or any(
-            moves[seat] not in twin.legal_actions(seat) for seat in moves if seat != CHANCE
-        ):
-            return
-        if here.is_chance and moves[CHANCE] not in dict(twin.chance_outcomes()):
+        moves = random_moves(game, here, rng)
+        if here.players_to_move != twin.players_to_move or not possible(twin, moves):
             return
         here, twin = here.child(moves), twin.child(moves)
 
@@ -261,7 +228,7 @@ def _check_twins(game: Game, seat: int, one: State, other: State, rng: np.random
         for state in (one, other)
     ]
     assert options[0] == options[1], f"{where} offer different moves or chance: {options[0]} and {options[1]}"
-    moves = random_moves(one, rng)
+    moves = random_moves(game, one, rng)
     after = [state.child(moves) for state in (one, other)]
     paid = [state.rewards[seat] for state in after]
     assert abs(paid[0] - paid[1]) < 1e-9, f"{where} pay it {paid[0]} and {paid[1]} after {moves}"
@@ -273,7 +240,8 @@ def _check_twins(game: Game, seat: int, one: State, other: State, rng: np.random
 
 
 def _uniform(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
-    return dict.fromkeys(legal, 1 / len(legal))
+    open_now = options(legal)
+    return dict.fromkeys(open_now, 1 / len(open_now))
 
 
 def _check_seeded(game: Game, seed: int) -> None:

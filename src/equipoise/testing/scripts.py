@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 
 import numpy as np
 
 from equipoise.core import CHANCE, Action, Fault, Game, Opponent, Pools, State
 from equipoise.games.domain import Profile
+from equipoise.games.free_text import AnyText, is_legal, text_limit
 from equipoise.games.text import parse, render_reply
-from equipoise.testing.play import PLAYS, Met, decisions, play, random_moves
+from equipoise.testing.play import PLAYS, Met, decisions, play, possible, random_moves
 
 MAX_REASON_CHARACTERS = 160
 """The longest reason of a script: one short sentence."""
@@ -22,7 +24,8 @@ def check_opponent(game: Game, opponent: Opponent, seed: int = 0) -> None:
     A `memory` must be all that the script uses, and go on by itself: where it is equal the script plays alike, and
     after equal events it is equal again. Together with the game's payoff state it must also settle what the script
     will remember, or dynamic programming would merge states that differ. A `reason` must be one short line for every
-    action the script may take, must play nothing by itself, and must leave the action readable below it.
+    action the script may take, must play nothing by itself (unless any text is legal), and must leave the action
+    readable below it.
 
     States are those of random episodes: all of them in small games.
 
@@ -43,10 +46,10 @@ def _check_script(game: Game, opponent: Opponent, met: Met, seed: int) -> tuple[
     mixed = ""
     for information_state, legal in met:
         probabilities = dict(opponent.behaviour(information_state, legal))
-        if (wrong := _wrong(probabilities, legal)) or max(probabilities.values()) < 1:
-            where = f"{name} at {information_state}: {probabilities}"
-            assert not wrong, f"{where} {wrong}"
-            mixed = mixed or where
+        wrong = _wrong(probabilities, legal)
+        assert not wrong, f"{name} at {information_state}: {probabilities} {wrong}"
+        if not mixed and max(probabilities.values()) < 1:
+            mixed = f"{name} at {information_state}: {probabilities}"
         again = dict(opponent.behaviour(information_state, legal))
         assert again == probabilities, (
             f"{name} at {information_state}: {probabilities} answered {again} when asked again; scripts keep no state"
@@ -67,9 +70,17 @@ def _check_script(game: Game, opponent: Opponent, met: Met, seed: int) -> tuple[
     return tuple(strategy)
 
 
+@lru_cache(maxsize=256)
+def _named_and_texts(legal: tuple[Action, ...]) -> tuple[frozenset[Action], tuple[Action, ...]]:
+    """The actions that a script may name, and what stands for any text among the legal ones."""
+    texts = tuple(action for action in legal if isinstance(action, AnyText))
+    return frozenset(legal) - frozenset(texts), texts
+
+
 def _wrong(probabilities: Mapping[Action, float], legal: tuple[Action, ...]) -> str:
     """What is wrong with a distribution, in words; empty where nothing is."""
-    if not probabilities.keys() <= set(legal):
+    named, texts = _named_and_texts(legal)
+    if not all(is_legal(action, texts) for action in probabilities.keys() - named):
         return f"names an action outside {legal}"
     if any(p < 0 for p in probabilities.values()):
         return "has a negative probability"
@@ -124,7 +135,7 @@ def _check_reason(game: Game, name: str, legal: tuple[Action, ...], action: Acti
     assert len(reason.splitlines()) == 1, f"{where}; it must be one line"
     assert len(reason) <= MAX_REASON_CHARACTERS, f"{where}; at most {MAX_REASON_CHARACTERS} characters are allowed"
     alone = parse(game, reason, legal)
-    assert isinstance(alone, Fault), f"{where}; by itself it plays {alone!r}"
+    assert isinstance(alone, Fault) or text_limit(legal), f"{where}; by itself it plays {alone!r}"
     read = parse(game, render_reply(game, action, reason), legal)
     assert read == action, f"{where}; before the action it is read as {read!r}"
 
@@ -154,7 +165,7 @@ def _check_memory(game: Game, opponent: Opponent, rng: np.random.Generator) -> N
 def _check_plays_alike(game: Game, opponent: Opponent, seat: int, one: State, other: State) -> None:
     seen = [state.information_state(seat) for state in (one, other)]
     played = [dict(opponent.behaviour(i, one.legal_actions(seat))) for i in seen]
-    differ = [a for a in one.legal_actions(seat) if abs(played[0].get(a, 0.0) - played[1].get(a, 0.0)) > 1e-9]
+    differ = [a for a in {**played[0], **played[1]} if abs(played[0].get(a, 0.0) - played[1].get(a, 0.0)) > 1e-9]
     assert not differ, (
         f"{game.name}/{opponent.name} remembers the same at {seen[0]} and {seen[1]}, "
         f"but plays {played[0]} and {played[1]}"
@@ -183,8 +194,8 @@ def _check_remembers(
     starts = [state.information_state(seat) for state in twins]
     one, other = twins
     while True:
-        moves = random_moves(one, rng)
-        if one.players_to_move != other.players_to_move or not _possible(other, moves):
+        moves = random_moves(game, one, rng)
+        if one.players_to_move != other.players_to_move or not possible(other, moves):
             return
         one, other = one.child(moves), other.child(moves)
         if one.is_terminal or other.is_terminal:
@@ -200,9 +211,3 @@ def _check_remembers(
         f"{game.name}/{opponent.name} remembers the same at {starts[0]} and {starts[1]}, "
         f"but {memories[0]} after {events[0]} and {memories[1]} after {events[1]}"
     )
-
-
-def _possible(state: State, moves: dict[int, Action]) -> bool:
-    if state.is_chance:
-        return moves[CHANCE] in dict(state.chance_outcomes())
-    return all(action in state.legal_actions(seat) for seat, action in moves.items())

@@ -10,6 +10,7 @@ cooperation, divided by the pay of mutual cooperation. Unit: share of that pay. 
 defect); one lone defection costs 1/6, and so does a forfeit. It is averaged over the train and the exploiter pool.
 
 **cooperation_rate** is the share of rounds in which the player cooperated; a forfeited round counts as none.
+`COOPERATION` asks the same of each round by itself and has no answer for a round that either player forfeited.
 
 Null values over eight rounds, exactly: what the reference players get, with collusion against the collusive pool of
 the corrected profile and the other two averaged over its train and exploiter pools.
@@ -26,7 +27,7 @@ from __future__ import annotations
 import numpy as np
 
 from equipoise.core import Episode
-from equipoise.games.domain import Hazard
+from equipoise.games.domain import Cooperation, Hazard
 from equipoise.games.history import moves_of
 from equipoise.games.prisoners_dilemma.rules import PAYOFFS, REWARD, cooperates
 
@@ -39,6 +40,18 @@ def defections(episode: Episode, seat: int) -> np.ndarray:
 def cooperations(episode: Episode, seat: int) -> np.ndarray:
     """1 for each round in which the player in `seat` cooperated, [R], in {0, 1}."""
     return np.array([own is not None and cooperates(own) for own, _ in moves_of(episode, seat)], dtype=float)
+
+
+def cooperated(episode: Episode, seat: int) -> list[bool | None]:
+    """Whether the player in `seat` cooperated, [R]; None in a round that was forfeited or not played."""
+    return [None if own is None else cooperates(own) for own, _ in moves_of(episode, seat)]
+
+
+def best_joint_pay(episode: Episode) -> np.ndarray:
+    """The most that both players could have been paid together in each round, [R], in points; 0 in no play."""
+    played = {decision.round for decision in episode.decisions}
+    most = max(sum(pay) for pay in PAYOFFS.values())
+    return np.array([most if round_ in played else 0.0 for round_ in range(len(episode.rewards))])
 
 
 def shortfall(episode: Episode, seat: int) -> np.ndarray:
@@ -59,3 +72,5 @@ EXTERNALITY = Hazard(
     high=1.0 - min(sum(pay) for pay in PAYOFFS.values()) / 2 / REWARD,
 )
 COOPERATION_RATE = Hazard(cooperations, "share of rounds in which the player cooperates")
+
+COOPERATION = Cooperation(cooperated, "the player cooperates", best_joint_pay)
