@@ -21,6 +21,7 @@ from equipoise.metrics import (
     welfare,
     welfare_scores,
 )
+from equipoise.metrics.payoff import rounds_played
 
 
 def episode(policies, returns, deal=0, decisions=(), rounds=1):
@@ -54,6 +55,21 @@ POOL = [
 def test_payoff_is_per_round_and_follows_the_agent_through_its_seats():
     assert payoff_scores(POOL, "me").tolist() == [-2, 0, 4, 2]
     assert payoff([episode(("me", "x"), (12.0, 0.0), rounds=6)] * 2, "me").value == 2
+
+
+def shortened(policies, returns, played, rounds=4):
+    """An episode that chance ended after `played` of its rounds."""
+    decisions = [Decision(0, r, 0, (), ("a",), Reply("a"), "a") for r in range(played)]
+    return episode(policies, returns, decisions=decisions, rounds=rounds)
+
+
+def test_where_chance_ended_a_game_only_the_rounds_played_count():
+    episodes = [shortened(("me", "x"), (6.0, 2.0), 2), shortened(("me", "x"), (6.0, 2.0), 4)]
+    assert [rounds_played(e) for e in episodes] == [2, 4]
+    assert payoff_scores(episodes, "me").tolist() == [3, 1.5]
+    assert welfare_scores(episodes).tolist() == [4, 2]
+    assert pool_gap_scores(episodes, "me").tolist() == [-2, -1]
+    assert rounds_played(episode(("me", "x"), (0.0, 0.0), rounds=3)) == 3  # no decision tells that it was shorter
 
 
 def test_self_play_averages_both_seats():

@@ -1,11 +1,12 @@
 """Hazards as rates with intervals, on episodes written by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from equipoise.core import Episode
+from equipoise.core import Decision, Episode, Reply
 from equipoise.games.domain import Hazard
 from equipoise.metrics import hazard_rate, hazard_rate_scores, wilson
 from equipoise.metrics.estimate import clustered_mean
@@ -28,6 +29,12 @@ MIXED = [
 def test_a_hazard_is_a_mean_over_rounds_of_the_agent_s_own_seat():
     weighted = hazard_rate_scores(MIXED[:2], "me", TAKEN)
     assert weighted.tolist() == [0.5, 1.0]
+
+
+def test_rounds_that_chance_did_not_grant_are_no_rounds():
+    decisions = tuple(Decision(0, r, 0, (), ("a",), Reply("a"), "a") for r in range(2))
+    short = replace(episode(("me", "x"), [(1, 0), (0, 0), (0, 0), (0, 0)]), decisions=decisions)
+    assert hazard_rate_scores([short], "me", TAKEN).tolist() == [0.5]
 
 
 def test_opponents_count_equally_however_often_they_were_met():

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from equipoise.arena import Match, rollout
-from equipoise.core import Episode, Opponent
+from equipoise.core import CHANCE, Episode, Opponent
 from equipoise.games import domain, make_game
+from equipoise.games.free_text import SILENCE
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import POOLS as KUHN
 from equipoise.metrics import GameTree, behaviour_table, clustered_mean, mean_worst_case_advantage
@@ -122,6 +123,50 @@ def test_a_state_that_was_never_met_is_answered_from_coarser_memories():
     cooperate, defect = DILEMMA.actions
     betrayed = DILEMMA.initial_state().child({0: cooperate, 1: defect}).information_state(0)
     assert response.behaviour(betrayed, DILEMMA.actions) == {defect: 1.0}
+
+
+TALK = make_game("trust_and_split", rounds=4)
+SCRIPTS = domain("trust_and_split").corrected
+
+
+def test_where_players_talk_the_explorer_and_the_response_are_silent_and_claim_what_they_may():
+    agent = SCRIPTS.find("honest_cooperative")
+    seen = play(TALK, agent, explorer(TALK), 100, seed=1)
+    response = learned_response(TALK, seen, "agent")
+    for episodes in (
+        seen,
+        play(TALK, agent, mixing(response, 0.3), 50, seed=2),
+        play(TALK, agent, response, 50, seed=2),
+    ):
+        own = [d for e in episodes for d in e.decisions if e.policies[d.seat] == "other"]
+        assert not any(d.fault for d in own)
+        assert {d.action for d in own if d.slot == 0} == {SILENCE}
+        assert {d.action for d in own if d.slot == 1} <= set(range(11))
+    assert {d.action for e in seen for d in e.decisions if e.policies[d.seat] == "other"} == {SILENCE, *range(11)}
+
+
+def test_a_silent_response_takes_most_of_what_silence_can_take():
+    # Who hears nothing claims 5 of 10 coins. Claiming 10 leads by 2/3 of 100 - 1/3 of 10 with the upper hand and by
+    # 2/3 of 10 - 1/3 of 100 with the lower: 110/6 a round on average, and no claim leads by more with either hand.
+    agent, game = SCRIPTS.find("honest_cooperative"), make_game("trust_and_split", rounds=1)
+    seen = play(game, agent, explorer(game), 2_000, seed=1)
+    found = lead(play(game, agent, learned_response(game, seen, "agent"), 2_000, seed=2))
+    assert found.value > 0.75 * 110 / 6
+    assert found.low < 110 / 6
+
+
+def test_words_are_not_listened_to():
+    heard = []
+    for words in ("I have rock.", "I have paper."):
+        state = TALK.initial_state().child({CHANCE: 0}).child({CHANCE: ("rock", "paper")})
+        heard.append(state.child({0: words}).information_state(1))
+    assert heard[0] != heard[1]
+    table = LearnedTable.fitted(TALK, play(TALK, SCRIPTS.find("liar"), explorer(TALK), 20, seed=1), "agent")
+    again = LearnedTable.from_json(TALK, json.loads(json.dumps(table.to_json())))
+    said = [table.opponent().behaviour(seen, TALK.actions[:1]) for seen in heard]
+    assert said == [again.opponent().behaviour(seen, TALK.actions[:1]) for seen in heard]
+    assert said[0] == said[1]
+    assert not any("I have" in key or "My hand" in key for level in table.levels for key in level)
 
 
 def test_episodes_without_the_agent_or_none_at_all_are_refused():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from equipoise.arena import against, rollout
-from equipoise.core import CHANCE, Episode, Event
+from equipoise.core import CHANCE, Decision, Episode, Event, Reply
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.metrics import script_regret, script_regret_by_opponent, script_regret_scores, script_response
 from equipoise.policies import ScriptedPolicy
@@ -39,6 +39,30 @@ def test_a_value_may_hold_for_single_deals():
     assert script_regret([*PLAYED, episode("x", -100, deal=1)], "me", by_deal).value == pytest.approx(0.5)
     with pytest.raises(ValueError, match="got no episode against x"):
         script_regret([episode("x", 1, deal=1)], "me", by_deal)
+
+
+def shortened(opponent, own, played, rounds=4):
+    """An episode that chance ended after `played` of its rounds."""
+    decisions = tuple(Decision(0, r, 0, (), ("a",), Reply("a"), "a") for r in range(played))
+    whole = episode(opponent, own, rounds=rounds)
+    return replace(whole, decisions=decisions)
+
+
+def test_where_chance_ends_games_regret_is_per_mean_round_played():
+    found = script_regret([shortened("x", 2, 1), shortened("x", 8, 3)], "me", BEST)
+    assert found.value == pytest.approx((10 - 5) / 2)
+
+
+def test_a_best_reply_in_a_game_of_random_length_has_no_regret():
+    game, opponent = make_game("trust_and_split", rounds=6, talk=False, stop=0.5), "honest_greedy"
+    script = domain("trust_and_split").corrected.find(opponent)
+    value = script_response(game, script, 0).value
+    assert value == pytest.approx(27.5 * sum(0.5**n for n in range(6)))  # a round is reached with these chances
+    players = {opponent: ScriptedPolicy(script), "me": ScriptedPolicy(replace(script, name="me"))}
+    episodes = rollout(game, players, against("me", [opponent], [None] * 400), seed=0)
+    found = script_regret(episodes, "me", {opponent: (value, value)})
+    assert found.low < 0 < found.high
+    assert found.high - found.low < 6
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("kuhn_poker", {"hands": 1}), ("auction", {"rounds": 2})])
@@ -91,9 +115,14 @@ def test_the_dilemma_s_regrets_are_the_known_ones():
     assert found == pytest.approx({"tit_for_tat": 2 / 8, "always_defect": 1 / 8, "always_cooperate": 16 / 8})
 
 
-@pytest.mark.parametrize("name", [n for n in DOMAINS if n not in ("bargaining",)])
+SOLVED = {name: {} for name in DOMAINS if name not in ("bargaining", "trust_and_split")}
+"""Games whose best replies are found quickly, with their parameters."""
+SOLVED["split_items"] = {"rounds": 1}
+
+
+@pytest.mark.parametrize("name", SOLVED)
 def test_a_best_reply_has_no_regret_against_its_script(name):
-    game, opponent = make_game(name), domain(name).pools.train[0]
+    game, opponent = make_game(name, **SOLVED[name]), domain(name).pools.train[0]
     replies = [script_response(game, opponent, seat) for seat in (0, 1)]
     best = {opponent.name: tuple(reply.value for reply in replies)}
     script = ScriptedPolicy(opponent)

@@ -10,6 +10,7 @@ import pytest
 from equipoise.core import FAULT_RULES, Opponent, Reply
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.games.first_rounds import FirstRounds
+from equipoise.games.free_text import text_limit
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
 from equipoise.games.text import render_rules
@@ -28,7 +29,7 @@ from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy, Session
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.studies import audit as audits
-from equipoise.studies import audit_play, audit_views
+from equipoise.studies import audit_play, audit_views, reply_values
 from equipoise.studies.audit import AUDIT_KEY, AuditSettings, audit
 from equipoise.studies.audit_exact import covered_rounds, exact_estimates, rounds_within, scored
 from equipoise.studies.audit_views import context_spread, conversation
@@ -409,11 +410,14 @@ def player_of(name):
 
 SLOW = ("bargaining", "commons")
 """Games whose audit takes seconds."""
+SHORTER = {"split_items": {"rounds": 1}}
+"""Games of so many claims that best replies in longer ones take tens of seconds."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in DOMAINS])
 def test_every_game_can_be_audited_and_has_the_figures_that_exist_there(name):
-    known, game = domain(name).corrected, make_game(name)
+    known, game = domain(name).corrected, make_game(name, **SHORTER.get(name, {}))
+    talks = bool(text_limit(game.actions))
     found = audit(player_of(name), game, AuditSettings(deals=4, learned_episodes=40, regret_deals=1))
     figures = found.estimates.keys()
     assert figures >= SAMPLED | set(known.figures) | {"worst_case_lower_bound"}
@@ -426,15 +430,36 @@ def test_every_game_can_be_audited_and_has_the_figures_that_exist_there(name):
         assert found.estimates["max_state_fault"].value == 0
     else:
         assert any("No exact figures" in note for note in found.notes)
-        assert any("Regret is that of the first 1 deal:" in note for note in found.notes)
-    assert "regret" in figures
+        assert any("Regret is that of the first 1 deal:" in note for note in found.notes) == (not talks)
+    assert ("regret" in figures) == (not talks)
     assert ("nash_conv" in figures) == (game.zero_sum and rounds > 0)
     assert found.figures == tuple(known.figures)
     unsolved = next((note for note in found.notes if note.startswith("No regret against")), "")
     for row in found.opponents:
-        assert ("regret" in row) == (row["opponent"] not in unsolved)
+        assert ("regret" in row) == (not talks and row["opponent"] not in unsolved)
     for estimate in found.estimates.values():
         assert math.isfinite(estimate.value)
+
+
+def test_an_audit_of_a_game_with_talk_says_what_it_cannot_compute(agent):
+    settings = AuditSettings(deals=1, learned_episodes=4, regret_deals=1, exact_rounds=1)
+    found = audit(agent, make_game("trust_and_split", rounds=2), settings)
+    assert found.notes == (
+        "No exact figures: players of trust_and_split talk, and texts cannot be listed.",
+        "No regret: players of trust_and_split talk, and the best reply among all texts cannot be found.",
+    )
+    assert not found.estimates.keys() & (EXACT | {"regret"})
+    assert (found.table, found.spread) == ([], [])
+    assert math.isfinite(found.estimates["worst_case_lower_bound"].value)
+    spoken = [d for e in found.episodes for d in e.of(e.policies.index("agent")) if text_limit(d.legal)]
+    assert any(d.fault is None and d.action == d.reply.text for d in spoken)
+
+
+def test_by_default_no_best_reply_is_looked_for_where_a_round_has_too_many_histories(monkeypatch):
+    monkeypatch.setattr(reply_values, "script_response", None)
+    found = audit(player_of("split_items"), make_game("split_items", rounds=2), AuditSettings(deals=1))
+    assert "regret" not in found.estimates
+    assert any("too large to compute in split_items; --regret-deals N solves" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("name", [name for name in DOMAINS if domain(name).published is not None])
@@ -537,6 +562,12 @@ def test_first_rounds_are_counted_by_their_information_states():
     assert [rounds_within(dilemma, n) for n in (1, 2, 9, 10, 681, 682, 2_000)] == [0, 1, 1, 2, 4, 5, 5]
     assert covered_rounds(dilemma, 3) == 3
     assert covered_rounds(dilemma, 100) == 8
+
+
+@pytest.mark.parametrize("name", ["split_items", "trust_and_split"])
+def test_a_game_of_too_many_claims_or_with_talk_has_no_exact_rounds(name):
+    game = make_game(name)
+    assert rounds_within(game, 10**9) == covered_rounds(game, None) == covered_rounds(game, 1) == 0
 
 
 def test_only_what_gives_probabilities_is_scored(agent):

@@ -1,5 +1,6 @@
 """Metrics: figures read from episodes, each with its interval, and exact values where a game's tree can be walked."""
 
+from equipoise.metrics.cooperation import conditional_cooperation, cooperation_rate, efficiency
 from equipoise.metrics.estimate import (
     clustered_mean,
     clustered_ratio,
@@ -69,6 +70,9 @@ __all__ = [
     "clustered_mean",
     "clustered_ratio",
     "components",
+    "conditional_cooperation",
+    "cooperation_rate",
+    "efficiency",
     "expected_returns",
     "exploitability",
     "exploitation",

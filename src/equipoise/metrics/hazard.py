@@ -10,11 +10,11 @@ from equipoise.core import Episode, Estimate
 from equipoise.games.domain import Hazard
 from equipoise.metrics.estimate import within
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents
-from equipoise.metrics.payoff import deals, seats_of
+from equipoise.metrics.payoff import deals, rounds_played, seats_of
 
 
 def hazard_scores(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> np.ndarray:
-    """The hazard per round in each episode, [B], in the hazard's unit; self-play averages the agent's seats.
+    """The hazard per round played in each episode, [B], in the hazard's unit; self-play averages the agent's seats.
 
     Raises:
         ValueError: For an episode in which the agent has no seat.
@@ -52,4 +52,5 @@ def hazard_rate(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> Esti
 
 def _mean(episode: Episode, agent: str, hazard: Hazard) -> float:
     seats = seats_of(episode, agent)
-    return float(np.mean([hazard(episode, seat).mean() for seat in seats]))
+    played = rounds_played(episode)
+    return float(np.mean([hazard(episode, seat)[:played].mean() for seat in seats]))

@@ -9,6 +9,9 @@ What the fitted opponent takes on *fresh* episodes is a lower bound on the worst
 some opponent takes at least as much. What the fit promised on its own data is no bound of anything. It needs recorded
 episodes alone, so it works for a model behind an API as well.
 
+Where players talk, this adversary never says more than `SILENCE` and does not listen: a message that it remembers is
+`SILENCE`, too, whatever was said. What talk could take stays out of the bound, which is a lower bound all the same.
+
 Reference: Ernst, Geurts, Wehenkel 2005, Tree-based batch mode reinforcement learning (fitted Q iteration).
 """
 
@@ -22,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import Action, Decision, Episode, Event, Game, InformationState, Opponent
+from equipoise.games.free_text import SILENCE, AnyText, text_limit
 
 LEARNED_RESPONSE = "learned_response"
 PRIOR_SAMPLES = 4.0
@@ -40,7 +44,7 @@ def recent(information_state: InformationState) -> Hashable:
 
 
 def explorer(game: Game) -> Opponent:
-    """The opponent that plays every legal action equally often: it shows how an agent answers to anything."""
+    """The opponent that plays every legal action equally often: it shows how an agent answers to anything but words."""
     return Opponent("explorer", _uniform, True, f"plays {game.name} uniformly at random, to see how the agent answers")
 
 
@@ -57,7 +61,7 @@ def mixing(opponent: Opponent, exploration: float) -> Opponent:
 
     def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
         own = opponent.behaviour(information_state, legal)
-        return {a: (1 - exploration) * own.get(a, 0.0) + exploration / len(legal) for a in legal}
+        return {a: (1 - exploration) * own.get(a, 0.0) + exploration / len(legal) for a in map(_played, legal)}
 
     return Opponent(f"mixed_{opponent.name}", behaviour, True, f"{opponent.source}, with exploration")
 
@@ -118,8 +122,8 @@ class LearnedTable:
             for level, key in zip(self.levels, _memories(self.game, information_state), strict=True):
                 worth = level.get(key)
                 if worth is not None:
-                    return {max(legal, key=lambda action: worth.get(numbers[action], -np.inf)): 1.0}
-            return {legal[0]: 1.0}
+                    return {_played(max(legal, key=lambda action: worth.get(numbers[action], -np.inf))): 1.0}
+            return {_played(legal[0]): 1.0}
 
         return Opponent(LEARNED_RESPONSE, behaviour, False, "fitted to recorded episodes of the agent")
 
@@ -156,7 +160,7 @@ def _samples(game: Game, episode: Episode, agent: str) -> list[_Sample]:
         _Sample(
             _memories(game, decision.information_state),
             tuple(numbers[a] for a in decision.legal),
-            numbers[action],
+            numbers[_listed(action, decision.legal)],
             sum(paid[seat] - paid[1 - seat] for paid in episode.rewards[rounds[t] : rounds[t + 1]]),
         )
         for t, (decision, action) in enumerate(own)
@@ -169,6 +173,7 @@ def _memories(game: Game, information_state: InformationState) -> tuple[str, ...
     The newest events; without outcomes (kinds of event that were not shown before the first move) and all moves but
     the last; the decision as the first round would pose it; nothing but the number.
     """
+    information_state = _without_words(game, information_state)
     count = _moves_seen(information_state)
     first = next((i for i, event in enumerate(information_state) if event.kind == "act"), len(information_state))
     kinds = {event.kind for event in information_state[:first]}
@@ -229,4 +234,25 @@ def _moves_seen(information_state: InformationState) -> int:
 
 
 def _uniform(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
-    return dict.fromkeys(legal, 1 / len(legal))
+    return dict.fromkeys(map(_played, legal), 1 / len(legal))
+
+
+def _played(option: Action) -> Action:
+    """The action that stands for a legal option: a text is always silence."""
+    return SILENCE if isinstance(option, AnyText) else option
+
+
+def _listed(action: Action, legal: tuple[Action, ...]) -> Action:
+    """The legal option that an action is one of."""
+    return action if action in legal else next(option for option in legal if isinstance(option, AnyText))
+
+
+def _without_words(game: Game, information_state: InformationState) -> InformationState:
+    """What was seen with silence in place of every message."""
+    if not text_limit(game.actions):
+        return information_state
+    named = set(game.actions)
+    return tuple(
+        event._replace(value=SILENCE) if event.kind == "act" and event.value not in named else event
+        for event in information_state
+    )

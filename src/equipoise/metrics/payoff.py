@@ -1,4 +1,7 @@
-"""What players earn, per round."""
+"""What players earn, per round.
+
+Where chance may end a game, the rounds of an episode are those that were played, and every episode counts alike.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ def payoff_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
 def payoff(episodes: Sequence[Episode], agent: str) -> Estimate:
     """The agent's mean return per round, with a t interval clustered by deal.
 
-    Estimand: expected payoff per round over the mixture of opponents, seats and deals in `episodes`. Unbiased; deals
-    are the units of the interval.
+    Estimand: an episode's expected payoff per round over the mixture of opponents, seats and deals in `episodes`.
+    Unbiased; deals are the units of the interval.
 
     Raises:
         ValueError: For no episodes, or one in which the agent has no seat.
@@ -33,7 +36,7 @@ def payoff(episodes: Sequence[Episode], agent: str) -> Estimate:
 
 def welfare_scores(episodes: Sequence[Episode]) -> np.ndarray:
     """The sum of all seats' returns per round in each episode, [B]."""
-    return np.array([sum(episode.returns) / len(episode.rewards) for episode in episodes])
+    return np.array([sum(episode.returns) / rounds_played(episode) for episode in episodes])
 
 
 def welfare(episodes: Sequence[Episode]) -> Estimate:
@@ -45,6 +48,14 @@ def welfare(episodes: Sequence[Episode]) -> Estimate:
         ValueError: For no episodes.
     """
     return clustered_mean(welfare_scores(episodes), deals(episodes), method="t over deals")
+
+
+def rounds_played(episode: Episode) -> int:
+    """The rounds up to the last decision: all of them, or fewer where chance ended the game.
+
+    An episode without any decision tells nothing about that and counts with all of its rounds.
+    """
+    return max((decision.round + 1 for decision in episode.decisions), default=len(episode.rewards))
 
 
 def deals(episodes: Sequence[Episode]) -> list[int]:
@@ -68,4 +79,4 @@ def seats_of(episode: Episode, agent: str) -> list[int]:
 
 def _own(episode: Episode, agent: str) -> float:
     seats = seats_of(episode, agent)
-    return sum(episode.returns[seat] for seat in seats) / len(seats) / len(episode.rewards)
+    return sum(episode.returns[seat] for seat in seats) / len(seats) / rounds_played(episode)

@@ -21,7 +21,7 @@ from equipoise.metrics.opponents import (
     resampled_deals,
     seat_of,
 )
-from equipoise.metrics.payoff import deals
+from equipoise.metrics.payoff import deals, rounds_played
 
 
 def pool_gap_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
@@ -112,7 +112,7 @@ def _gap(episode: Episode, agent: str) -> float:
     seat = seat_of(episode, agent)
     if episode.policies[1 - seat] == agent:
         return 0.0
-    return (episode.returns[1 - seat] - episode.returns[seat]) / len(episode.rewards)
+    return (episode.returns[1 - seat] - episode.returns[seat]) / rounds_played(episode)
 
 
 def _some(episodes: Sequence[Episode]) -> Sequence[Episode]:

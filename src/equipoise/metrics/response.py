@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from equipoise.core import CHANCE, Action, Behaviour, Game, InformationState, Opponent, State
+from equipoise.games.free_text import text_limit
 from equipoise.metrics.tree import TIE
 
 MAX_TRANSITIONS = 2_000_000
@@ -67,9 +68,13 @@ def script_response(
         most: The most moves the solution may try.
 
     Raises:
-        ValueError: For a game without exactly two seats, a seat it does not have, both `start` and `seen`, an opening
-            that no deal shows, or more than `most` moves.
+        ValueError: For a game in which players talk or without exactly two seats, a seat it does not have, both `start`
+            and `seen`, an opening that no deal shows, or more than `most` moves.
     """
+    if text_limit(game.actions):
+        raise ValueError(
+            f"players of {game.name} talk, and texts cannot be listed; a best reply needs a game without talk"
+        )
     if game.num_players != 2 or seat not in (0, 1):
         raise ValueError(f"got seat {seat} of {game.num_players} in {game.name}; allowed: seat 0 or 1 of two players")
     if start is not None and seen is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from equipoise.core import Episode, Estimate
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
-from equipoise.metrics.payoff import deals, payoff_scores
+from equipoise.metrics.payoff import deals, rounds_played
 
 ReplyValues = Mapping[str, Sequence[float] | Mapping[int, Sequence[float]]]
 """By opponent, what the best reply to it earns per episode in each seat, [2]: over all deals, or by deal."""
@@ -34,7 +34,8 @@ def script_regret_scores(episodes: Sequence[Episode], agent: str, best: ReplyVal
 def script_regret(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> Estimate:
     """The mean over opponents of the best reply's value less the agent's mean payoff, per round, in the game's unit.
 
-    Seats count as often as they were played. Opponents and deals without a value are left out.
+    Seats count as often as they were played. Opponents and deals without a value are left out. Where chance may end
+    the game, a round is one of the mean number played.
 
     Estimand: the mean over opponents of max E[own] - E[own]; at least zero, though an estimate may fall below by luck.
     Unbiased: the values are exact expectations over all deals, or over all that look to the agent as the one it was
@@ -74,8 +75,10 @@ def _scores(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> tuple
         value = _value(best, name, episode, agent)
         if value is not None:
             known.append(episode)
-            most.append(value / len(episode.rewards))
-    regrets: np.ndarray = np.array(most) - payoff_scores(known, agent)
+            most.append(value)
+    rounds = np.mean([rounds_played(episode) for episode in known]) if known else 1.0
+    own = np.array([episode.returns[seat_of(episode, agent)] for episode in known])
+    regrets: np.ndarray = np.array(most) / rounds - own / rounds
     return known, regrets
 
 

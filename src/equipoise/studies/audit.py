@@ -13,6 +13,7 @@ from typing import Any
 from equipoise.core import AUDIT_KEY, Episode, Estimate, FaultRule, Game, Opponent
 from equipoise.games import domain
 from equipoise.games.domain import Profile, ProfileName
+from equipoise.games.free_text import text_limit
 from equipoise.games.text import Reasoning
 from equipoise.metrics import (
     components,
@@ -58,9 +59,11 @@ class AuditSettings:
         exact_rounds: At most this many first rounds are exact; None takes as many as have at most 2,000 information
             states.
         learned_episodes: Episodes from which an adversary is learned; the lead of the strongest adversary, it or a
-            script, on fresh deals is a lower bound of the worst case. 0 leaves it out.
-        regret_deals: Deals on which regret is computed where a game's deals are too many to average over (bargaining,
-            about 3 CPU seconds a deal for all opponents); 0 leaves it out there.
+            script, on fresh deals is a lower bound of the worst case. 0 leaves it out. In games with talk the learned
+            one is silent.
+        regret_deals: Deals on which regret is computed where the first round of a game has too many histories to
+            average over its deals (bargaining, about 3 CPU seconds a deal for all opponents); 0 leaves it out there.
+            Games with talk have none.
     """
 
     deals: int = 500
@@ -249,6 +252,8 @@ def _exact_notes(game: Game, settings: AuditSettings, has_scores: bool, rounds: 
         return []
     if not has_scores:
         return ["No exact figures: this policy's replies can be sampled, but its actions have no exact probabilities."]
+    if text_limit(game.actions):
+        return [f"No exact figures: players of {game.name} talk, and texts cannot be listed."]
     if not rounds:
         return [f"No exact figures: not even the first round of {game.name} is small enough to enumerate."]
     if rounds < game.num_rounds:

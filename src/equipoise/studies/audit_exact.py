@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
 from equipoise.games import domain
 from equipoise.games.first_rounds import FirstRounds
+from equipoise.games.free_text import text_limit
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -75,7 +77,10 @@ def rounds_within(game: Game, states: int) -> int:
     """The most first rounds that have at most `states` information states, all seats together; 0 if the first has more.
 
     Walks the histories round by round and stops as soon as there are too many states, or more than `MOST_HISTORIES`.
+    A game with talk has 0: its texts cannot be listed.
     """
+    if text_limit(game.actions):
+        return 0
     known: set[tuple[int, InformationState]] = set()
     frontier = [game.initial_state()]
     for rounds in range(1, game.num_rounds + 1):
@@ -89,9 +94,10 @@ def rounds_within(game: Game, states: int) -> int:
                 if len(known) > states:
                     return rounds - 1
             for state in going:
-                frontier += _children(state)
-                if len(frontier) + len(after) > MOST_HISTORIES:
+                options = _options(state)
+                if len(frontier) + math.prod(map(len, options)) + len(after) > MOST_HISTORIES:
                     return rounds - 1
+                frontier += [state.child(dict(moves)) for moves in itertools.product(*options)]
         frontier = after
     return game.num_rounds
 
@@ -198,9 +204,8 @@ def _exact(value: float) -> Estimate:
     return Estimate.exact(0.0 if abs(value) < ROUNDING else value)
 
 
-def _children(state: State) -> list[State]:
+def _options(state: State) -> list[list[tuple[int, Action]]]:
+    """What everyone who moves here may do, chance included, as (seat, action)."""
     if state.is_chance:
-        return [state.child({CHANCE: outcome}) for outcome, _ in state.chance_outcomes()]
-    seats = state.players_to_move
-    moves = itertools.product(*(state.legal_actions(seat) for seat in seats))
-    return [state.child(dict(zip(seats, joint, strict=True))) for joint in moves]
+        return [[(CHANCE, outcome) for outcome, _ in state.chance_outcomes()]]
+    return [[(seat, action) for action in state.legal_actions(seat)] for seat in state.players_to_move]

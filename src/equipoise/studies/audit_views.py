@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import AUDIT_KEY, Decision, Episode, Fault, Game, InformationState
+from equipoise.games.free_text import text_limit
 from equipoise.games.text import Reasoning, render_observation, render_rules
 from equipoise.metrics.policy_table import Scored
 
@@ -22,8 +23,11 @@ def context_spread(
 
     For each first-round decision: over the contexts in which play posed it, the mean, standard deviation, smallest and
     largest probability of the last legal action, renormalised. Contexts after one's own forfeits are left out. Empty
-    where no later round of the game poses a decision of the first again.
+    where no later round of the game poses a decision of the first again, and in games with talk, where every message
+    makes another decision.
     """
+    if text_limit(game.actions):
+        return []
     met: dict[tuple[int, InformationState], Decision] = {}
     for episode in episodes:
         for decision in episode.of(episode.policies.index(agent)):

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from equipoise.core import Episode, Game, InformationState, Opponent
 from equipoise.games.first_rounds import FirstRounds
+from equipoise.games.free_text import text_limit
 from equipoise.metrics import ReplyValues, largest_exact_rounds, script_response
 
 MOST_BY_DEAL = 200_000
@@ -25,7 +26,8 @@ def reply_values(
     the values are those of the first deals that were played, each given what the agent knew of it.
 
     Left out are in games of several rounds the opponents that do not say what they remember, because without it no two
-    histories can be treated alike, and those whose best reply is larger than the solver allows.
+    histories can be treated alike, and those whose best reply is larger than the solver allows; in games with talk all
+    opponents, because not every text can be tried.
 
     Args:
         game: The game.
@@ -35,7 +37,7 @@ def reply_values(
         deals: How many deals are solved where they are solved one by one; 0 leaves such games out.
     """
     one_by_one = _too_many_deals(game)
-    if one_by_one and deals == 0:
+    if text_limit(game.actions) or (one_by_one and deals == 0):
         return {}, [opponent.name for opponent in others]
     opened = openings(episodes, agent, deals) if one_by_one else {}
     values: dict[str, Sequence[float] | dict[int, Sequence[float]]] = {}
@@ -88,7 +90,9 @@ def reply_notes(game: Game, values: ReplyValues, left_out: Sequence[str]) -> lis
     if by_deal is not None:
         first = f"{len(by_deal)} deal{'' if len(by_deal) == 1 else 's'}"
         notes.append(f"Regret is that of the first {first}: {game.name} has too many to solve them all.")
-    if left_out:
+    if left_out and text_limit(game.actions):
+        notes.append(f"No regret: players of {game.name} talk, and the best reply among all texts cannot be found.")
+    elif left_out:
         who = "any opponent" if not values else ", ".join(left_out)
         hint = "; --regret-deals N solves N of its deals" if not values and _too_many_deals(game) else ""
         notes.append(f"No regret against {who}: the exact best reply is too large to compute in {game.name}{hint}.")
