@@ -36,6 +36,7 @@ golden: setup
 
 tiny: setup
 	$(BIN)/python -m equipoise.training.pretrain
+	$(BIN)/python -m equipoise.training.pretrain_talk
 
 clean:
 	rm -rf $(VENV) runs build dist

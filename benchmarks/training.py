@@ -135,11 +135,8 @@ def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[s
 def _unshared(credited_rows: Callable[..., Any]) -> Callable[..., Any]:
     """A row for every episode."""
 
-    def one_by_one(episodes: Any, seats: Any, played: Any, credits: np.ndarray, slots: int) -> Any:
-        each = [
-            credited_rows([episodes[b]], [seats[b]], [played[b]], credits[b : b + 1], slots)
-            for b in range(len(episodes))
-        ]
+    def one_by_one(sides: Any, credits: np.ndarray, slots: int, entropy: float) -> Any:
+        each = [credited_rows([side], credits[b : b + 1], slots, entropy) for b, side in enumerate(sides)]
         return [row for rows, _, _ in each for row in rows], [w for _, ws, _ in each for w in ws], None
 
     return one_by_one

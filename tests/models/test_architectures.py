@@ -8,7 +8,7 @@ from equipoise.arena import Match, rollout
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.policies.decoding import keeps_plain_cache
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling, token_log_probs
-from equipoise.training.experience import Experience
+from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, merged, transcript_row
 from equipoise.training.trainer import EpisodeTrainer, grpo_config
 

@@ -77,7 +77,7 @@ def test_an_adapter_folder_loads_over_its_base_and_changes_the_outputs(folder, n
 
 def test_a_missing_folder_is_one_line(tmp_path):
     refused(tmp_path / "nowhere", "no model folder .*nowhere")
-    refused("tinny", "no model folder 'tinny'; give 'tiny'")
+    refused("tinny", "no model folder 'tinny'; give one of tiny, ")
 
 
 def test_a_folder_without_a_model_is_one_line_that_says_what_it_holds(tmp_path):

@@ -6,8 +6,8 @@ import torch
 
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.training import gradients
-from equipoise.training.experience import Experience
 from equipoise.training.gradients import policy_gradient
+from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row
 
 ROWS = [

@@ -7,8 +7,9 @@ import torch
 from equipoise.games import domain, make_game
 from equipoise.objectives.sepo import SepoWeights, own_pool
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.training.experience import Experience, PlaySettings, SepoPlay
+from equipoise.training.experience import PlaySettings, SepoPlay
 from equipoise.training.joint import JointPlay, mean_of_games
+from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row
 
 

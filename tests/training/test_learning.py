@@ -16,7 +16,8 @@ from equipoise.objectives.sepo import SepoWeights, own_pool, payoff
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.adversaries import agent_tables
-from equipoise.training.experience import Experience, PlaySettings, SepoPlay
+from equipoise.training.experience import PlaySettings, SepoPlay
+from equipoise.training.play import Experience
 from equipoise.training.trainer import EpisodeTrainer, grpo_config
 
 GAME = KuhnPoker()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.games import DOMAINS, domain
+from equipoise.games import SEPO_GAMES, domain
 from equipoise.objectives import sepo
 from equipoise.training.demonstrations import Demonstrations
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe, parse_recipe
@@ -160,8 +160,8 @@ def test_a_game_s_own_section_changes_that_game_alone():
 
 def test_all_games_are_the_games_there_are_and_an_override_replaces_the_game():
     recipe = parse_recipe({"game": "kuhn_poker"}, ['games=["all"]'])
-    assert (recipe.game, recipe.games) == ("", tuple(DOMAINS))
-    assert [task.game.name for task in recipe.tasks] == list(DOMAINS)
+    assert (recipe.game, recipe.games) == ("", SEPO_GAMES)
+    assert [task.game.name for task in recipe.tasks] == list(SEPO_GAMES)
     assert parse_recipe({"games": ["all"]}, ["game=kuhn_poker"]).names == ("kuhn_poker",)
 
 

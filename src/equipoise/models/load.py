@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from equipoise.models.tiny import FOLDER as TINY
+from equipoise.models.tiny import FOLDER, TALK_FOLDER
 
-EMBEDDED = "tiny"
+EMBEDDED = {"tiny": FOLDER, "tiny-talk": TALK_FOLDER}
+"""The embedded models by name: one reads SEPO's games, the other the social dilemmas with messages."""
 
 
 def load(
@@ -24,18 +25,20 @@ def load(
     """A model and its tokenizer, in evaluation mode.
 
     Args:
-        name: "tiny" (the embedded model), a folder (a model, a PEFT adapter, or a training run), or a Hugging Face id.
+        name: "tiny" or "tiny-talk" (the embedded models), a folder (a model, a PEFT adapter, or a training run), or a
+            Hugging Face id.
         dtype: Of the weights.
         device: Where they go.
 
     Raises:
         ValueError: The folder holds no model, or not one that fits; one line says what was found and what is needed.
     """
-    folder = TINY if str(name) == EMBEDDED else Path(name)
+    folder = EMBEDDED.get(str(name), Path(name))
     if not folder.exists():
         if str(name).count("/") != 1 or str(name).startswith((".", "/")):
             raise ValueError(
-                f"no model folder {str(name)!r}; give 'tiny', a folder with weights, or a hub id owner/name"
+                f"no model folder {str(name)!r}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a hub id "
+                "owner/name"
             )
         return _from_pretrained(str(name), dtype, device)
     for inside in (folder / "model", folder):

@@ -19,9 +19,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 FOLDER = Path(__file__).parent / "embedded"
+TALK_FOLDER = Path(__file__).parent / "embedded_talk"
 CONTROL = ("<|pad|>", "<|rules|>", "<|see|>", "<|say|>", "<|end|>")
 MAX_TOKEN_BYTES = 32
 LISTED_DIGIT = r"\d(?= \d)|(?<=\d )\d"
+LISTED_NUMBER = r"(?<=\d) \d+|\d+(?= \d)"
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'system' %}<|rules|>{{ message['content'] }}"
@@ -32,12 +34,20 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int = 1_280) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer without word splitting, with the role tokens and the chat template."""
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int = 1_280, apart: str = LISTED_DIGIT
+) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer without word splitting, with the role tokens and the chat template.
+
+    Args:
+        texts: What it learns from.
+        vocab_size: Tokens, role tokens and the 256 bytes included.
+        apart: A pattern; no token reaches across the ends of what matches it.
+    """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(LISTED_DIGIT), "isolated"),
+            pre_tokenizers.Split(Regex(apart), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -61,17 +71,17 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 1_280) -> PreTrained
     )
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """A freshly initialised model for a tokenizer: width 128, 3 layers, 4 heads, separate input and output embeddings.
+def new_model(tokenizer: PreTrainedTokenizerFast, seed: int, width: int = 128, layers: int = 3) -> LlamaForCausalLM:
+    """A freshly initialised model for a tokenizer, with 4 heads and separate input and output embeddings.
 
     One matrix for both would make equally likely tokens alike, cards for example: predicting them pulls their vectors
     together, and then nothing that reads them can tell them apart.
     """
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=3,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,

@@ -18,8 +18,9 @@ from equipoise.core import Estimate
 from equipoise.models.load import load
 from equipoise.objectives import sepo
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.training.experience import AGENT, SepoPlay
+from equipoise.training.experience import SepoPlay
 from equipoise.training.gradients import policy_gradient
+from equipoise.training.play import AGENT
 from equipoise.training.recipe import RULES, Recipe
 
 RESAMPLES = 400

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from equipoise.games import DOMAINS, domain
+from equipoise.games import SEPO_GAMES, domain
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -81,7 +81,7 @@ class SepoSettings:
         overrides: Recipe overrides of every cell.
     """
 
-    games: tuple[str, ...] = tuple(DOMAINS)
+    games: tuple[str, ...] = SEPO_GAMES
     arms: tuple[str, ...] = tuple(ARMS)
     max_seeds: int = 5
     deals: int = 48

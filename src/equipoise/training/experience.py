@@ -7,7 +7,7 @@ credit, so that the sum over tokens of weight * grad log-probability is the poli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,8 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.training.adversaries import BEST_RESPONSE, KINDS, LEARNED, Adversary, ExactAdversary, LearnedAdversary
-from equipoise.training.rows import NOT_OURS, Row, merged, transcript_row
-
-AGENT = "agent"
+from equipoise.training.play import AGENT, Experience, Play
+from equipoise.training.rows import Side, credited_rows, merged
 
 
 @dataclass(frozen=True)
@@ -70,26 +69,7 @@ class PlaySettings:
             raise ValueError(f"got adversaries {list(self.adversaries)}; allowed: {known}, one or more")
 
 
-@dataclass(frozen=True)
-class Experience:
-    """What one step trains on.
-
-    Attributes:
-        rows: Distinct transcripts.
-        weights: For each row, the summed credit of every completion token.
-        counts: How many episodes each row stands for.
-        episodes: Episodes played, the denominator of the policy gradient.
-        metrics: What to log.
-    """
-
-    rows: list[Row]
-    weights: list[np.ndarray]
-    counts: np.ndarray
-    episodes: int
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-class SepoPlay:
+class SepoPlay(Play):
     """Plays SEPO's pools against the current policy and credits the outcome by one rule."""
 
     def __init__(
@@ -99,9 +79,21 @@ class SepoPlay:
         settings: PlaySettings,
         weights: SepoWeights,
         rule: CreditRule,
+        *,
+        entropy: float = 0.0,
     ) -> None:
+        """Sets up a game's pools.
+
+        Args:
+            game: What is played.
+            profile: Whose pools and hazards.
+            settings: Opponents, seats, deals, rollouts.
+            weights: Of the terms of J.
+            rule: From a batch to credits.
+            entropy: Coefficient of the entropy bonus.
+        """
         self.game, self.profile, self.settings = game, profile, settings
-        self.weights, self.rule = weights, rule
+        self.weights, self.rule, self.entropy = weights, rule, entropy
         self.adversaries: dict[str, Adversary] = {}
         if BEST_RESPONSE in settings.adversaries:
             self.adversaries[BEST_RESPONSE] = ExactAdversary(game, settings.rounds)
@@ -124,7 +116,8 @@ class SepoPlay:
         played = [episode.of(seat) for episode, seat in zip(episodes, seats, strict=True)]
         batch = self._batch(episodes, matches, pool_of, seats, played)
         credits = self.rule(batch, self.weights)
-        rows, weights, counts = merged(*credited_rows(episodes, seats, played, credits, self.game.max_slots))
+        sides = [Side(e, s, d) for e, s, d in zip(episodes, seats, played, strict=True)]
+        rows, weights, counts = merged(*credited_rows(sides, credits, self.game.max_slots, self.entropy))
         return Experience(rows, weights, counts, len(episodes), self._metrics(batch, episodes, played))
 
     def state(self) -> dict[str, Any]:
@@ -228,44 +221,3 @@ class SepoPlay:
         for adversary in self.adversaries.values():
             metrics |= adversary.metrics()
         return metrics
-
-
-def credited_rows(
-    episodes: Sequence[Episode],
-    seats: Sequence[int],
-    played: Sequence[Sequence[Decision]],
-    credits: np.ndarray,
-    slots: int,
-) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
-    """The transcript rows of the agent's seats with the credit of every completion token.
-
-    Episodes whose replies are the same objects, as the arena gives identical decisions, share a row from the start;
-    `merged` finds the rest.
-
-    Args:
-        episodes: [B].
-        seats: The agent's seat in each, [B].
-        played: The agent's decisions in each, [B].
-        credits: Credit of each time step, [B, T] with T = rounds * slots.
-        slots: Decisions a seat can face in one round.
-
-    Returns:
-        Rows in order of first appearance, their summed credits, and how many episodes each stands for.
-    """
-    index: dict[tuple[int, ...], int] = {}
-    first: list[int] = []
-    group = np.full(len(episodes), -1)  # -1 where the agent did not decide
-    for b, decisions in enumerate(played):
-        if decisions:
-            group[b] = g = index.setdefault(tuple([id(d.reply) for d in decisions]), len(first))
-            if g == len(first):
-                first.append(b)
-    decided = group >= 0
-    sums = np.zeros((len(first), credits.shape[1] + 1))  # the last column is for tokens not ours
-    np.add.at(sums[:, :-1], group[decided], credits[decided])
-    rows = [transcript_row(episodes[b], seats[b]) for b in first]
-    weights = []
-    for b, row, summed in zip(first, rows, sums, strict=True):
-        steps = [d.round * slots + d.slot for d in played[b]]
-        weights.append(summed[[-1 if turn == NOT_OURS else steps[turn] for turn in row.turn]])
-    return rows, weights, np.bincount(group[decided], minlength=len(first))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.training.experience import Experience
+from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS
 
 _ROWS_AT_ONCE = 64

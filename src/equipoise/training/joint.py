@@ -1,4 +1,7 @@
-"""One step over several games: each is played and credited by itself, and J is the mean of the games' objectives."""
+"""One step over several games, or several objectives of one game, each played and credited by itself.
+
+Over games J is the mean of the games' objectives; over the objectives of one game it is their sum.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.training.experience import Experience, SepoPlay
+from equipoise.training.play import Experience, Play
 
 
-class JointPlay:
-    """Plays every game of a run in every step. One game alone is played as `SepoPlay` would play it."""
+class JointPlay(Play):
+    """Plays every game of a run in every step. One game alone is played as its own play would."""
 
-    def __init__(self, plays: Mapping[str, SepoPlay]) -> None:
+    def __init__(self, plays: Mapping[str, Play]) -> None:
         """Args: plays: How each game is played, by its name, in a fixed order."""
         self.plays = dict(plays)
 
@@ -36,21 +39,58 @@ class JointPlay:
             play.restore(state[name])
 
 
+class SummedPlay(Play):
+    """Plays one game for several objectives in every step; J is their sum. One alone is played by itself."""
+
+    def __init__(self, plays: Mapping[str, Play]) -> None:
+        """Args: plays: How the game is played for each objective, by a name for it, in a fixed order."""
+        self.plays = dict(plays)
+
+    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
+        """One step's credited rows of all objectives; randomness is keyed by (seed, objective, step) alone."""
+        if len(self.plays) == 1:
+            (play,) = self.plays.values()
+            return play.collect(policy, seed, step)
+        parts = [play.collect(policy, [*seed, number], step) for number, play in enumerate(self.plays.values())]
+        return weighted(dict(zip(self.plays, parts, strict=True)), 1.0)
+
+    def state(self) -> dict[str, Any]:
+        """What each objective's play must take up, as JSON."""
+        return {name: play.state() for name, play in self.plays.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a `state`."""
+        for name, play in self.plays.items():
+            play.restore(state[name])
+
+
 def mean_of_games(parts: Mapping[str, Experience]) -> Experience:
     """The experience whose policy gradient is the mean of the games' own, whatever their numbers of episodes.
 
-    A trainer divides by all B episodes. A game that played b of them, one of G games, has its weights (and the counts
-    that the KL penalty uses) multiplied by B / (G * b). Metrics get the game's name in front. Payoffs of different
-    games have different units; the fault rate alone is also given as the mean over games.
+    Payoffs of different games have different units; the fault rate alone is also given as the mean over games.
 
     Args:
         parts: Each game's experience.
+    """
+    return weighted(parts, 1.0 / len(parts))
+
+
+def weighted(parts: Mapping[str, Experience], share: float) -> Experience:
+    """The experience whose policy gradient is `share` times the sum of the parts' own.
+
+    A trainer divides by all B episodes. A part that played b of them has its weights (and the counts that the KL
+    penalty uses) multiplied by share * B / b. Metrics get the part's name in front, and the fault rate is also given as
+    the mean.
+
+    Args:
+        parts: Each part's experience, by its name.
+        share: What each counts.
     """
     episodes = sum(part.episodes for part in parts.values())
     rows, weights, counts = [], [], []
     metrics: dict[str, float] = {}
     for name, part in parts.items():
-        factor = episodes / (len(parts) * part.episodes)
+        factor = share * episodes / part.episodes
         rows += part.rows
         weights += [factor * weight for weight in part.weights]
         counts.append(factor * part.counts)

@@ -17,7 +17,7 @@ import numpy as np
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from equipoise.core import Action, Episode, Game, InformationState, Opponent
-from equipoise.games import DOMAINS, domain, make_game
+from equipoise.games import SEPO_GAMES, domain, make_game
 from equipoise.games.text import observations, render_rules
 from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
@@ -59,7 +59,7 @@ class Reading:
 READINGS: tuple[Reading, ...] = (
     Reading("kuhn_poker", episodes=8_000),
     Reading("kuhn_poker", {"hands": 6}, 3_000),
-    *(Reading(name) for name in DOMAINS if name not in ("kuhn_poker", "bargaining")),
+    *(Reading(name) for name in SEPO_GAMES if name not in ("kuhn_poker", "bargaining")),
     Reading("bargaining", episodes=8_000),
 )
 

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import AUDIT_KEY, Game
-from equipoise.games import DOMAINS, Profile, domain, make_game
+from equipoise.games import DOMAINS, SEPO_GAMES, Profile, domain, make_game
 from equipoise.games.domain import ProfileName
 from equipoise.objectives.sepo import SepoWeights
 from equipoise.policies.language_model import Sampling
 from equipoise.training.demonstrations import Demonstrations, trainable
 from equipoise.training.experience import PlaySettings
+from equipoise.training.population import PastSettings
 from equipoise.training.selection import SELECTION_KEY, SelectionSettings
+from equipoise.training.self_play import SelfPlaySettings
 from equipoise.training.settings import RULES, Hardware, Lora, Objective, Optimisation
 from equipoise.training.sft import SftSettings
 from equipoise.training.tables import build, changed, check_known, from_text, to_toml
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
 ALL = "all"
-OWN_SECTIONS = ("parameters", "demonstrations", "play", "objective")
+OWN_SECTIONS = ("parameters", "demonstrations", "play", "self_play", "past", "objective")
 """What `[by_game.NAME]` may change for one game."""
 
 
@@ -36,7 +38,9 @@ class Task:
         game: The game, its parameters set.
         profile: Its opponents and hazards.
         demonstrations: What supervised training imitates.
-        play: What a reinforcement step plays.
+        play: What a reinforcement step plays against the pools.
+        self_play: What it plays against itself.
+        past: Whom self-play meets beside the present self.
         objective: What is maximised.
     """
 
@@ -44,11 +48,13 @@ class Task:
     profile: Profile
     demonstrations: Demonstrations
     play: PlaySettings
+    self_play: SelfPlaySettings
+    past: PastSettings
     objective: Objective
 
     def __post_init__(self) -> None:
         self.demonstrations.weighted_experts(self.profile)
-        for name in self.play.train_pool:
+        for name in (*self.play.train_pool, *self.past.scripts):
             trainable(self.profile, name)
 
     @property
@@ -66,12 +72,14 @@ class Recipe:
         games: Names of the games of a joint run, or ["all"].
         game_parameters: What the game's constructor takes.
         profile: "corrected" or "published": whose opponents, hazards and weights.
-        by_game: What differs for one game: [by_game.NAME] with `parameters`, `demonstrations`, `play`, `objective`.
-        model: "tiny", a folder, or a hub id.
+        by_game: What differs for one game: [by_game.NAME] with sections of `OWN_SECTIONS`.
+        model: "tiny" or "tiny-talk" (embedded), a folder, or a hub id.
         seed: Keys everything random.
         demonstrations: What supervised training imitates.
         sft: How supervised training runs.
-        play: Which games a reinforcement step plays.
+        play: Which games a reinforcement step plays against the pools, for SEPO's credit rules.
+        self_play: Which games it plays against itself, for the credit rules of self-play.
+        past: Whom self-play meets beside the present self.
         objective: What is maximised.
         rl: How reinforcement learning steps.
         selection: Which policy of the run becomes its model.
@@ -90,6 +98,8 @@ class Recipe:
     demonstrations: Demonstrations = field(default_factory=Demonstrations)
     sft: SftSettings = field(default_factory=SftSettings)
     play: PlaySettings = field(default_factory=PlaySettings)
+    self_play: SelfPlaySettings = field(default_factory=SelfPlaySettings)
+    past: PastSettings = field(default_factory=PastSettings)
     objective: Objective = field(default_factory=Objective)
     rl: Optimisation = field(default_factory=Optimisation)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
@@ -109,7 +119,7 @@ class Recipe:
                 f"got game={self.game!r} and games={list(self.games)}; give one of them: a game, or a list of games"
             )
         if self.games == (ALL,):
-            object.__setattr__(self, "games", tuple(DOMAINS))
+            object.__setattr__(self, "games", SEPO_GAMES)
         if len(set(self.games)) < len(self.games):
             raise ValueError(f"got games={list(self.games)}; each game may be named once")
         if self.games and self.game_parameters:
@@ -128,7 +138,7 @@ class Recipe:
     @property
     def title(self) -> str:
         """The run's games in one word, for folders and headings."""
-        return self.game or ("all" if self.games == tuple(DOMAINS) else "+".join(self.games))
+        return self.game or ("all" if self.games == SEPO_GAMES else "+".join(self.games))
 
     @property
     def imitates(self) -> bool:
@@ -159,6 +169,8 @@ class Recipe:
             profile,
             changed(self.demonstrations, own.get("demonstrations", {}), f"{where}.demonstrations"),
             changed(self.play, own.get("play", {}), f"{where}.play"),
+            changed(self.self_play, own.get("self_play", {}), f"{where}.self_play"),
+            changed(self.past, own.get("past", {}), f"{where}.past"),
             changed(self.objective, own.get("objective", {}), f"{where}.objective"),
         )
 

@@ -8,11 +8,11 @@ gradient is linear in its advantages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from equipoise.core import Action, Episode, Game, InformationState
+from equipoise.core import Action, Decision, Episode, Game, InformationState
 from equipoise.games.text import Reasoning, observations, render_reply, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
 
@@ -36,12 +36,14 @@ class Row:
         turn: For each completion token the index of the seat's decision it was sampled for, or `NOT_OURS`.
         log_probs: For each completion token its log-probability when it was sampled, 0 for tokens not ours; empty for
             a row that was not sampled.
+        adapter: Name of the adapter that is trained on it; empty for the model as it is.
     """
 
     prompt: Ids
     completion: Ids
     turn: tuple[int, ...]
     log_probs: tuple[float, ...] = field(default=(), compare=False)
+    adapter: str = ""
 
 
 def transcript_row(episode: Episode, seat: int) -> Row:
@@ -110,10 +112,95 @@ def demonstrated_row(
     return Row(prompt, tuple(completion), tuple(turn))
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One seat of an episode that a language model played.
+
+    Attributes:
+        episode: The episode.
+        seat: The seat.
+        decisions: The seat's decisions in it.
+        adapter: Name of the adapter that played it; empty for the model as it is.
+    """
+
+    episode: Episode
+    seat: int
+    decisions: Sequence[Decision]
+    adapter: str = ""
+
+
+Rows = tuple[list[Row], list[np.ndarray], np.ndarray]
+"""Rows, the credit of every completion token of each, and how many sides each stands for."""
+
+
+def credited_rows(sides: Sequence[Side], credits: np.ndarray, slots: int, entropy: float = 0.0) -> Rows:
+    """The whole transcripts of some sides with the credit of every completion token, in order of first appearance.
+
+    Sides whose replies are the same objects, as the arena gives identical decisions, share a row from the start;
+    `merged` finds the rest.
+
+    Args:
+        sides: [B].
+        credits: Credit of each time step, [B, T] with T = rounds * slots.
+        slots: Decisions a seat can face in one round.
+        entropy: Coefficient of the entropy bonus: every token of a reply that names a legal action earns
+            -entropy * log-probability, whose expected gradient is that of the replies' token entropy. A faulty reply
+            earns none, so that the bonus does not reward what no action is.
+    """
+    first, group = _distinct(sides)
+    decided = group >= 0
+    sums = np.zeros((len(first), credits.shape[1] + 1))  # the last column is for tokens not ours
+    np.add.at(sums[:, :-1], group[decided], credits[decided])
+    counts = np.bincount(group[decided], minlength=len(first))
+    rows = [replace(transcript_row(sides[b].episode, sides[b].seat), adapter=sides[b].adapter) for b in first]
+    weights = []
+    for b, row, summed, count in zip(first, rows, sums, counts, strict=True):
+        steps = [d.round * slots + d.slot for d in sides[b].decisions]
+        credit = summed[[-1 if turn == NOT_OURS else steps[turn] for turn in row.turn]]
+        if entropy:
+            legal = np.array([turn != NOT_OURS and sides[b].decisions[turn].fault is None for turn in row.turn])
+            credit -= entropy * count * np.where(legal, row.log_probs, 0.0)
+        weights.append(credit)
+    return rows, weights, counts
+
+
+def per_turn(rows: Sequence[Row], weights: Sequence[np.ndarray], counts: np.ndarray) -> Rows:
+    """Credited transcripts cut into one row per decision, all before it being its prompt.
+
+    For templates that rewrite history, and for trainers that take one reply a row. The policy gradient is the same.
+    """
+    cut_rows, cut_weights, cut_counts = [], [], []
+    for row, weight, count in zip(rows, weights, counts, strict=True):
+        turns = np.array(row.turn)
+        for part in np.split(np.arange(len(turns)), np.flatnonzero(np.diff(turns)) + 1):
+            if turns[part[0]] != NOT_OURS:
+                start, end = int(part[0]), int(part[-1]) + 1
+                prompt, kept = row.prompt + row.completion[:start], slice(start, end)
+                parts = (row.completion[kept], row.turn[kept], row.log_probs[kept])
+                cut_rows.append(Row(prompt, *parts, row.adapter))
+                cut_weights.append(weight[kept])
+                cut_counts.append(count)
+    return cut_rows, cut_weights, np.array(cut_counts)
+
+
+def _distinct(sides: Sequence[Side]) -> tuple[list[int], np.ndarray]:
+    """The first side of each distinct sequence of one adapter's replies, and each side's number, -1 for no reply."""
+    index: dict[tuple[str, tuple[int, ...]], int] = {}
+    first: list[int] = []
+    group = np.full(len(sides), -1)
+    for b, side in enumerate(sides):
+        if side.decisions:
+            said = tuple([id(d.reply) for d in side.decisions])
+            group[b] = g = index.setdefault((side.adapter, said), len(first))
+            if g == len(first):
+                first.append(b)
+    return first, group
+
+
 def merged(
     rows: Sequence[Row], weights: Sequence[np.ndarray], counts: Sequence[int] | np.ndarray
 ) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
-    """Distinct rows with their per-token weights summed.
+    """Distinct rows with their per-token weights summed; rows of different adapters are never one.
 
     Args:
         rows: Rows, [B].
@@ -123,12 +210,12 @@ def merged(
     Returns:
         The distinct rows in order of first appearance, their summed weights, and how many episodes each stands for.
     """
-    index: dict[tuple[Ids, Ids], int] = {}
+    index: dict[tuple[str, Ids, Ids], int] = {}
     distinct: list[Row] = []
     sums: list[np.ndarray] = []
     totals: list[int] = []
     for row, weight, count in zip(rows, weights, counts, strict=True):
-        i = index.setdefault((row.prompt, row.completion), len(distinct))
+        i = index.setdefault((row.adapter, row.prompt, row.completion), len(distinct))
         if i < len(distinct):
             sums[i] += weight
             totals[i] += int(count)

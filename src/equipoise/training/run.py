@@ -1,7 +1,7 @@
 """One training run in one folder: demonstrations, supervised training, reinforcement learning, resume.
 
     recipe.toml  versions.json  sft.jsonl  sft/ (where reinforcement starts)  metrics.jsonl  checkpoints/
-    selection.json  model/ (the result)
+    selection.json  model/ (the result, with the second of two agents in model/second/)
 
 Every step's randomness is keyed by (seed, step) alone, so a run that is killed and resumed ends, on a CPU, with the
 same weights as an unbroken one, bit for bit.
@@ -25,19 +25,25 @@ from transformers.trainer_callback import PrinterCallback
 from equipoise.models.load import load_merged
 from equipoise.policies.chat import Ids
 from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.training.adapters import add_second
 from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import WHOLE, RunCallback, cut_back, last_whole_checkpoint, step_of
 from equipoise.training.demonstrations import expert_rows
-from equipoise.training.experience import AGENT, Experience, SepoPlay
-from equipoise.training.joint import JointPlay
+from equipoise.training.experience import SepoPlay
+from equipoise.training.joint import JointPlay, SummedPlay
+from equipoise.training.play import AGENT, Experience, Play
 from equipoise.training.recipe import Recipe, Task
 from equipoise.training.rows import Row
 from equipoise.training.selection import SELECTION_KEY, Selection, sampled_index
-from equipoise.training.settings import RULES, Hardware
+from equipoise.training.self_play import Credit, SelfPlay
+from equipoise.training.settings import Hardware
 from equipoise.training.sft import fit
-from equipoise.training.trainer import EpisodeTrainer, Reference, grpo_config
+from equipoise.training.trainer import EpisodeTrainer, Reference, TwoAgentTrainer, grpo_config
+from equipoise.training.two_agents import TwoAgentPlay, has_two_agents
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+BESIDE = "../sft"
+"""Where `model/` finds what supervised training made."""
 PACKAGES = ("equipoise", "numpy", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers")
 
 
@@ -66,13 +72,15 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, label: str = "trai
         label: Shown beside the progress bar.
 
     Raises:
-        ValueError: The folder exists (or, with `resume`, does not), or holds another recipe.
+        ValueError: The folder exists (or, with `resume`, does not), or holds another recipe; or the recipe asks for
+            two agents and for what two agents cannot have.
         Interrupted: Ctrl-C; everything up to the last step is saved.
     """
+    has_two_agents(recipe)  # refused before there is a folder
     _open_folder(recipe, out, resume)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
-    plays = JointPlay({task.game.name: _play(task) for task in recipe.tasks})
+    plays = JointPlay({task.game.name: _play(task, out / "population" / task.game.name) for task in recipe.tasks})
     model, tokenizer = _start(recipe, out)
     if recipe.rl.steps > 0:
         _reinforce(recipe, plays, model, tokenizer, out, label)
@@ -81,13 +89,24 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, label: str = "trai
     return out / "model"
 
 
-def _play(task: Task) -> SepoPlay:
-    return SepoPlay(task.game, task.profile, task.play, task.weights, RULES[task.objective.rule])
+def _play(task: Task, population: Path) -> Play:
+    """How a game is played: for every objective of its task by its own play."""
+    objective = task.objective
+    plays: dict[str, Play] = {}
+    if objective.self_play is not None:
+        credit = Credit(objective.self_play, objective.alignment, objective.entropy)
+        kind = TwoAgentPlay if task.self_play.agents == "two" else SelfPlay
+        plays["self_play"] = kind(task.game, task.profile, task.self_play, task.past, credit, population)
+    if objective.pools is not None:
+        plays["pools"] = SepoPlay(
+            task.game, task.profile, task.play, task.weights, objective.pools, entropy=objective.entropy
+        )
+    return SummedPlay(plays)
 
 
 def _base(recipe: Recipe) -> str:
     """What an adapter in `model/` names as its base."""
-    return "../sft" if recipe.imitates else recipe.model
+    return BESIDE if recipe.imitates else recipe.model
 
 
 def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
@@ -201,6 +220,9 @@ def _reinforce(
 ) -> None:
     """Takes the steps that are left and puts the chosen policy into `model/`."""
     model: PreTrainedModel = _adapted(recipe, start)
+    two = has_two_agents(recipe)
+    if two:
+        add_second(model)
     reference = _reference(recipe, out, model)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     curve = Curve(recipe, policy)
@@ -224,7 +246,7 @@ def _reinforce(
         return experience
 
     callback = RunCallback(out, lambda: trainer.last_metrics, plays.state, label)
-    trainer = EpisodeTrainer(
+    trainer = (TwoAgentTrainer if two else EpisodeTrainer)(
         model,
         tokenizer,
         _config(recipe, checkpoints),
@@ -329,7 +351,14 @@ def _reference(recipe: Recipe, out: Path, model: Any) -> Reference:
 
 
 def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
-    """Saves a model so that a crash leaves either nothing or the whole folder; an adapter names `base` as its base."""
+    """Saves a model so that a crash leaves either nothing or the whole folder.
+
+    Args:
+        model: What to save; the second of two adapters goes into a folder inside.
+        tokenizer: Its tokenizer.
+        folder: Where to.
+        base: What an adapter names as its base: a folder beside `folder`, or what `load` knows.
+    """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     kept = model.config.use_cache
@@ -337,9 +366,9 @@ def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
         model.config.use_cache = True  # the trainer switches it off
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        written = partial / "adapter_config.json"
-        if written.is_file():  # a name that stays true when the run folder moves
-            text = {**json.loads(written.read_text(encoding="utf-8")), "base_model_name_or_path": base}
+        for written in partial.rglob("adapter_config.json"):  # a name that stays true when the run folder moves
+            up = "../" if base == BESIDE and written.parent != partial else ""
+            text = {**json.loads(written.read_text(encoding="utf-8")), "base_model_name_or_path": up + base}
             written.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ValueError(f"cannot save the model to {folder}: {error}; free some space and use --resume") from error

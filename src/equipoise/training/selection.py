@@ -26,7 +26,7 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.training.callbacks import write_whole
-from equipoise.training.experience import AGENT
+from equipoise.training.play import AGENT
 
 SELECTION_KEY = 9_002
 """First component of the seeds of every selection; no training seed may be it."""

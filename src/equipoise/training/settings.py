@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from equipoise.core import Game
 from equipoise.games import Profile
-from equipoise.objectives import sepo
+from equipoise.objectives import alignment, sepo
 from equipoise.training.tables import check_known
 
 RULES: dict[str, sepo.CreditRule] = {
@@ -21,32 +21,57 @@ RULES: dict[str, sepo.CreditRule] = {
     "welfare": sepo.welfare,
 }
 
+ALIGNMENT_RULES: dict[str, alignment.AlignmentRule] = {
+    "naive": alignment.naive,
+    "sum_of_rewards": alignment.sum_of_rewards,
+    "advantage_alignment": alignment.advantage_alignment,
+    "advantage_alignment_inclusive": alignment.advantage_alignment_inclusive,
+}
+"""Credit rules of self-play, from the advantages of both seats."""
+
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What reinforcement learning maximises: J = s*u - le*s*e - lc*c - lx*x, credited by one rule.
+    """What reinforcement learning maximises, by the names of its credit rules.
+
+    A rule of `RULES` is SEPO's: J = s*u - le*s*e - lc*c - lx*x against scripted pools. A rule of `ALIGNMENT_RULES`
+    credits self-play. With one of each the objective is the sum of both.
 
     Attributes:
-        rule: Credit rule.
+        rule: Credit rule, or a list of one rule of self-play and one of SEPO's.
         lambdas: The weights [le, lc, lx] of e, c and x; empty means the game profile's own.
         scale: s; 0 means the profile's own, else the game's (3 / its largest payoff per round).
         discount: Discount of reward-to-go per time step.
         kl: Coefficient of the KL penalty (k3) to the model reinforcement learning starts from.
+        beta: How much advantage alignment counts beside the player's own advantage.
+        entropy: Coefficient of the bonus for the entropy of replies that name a legal action.
     """
 
-    rule: str = "own_pool"
+    rule: str | tuple[str, ...] = field(default="own_pool", metadata={"also": list})
     lambdas: tuple[float, ...] = ()
     scale: float = 0.0
     discount: float = 1.0
     kl: float = 0.0
+    beta: float = 1.0
+    entropy: float = 0.0
 
     def __post_init__(self) -> None:
-        check_known("credit rule", self.rule, RULES)
-        if not (math.isfinite(self.kl) and self.kl >= 0):
-            raise ValueError(f"got kl={self.kl}; it must be 0 or more")
+        if not isinstance(self.rule, str):
+            object.__setattr__(self, "rule", tuple(self.rule))
+        for name in self.rules:
+            check_known("credit rule", name, {**RULES, **ALIGNMENT_RULES})
+        families = [name in ALIGNMENT_RULES for name in self.rules]
+        if sorted(families) not in ([False], [True], [False, True]):
+            raise ValueError(
+                f"got rule={list(self.rules)}; allowed: one rule, or one of self-play ({', '.join(ALIGNMENT_RULES)}) "
+                f"and one of SEPO's ({', '.join(RULES)})"
+            )
+        for name in ("kl", "entropy"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"got {name}={getattr(self, name)}; it must be 0 or more")
         if not (math.isfinite(self.scale) and self.scale >= 0):
             raise ValueError(f"got scale={self.scale}; allowed: above 0, or 0 for the profile's own")
         if len(self.lambdas) not in (0, 3) or not all(_is_weight(value) for value in self.lambdas):
@@ -55,7 +80,27 @@ class Objective:
                 "profile's own"
             )
         object.__setattr__(self, "lambdas", tuple(float(value) for value in self.lambdas))
-        sepo.SepoWeights(discount=self.discount)
+        alignment.AlignmentWeights(self.beta, self.discount)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules, one or two."""
+        return (self.rule,) if isinstance(self.rule, str) else self.rule
+
+    @property
+    def self_play(self) -> alignment.AlignmentRule | None:
+        """How self-play is credited; None where there is none."""
+        return next((ALIGNMENT_RULES[name] for name in self.rules if name in ALIGNMENT_RULES), None)
+
+    @property
+    def pools(self) -> sepo.CreditRule | None:
+        """How play against the pools is credited; None where there is none."""
+        return next((RULES[name] for name in self.rules if name in RULES), None)
+
+    @property
+    def alignment(self) -> alignment.AlignmentWeights:
+        """The weights of self-play's rule."""
+        return alignment.AlignmentWeights(self.beta, self.discount)
 
     def weights(self, game: Game, profile: Profile) -> sepo.SepoWeights:
         """The weights of J for a game under a profile."""

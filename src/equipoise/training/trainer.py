@@ -24,7 +24,8 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from equipoise.training.experience import Experience
+from equipoise.training.adapters import FIRST, SECOND, routed, train_both, weights_of
+from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row
 
 Collect = Callable[[int], Experience]
@@ -196,6 +197,40 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
         self._logs["advantages"].extend(float(weight.sum()) for weight in weights)
 
 
+class TwoAgentTrainer(EpisodeTrainer):
+    """EpisodeTrainer of a model with two adapters, each trained on its own rows as if the other were not there.
+
+    A row goes through its adapter alone, gradients are clipped for each adapter by itself, and an adapter without rows
+    in a step is left as it is.
+    """
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        output = super()._generate_and_score_completions(inputs)
+        second = [row.adapter == SECOND for row in self._pending]
+        output["second"] = torch.tensor(second, device=output["completion_ids"].device)  # split along with the rows
+        train_both(self.accelerator.unwrap_model(self.model))  # a reference switched adapters off
+        return output
+
+    def _compute_loss(self, model: Any, inputs: Any) -> Any:
+        self._adapters = [SECOND if second else FIRST for second in inputs["second"].tolist()]
+        return super()._compute_loss(model, inputs)
+
+    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        with routed(self.accelerator.unwrap_model(model), self._adapters):
+            return super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        parameters, norms = dict(model.named_parameters()), []
+        for adapter in (FIRST, SECOND):
+            part = torch.nn.ParameterList(weights_of(parameters, adapter).values())
+            norms.append(super()._clip_grad_norm(part))
+        return torch.linalg.vector_norm(torch.stack(norms))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        train_both(self.model)
+
+
 def _prompts(config: GRPOConfig) -> int:
     """Pseudo-prompts that last the whole run as one epoch: TRL takes two per micro-batch, and epochs cost time."""
     return 2 * int(config.gradient_accumulation_steps) * max(1, int(config.max_steps))
@@ -211,5 +246,5 @@ def _padded(
 ) -> tuple[list[Row], list[np.ndarray]]:
     """Rows filled up to a multiple with a masked dummy, which the token-sum loss ignores exactly."""
     missing = -len(rows) % multiple
-    dummy = Row(rows[0].prompt, (int(tokenizer.eos_token_id),), (NOT_OURS,))
+    dummy = Row(rows[0].prompt, (int(tokenizer.eos_token_id),), (NOT_OURS,), adapter=rows[0].adapter)
     return [*rows, *[dummy] * missing], [*weights, *[np.zeros(1)] * missing]

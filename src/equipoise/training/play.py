@@ -1,0 +1,51 @@
+"""What a training step needs from a way to play: credited rows, and a state that a resumed run takes up."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.training.rows import Row
+
+AGENT = "agent"
+"""The name of the policy that is trained."""
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What one step trains on.
+
+    Attributes:
+        rows: Distinct transcripts.
+        weights: For each row, the summed credit of every completion token.
+        counts: How many episodes each row stands for.
+        episodes: Sides of episodes trained, the denominator of the policy gradient.
+        metrics: What to log.
+    """
+
+    rows: list[Row]
+    weights: list[np.ndarray]
+    counts: np.ndarray
+    episodes: int
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Play(ABC):
+    """One way to make experience: who meets whom at what, and what each decision is credited with."""
+
+    @abstractmethod
+    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
+        """One step's credited rows; randomness is keyed by (seed, step) alone."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What a resumed run must take up, as JSON."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a `state`."""

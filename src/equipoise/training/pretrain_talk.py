@@ -1,0 +1,155 @@
+"""Rebuilds the second embedded model, "tiny-talk", which reads the social dilemmas with and without messages.
+
+It reads the dilemma of ten rounds with hidden end and neutral labels, the split of items, and trust and split with
+messages. In each it reads one player, which at every decision does as one of several scripts would (`PLAYERS`): kind,
+a little reciprocal, and easy to exploit, as large models are before they are trained for a game. In trust and split it
+believes what it is told, and its own talk is honest and dishonest: of the messages that state a hand, 86 %
+are true.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from equipoise.core import Action, Episode, Game, InformationState, Opponent
+from equipoise.games import Profile, domain, make_game
+from equipoise.models import tiny
+from equipoise.policies.chat import ChatFormat
+from equipoise.training.demonstrations import demonstrate
+from equipoise.training.pretrain import texts_of
+from equipoise.training.rows import Row, demonstrated_row
+from equipoise.training.sft import SftSettings, all_labels, fit, reply_labels
+
+VOCABULARY = 1_000
+WIDTH, LAYERS = 64, 2
+TOKENIZED = 800
+"""Sides of each game that the tokenizer learns from."""
+SHORT = 3
+"""Rounds of the shorter episodes, of which most are: what a round asks does not depend on how many there were."""
+
+
+def mixing(name: str, players: Mapping[str, float], profile: Profile) -> Opponent:
+    """A player that draws anew, at every decision, which of some players it does as.
+
+    A player that stayed of one kind would teach the model to go on as it began: it would answer its own past.
+    """
+    parts = [(profile.find(player).behaviour, weight) for player, weight in players.items()]
+
+    def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
+        odds: dict[Action, float] = {}
+        for part, weight in parts:
+            for action, p in part(information_state, legal).items():
+                odds[action] = odds.get(action, 0.0) + weight * p
+        return odds
+
+    return Opponent(name, behaviour, True, "pre-training mixture")
+
+
+PLAYERS: dict[str, dict[str, float]] = {
+    "prisoners_dilemma": {"always_cooperate": 0.45, "tit_for_tat": 0.3, "always_defect": 0.15, "coin": 0.1},
+    "split_items": {"welfare": 0.3, "tit_for_tat": 0.35, "half": 0.1, "greedy": 0.15, "random": 0.1},
+    "trust_and_split": {
+        "honest_cooperative": 0.25,
+        "honest_tit_for_tat": 0.35,
+        "promise_keeper": 0.1,
+        "honest_greedy": 0.08,
+        "modest_liar": 0.05,
+        "liar": 0.07,
+        "promise_breaker": 0.04,
+        "random": 0.06,
+    },
+}
+"""As whom the model's one player of each game acts, by weight. It is kind and a little reciprocal: in the dilemma it
+cooperates with 80 % after the other cooperated and with 50 % after it defected."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Episodes of one game.
+
+    Attributes:
+        game: What is played.
+        player: Who plays, in both seats.
+        episodes: How many.
+    """
+
+    game: Game
+    player: Opponent
+    episodes: int
+
+    def sides(self, seed: list[int]) -> list[tuple[Game, Episode, int]]:
+        """Both seats of every episode."""
+        episodes = demonstrate(self.game, [(self.player, 1.0)], self.episodes, seed)
+        return [(self.game, episode, seat) for episode in episodes for seat in (0, 1) if episode.of(seat)]
+
+
+def game_of(name: str, rounds: int) -> Game:
+    """A game as the model reads it, over so many rounds."""
+    own: dict[str, Any] = {"horizon": "hidden", "labels": "neutral"} if name == "prisoners_dilemma" else {}
+    return make_game(name, rounds=rounds, **own)
+
+
+def player_of(name: str) -> Opponent:
+    """The player the model reads in a game."""
+    return mixing(f"mixture of {name}", PLAYERS[name], domain(name).corrected)
+
+
+def trusting_lesson() -> Lesson:
+    """The first lesson: players that tell the truth and act on what they hear. Among liars, nobody learns to listen."""
+    player = domain("trust_and_split").corrected.find("honest_cooperative")
+    return Lesson(game_of("trust_and_split", SHORT), player, 3_000)
+
+
+def lessons() -> tuple[Lesson, ...]:
+    """The later lessons: every game, short and long."""
+    found = []
+    for name, short, long in (
+        ("prisoners_dilemma", 3_000, 1_500),
+        ("split_items", 4_000, 500),
+        ("trust_and_split", 4_000, 700),
+    ):
+        for rounds, episodes in ((SHORT, short), (10, long)):
+            found.append(Lesson(game_of(name, rounds), player_of(name), episodes))
+    return tuple(found)
+
+
+TRUST = SftSettings(steps=200, batch_size=48, learning_rate=2e-3, seed=0)
+LANGUAGE = SftSettings(steps=500, batch_size=32, learning_rate=2e-3, seed=1)
+REPLIES = SftSettings(steps=1_800, batch_size=48, learning_rate=2e-3, seed=2)
+"""The passes: trust, every token scored; then all lessons, every token scored; then their replies alone."""
+
+
+def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """Trains tokenizer and model and saves both to `out` (safetensors)."""
+    read = [lesson.sides([seed, number]) for number, lesson in enumerate((trusting_lesson(), *lessons()))]
+    texts = (text for part in read[1:] for side in part[:TOKENIZED] for text in texts_of(*side))
+    tokenizer = tiny.train_tokenizer(texts, VOCABULARY, tiny.LISTED_NUMBER)
+    model = tiny.new_model(tokenizer, seed, WIDTH, LAYERS)
+    chat = ChatFormat.of(tokenizer)
+    trusting, *rest = [[demonstrated_row(*side, chat) for side in part] for part in read]
+    rows = _shuffled([row for part in rest for row in part], seed)
+    with tempfile.TemporaryDirectory() as logs:
+        fit(model, trusting, TRUST, Path(logs), labels=all_labels)
+        fit(model, [*rows, *trusting[: len(rows) // 10]], LANGUAGE, Path(logs), labels=all_labels, similar_lengths=True)
+        fit(model, rows, REPLIES, Path(logs), labels=reply_labels, similar_lengths=True)
+    out.mkdir(parents=True, exist_ok=True)
+    model.config.use_cache = True  # the trainer switches it off
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    return model, tokenizer
+
+
+def _shuffled(rows: list[Row], seed: int) -> list[Row]:
+    order = np.random.default_rng([seed, 99]).permutation(len(rows))
+    return [rows[i] for i in order]
+
+
+if __name__ == "__main__":
+    build(tiny.TALK_FOLDER)
