@@ -48,13 +48,14 @@ def train(options: argparse.Namespace) -> None:
 
 def audit(options: argparse.Namespace) -> None:
     """Audits one model in one game."""
-    from equipoise.policies.language_model import Sampling
+    from equipoise.policies.language_model import Sampling, usual_reply_tokens
     from equipoise.studies.audit import AuditSettings
     from equipoise.studies.single_run import report_of_model
 
     profile = domain(options.game).profile(options.profile)
     game = make_game(options.game, **{**profile.parameters, **pairs(options.set)})
-    sampling = Sampling(options.temperature, options.max_new_tokens, options.reasoning, options.thinking)
+    longest = usual_reply_tokens(game) if options.max_new_tokens is None else options.max_new_tokens
+    sampling = Sampling(options.temperature, longest, options.reasoning, options.thinking)
     settings = AuditSettings(
         deals=options.deals,
         seed=options.seed,

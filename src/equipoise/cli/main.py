@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from equipoise import __version__
-from equipoise.cli import commands, reproduce
+from equipoise.cli import commands, crossplay, reproduce
 from equipoise.cli.games import games as games_command
 from equipoise.cli.shared import Stopped, is_ours, one_line
 from equipoise.core import FAULT_RULES
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")
     audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
     audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
-    audit.add_argument("--max-new-tokens", type=int, default=8, help="longest reply (default: 8)")
+    audit.add_argument("--max-new-tokens", type=int, help="longest reply (default: what the game's words need)")
     kinds = ", ".join(REASONING)
     audit.add_argument("--reasoning", choices=REASONING, default="none", metavar="KIND", help=f"before a move: {kinds}")
     audit.add_argument("--thinking", action="store_true", help="let a thinking model think before it replies")
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="N",
-        help="deals solved for the regret in bargaining (default: 0)",
+        help="deals solved for the regret in bargaining and split_items (default: 0)",
     )
     _profile(audit)
     audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")
@@ -90,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     _json(report)
     report.set_defaults(run=commands.report)
 
+    crossplay.add_to(verbs)
     reproduce.add_to(verbs)
 
     demo = verbs.add_parser("demo", help="base, SFT and SEPO at Kuhn poker, with a report; continues where it stopped")

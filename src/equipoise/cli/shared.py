@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dis
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 _RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
@@ -34,6 +36,27 @@ def one_line(error: Exception) -> str:
     if isinstance(error, ImportError):
         return f"{error}; install what is missing with pip install 'equipoise[train,report]'"
     return " ".join(str(error).split())
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Computes cells in a worker process. Which code raised an error is seen there alone, so mistakes are told apart.
+
+    Attributes:
+        compute: Computes the cell of a key.
+        what: What a key names, as a mistake's line begins; "" for a key that says it itself.
+    """
+
+    compute: Callable[[str], dict[str, Any]]
+    what: str = ""
+
+    def __call__(self, key: str) -> dict[str, Any]:
+        try:
+            return self.compute(key)
+        except (ValueError, TypeError, OSError) as error:
+            if is_ours(error):
+                raise Mistake(f"{self.what} {key}: {one_line(error)}".lstrip()) from None
+            raise
 
 
 def quiet_libraries() -> None:

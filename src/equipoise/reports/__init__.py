@@ -1,11 +1,14 @@
 """One report per run: report.json first, then one self-contained HTML page made from it and from nothing else.
 
-A study of many runs is reported the same way: table.json first, then its page, its Markdown and its figures.
+A study of many runs is reported the same way: table.json first, then its page, its Markdown and its figures. So is a
+tournament, from crossplay.json.
 
 The JSON is the record; the page, the terminal table and the figures are views of it. Nothing is computed here that the
 metrics did not already measure: a view may order, round and compare intervals, and never invents a number.
 """
 
+from equipoise.reports.crossplay import load_crossplay, write_crossplay
+from equipoise.reports.crossplay_terminal import crossplay_text
 from equipoise.reports.page import render_html
 from equipoise.reports.schema import clean_report, validate_report
 from equipoise.reports.store import load_report, write_report
@@ -18,6 +21,8 @@ from equipoise.reports.terminal import report_text
 
 __all__ = [
     "clean_report",
+    "crossplay_text",
+    "load_crossplay",
     "load_report",
     "load_study",
     "render_html",
@@ -27,6 +32,7 @@ __all__ = [
     "study_text",
     "validate_report",
     "validate_study",
+    "write_crossplay",
     "write_report",
     "write_study",
 ]

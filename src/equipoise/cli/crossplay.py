@@ -1,0 +1,115 @@
+"""`equipoise crossplay`: a tournament of scripts and models, continued where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from equipoise.cli.shared import Mistake, Stopped, Worker, pairs, quiet_libraries
+from equipoise.core import FAULT_RULES
+from equipoise.games import domain, make_game
+from equipoise.games.text import REASONING
+
+DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the command to the parser."""
+    verb = verbs.add_parser(
+        "crossplay", help="a tournament: every agent against every agent; continues where it stopped"
+    )
+    verb.add_argument(
+        "agents",
+        nargs="+",
+        metavar="AGENT",
+        help="a script of the game, tiny, a model or run folder, or a hub id; NAME=AGENT gives it a name",
+    )
+    verb.add_argument("--game", required=True, help="the game to play")
+    verb.add_argument("--matches", type=int, default=256, help="matches of every ordered pair (default: 256)")
+    verb.add_argument("--seed", type=int, default=0, help="keys the deals and all play (default: 0)")
+    rules = f"what a fault plays: {', '.join(FAULT_RULES)} (default: forfeit)"
+    verb.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
+    own = "its run's, or"
+    verb.add_argument("--temperature", type=float, help=f"sampling temperature of every model (default: {own} 1)")
+    verb.add_argument("--max-new-tokens", type=int, help=f"longest reply of every model (default: {own} the game's)")
+    kinds = ", ".join(REASONING)
+    verb.add_argument("--reasoning", choices=REASONING, metavar="KIND", help=f"before a move: {kinds}")
+    verb.add_argument("--thinking", action="store_true", help="let a thinking model think before it replies")
+    verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
+    verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
+    verb.add_argument("--jobs", type=int, default=1, help="pairs played at a time, one thread each (default: 1)")
+    verb.add_argument("--out", type=Path, help="folder for matrix, page and episodes (default: runs/crossplay/GAME)")
+    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=10")
+    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    verb.set_defaults(run=crossplay)
+
+
+def crossplay(options: argparse.Namespace) -> None:
+    """Plays or continues a tournament and writes its matrix and page."""
+    from equipoise.reports import crossplay_text, write_crossplay
+    from equipoise.studies.cells import run_cells
+
+    tournament = _tournament(options)
+    if options.jobs < 1:
+        raise ValueError(f"got --jobs {options.jobs}; at least 1 is needed")
+    tournament.open()
+    if any(agent.kind == "model" for agent in tournament.agents):
+        quiet_libraries()
+    kept = f"finished pairs are in {tournament.pairs}; the same command continues"
+    try:
+        run_cells(tournament.pairs, tournament.cells(), Worker(tournament), jobs=options.jobs, told=_told)
+    except Mistake as mistake:
+        raise ValueError(str(mistake)) from None
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped; {kept}") from None
+    table = tournament.report(_command(options))
+    paths = write_crossplay(table, tournament.out)
+    if options.json:
+        print(paths[0].read_text(encoding="utf-8"), end="")
+        return
+    print(crossplay_text(table))
+    for path in paths:
+        print(path)
+
+
+def _tournament(options: argparse.Namespace) -> Any:
+    """The tournament that the options ask for; every mistake that can be seen before play is raised here."""
+    from equipoise.studies.crossplay import CrossplaySettings, check_agents
+    from equipoise.studies.crossplay_agents import agents_of
+    from equipoise.studies.crossplay_run import Tournament
+
+    settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
+    parameters = {**domain(options.game).corrected.parameters, **pairs(options.set)}
+    game = make_game(options.game, **parameters)
+    check_agents(options.agents)
+    names = ("temperature", "max_new_tokens", "reasoning")
+    sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    sampling |= {"thinking": True} if options.thinking else {}
+    agents = agents_of(options.agents, game, sampling)
+    out = options.out or Path("runs") / "crossplay" / options.game
+    return Tournament(options.game, parameters, agents, settings, out, options.device, options.dtype)
+
+
+def _told(key: str, result: dict[str, Any], left: int, seconds: float) -> None:
+    rows = result["pay"]
+    first, second = (sum(row[seat] for row in rows) / len(rows) for seat in (0, 1))
+    shown = f"{first:.2f} / {second:.2f} ({result['seconds']:.1f} s)"
+    print(f"{key}: {shown}; {left} pair{'' if left == 1 else 's'} left, about {seconds / 60:.0f} min", file=sys.stderr)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that plays the same tournament again."""
+    words = ["equipoise", "crossplay", *options.agents, "--game", options.game, "--matches", str(options.matches)]
+    words += ["--seed", str(options.seed)] if options.seed else []
+    words += ["--fault-rule", options.fault_rule] if options.fault_rule != "forfeit" else []
+    for name in ("temperature", "max_new_tokens", "reasoning"):
+        value = getattr(options, name)
+        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+    words += ["--thinking"] if options.thinking else []
+    words += ["--dtype", options.dtype] if options.dtype != "float32" else []
+    for text in options.set:
+        words += ["--set", text]
+    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])

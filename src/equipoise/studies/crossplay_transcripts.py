@@ -1,0 +1,74 @@
+"""A few matches of a pair as both players saw and played them, to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from equipoise.core import Decision, Episode, Fault, Game, Reply
+from equipoise.games.text import render_observation
+from equipoise.metrics.faults import first_fault
+from equipoise.metrics.payoff import rounds_played
+
+TYPICAL, WORST, FAULTY = "typical", "lowest joint pay", "with a fault"
+
+
+def transcripts(game: Game, episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+    """At most three different matches of one ordered pair: the one nearest the median, the worst, the first faulty one.
+
+    Joint pay per round decides; in a zero-sum game, where that is always 0, the first seat's. Matches in which the
+    players said the same are shown once.
+
+    Args:
+        game: What was played.
+        episodes: At least one episode of the pair.
+    """
+    seats = slice(0, 1) if game.zero_sum else slice(None)
+    pay = np.array([sum(e.returns[seats]) / max(rounds_played(e), 1) for e in episodes])
+    chosen = [(TYPICAL, int(np.argmin(np.abs(pay - np.median(pay))))), (WORST, int(np.argmin(pay)))]
+    if game.zero_sum:
+        chosen[1] = ("lowest pay of the first seat", chosen[1][1])
+    faulty = [i for i, e in enumerate(episodes) if any(first_fault(d) is not None for d in e.decisions)]
+    chosen += [(FAULTY, faulty[0])] if faulty else []
+    shown: dict[str, dict[str, Any]] = {}
+    for why, index in chosen:
+        found = transcript(game, episodes[index])
+        shown.setdefault(repr(found["rounds"]), {"why": why, **found})
+    return list(shown.values())
+
+
+def transcript(game: Game, episode: Episode) -> dict[str, Any]:
+    """One match: by round what each player was newly shown, what it said, and what the round paid."""
+    rounds: list[dict[str, Any]] = [
+        {"pay": list(row), "turns": []} for row in episode.rewards[: rounds_played(episode)]
+    ]
+    last: dict[int, Decision] = {}
+    for decision in episode.decisions:
+        rounds[decision.round]["turns"].append(_turn(game, decision, last.get(decision.seat)))
+        last[decision.seat] = decision
+    return {"seats": list(episode.policies), "deal": episode.deal, "pay": list(episode.returns), "rounds": rounds}
+
+
+def _turn(game: Game, decision: Decision, before: Decision | None) -> dict[str, Any]:
+    """One decision; `before` is the same player's decision before it, whose own act is no news."""
+    state = decision.information_state
+    read = 0 if before is None else len(before.information_state)
+    if before is not None and before.fault is None and read < len(state):
+        own = state[read].kind == "act" and state[read].player == decision.seat
+        read += own  # where the other player's fault cost the round, the player's choice was never played
+    replies: list[tuple[Reply, Fault | None]] = [*decision.attempts, (decision.reply, decision.fault)]
+    played = decision.fault is not None and decision.action is not None
+    return {
+        "seat": decision.seat,
+        "saw": render_observation(game, state[read:], decision.seat, decision.legal),
+        "said": [_said(game, reply, fault) for reply, fault in replies],
+        "played": game.action_text(decision.action) if played else None,
+    }
+
+
+def _said(game: Game, reply: Reply, fault: Fault | None) -> dict[str, Any]:
+    words = reply.text if reply.action is None else game.action_text(reply.action)
+    text = f"{reply.thought}\n{words}" if reply.thought else words
+    return {"text": text, "fault": None if fault is None else fault.kind}
