@@ -44,7 +44,7 @@ def contents(folder):
         ("games kuhn_poker --set hands", "has no '='"),
         ("games kuhn_poker --set hand=2", "'hand'"),
         ("train kuhn_pokr", "Did you mean 'kuhn_poker'?"),
-        ("train kuhn_poker/nash", "unknown recipe 'kuhn_poker/nash'; known: kuhn_poker/best_response"),
+        ("train kuhn_poker/nash", "unknown recipe 'kuhn_poker/nash'; known: alignment/prisoners_dilemma"),
         ("train nowhere.toml", "no recipe file 'nowhere.toml'"),
         ("train kuhn_poker --set rl.stps=2", "unknown recipe key in [rl] 'stps'"),
         ("train kuhn_poker --set nowhere=2", "unknown recipe key 'nowhere'"),

@@ -21,7 +21,7 @@ from equipoise.models.tiny import FOLDER
 from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.callbacks import WHOLE, last_whole_checkpoint
-from equipoise.training.experience import SepoPlay
+from equipoise.training.joint import JointPlay
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.run import Interrupted, _adapted, _reference, train
 
@@ -41,6 +41,14 @@ CASES = {
         "play": {**BASE["play"], "deals": 2},
         "sampling": {"temperature": 1.2},
     },
+    "past selves": {
+        "game": "prisoners_dilemma",
+        "game_parameters": {"rounds": 2},
+        "objective": {"rule": ["advantage_alignment", "sepo"], "entropy": 0.01},
+        "self_play": {"deals": 2, "rollouts": 4, "baseline": "mixed"},
+        "past": {"every": 2},
+        "play": {"rollouts": 2, "train_pool": ["tit_for_tat"]},
+    },
     "selection": {"selection": {"every": 3, "deals": 1}},
     "demonstrations and an adapter": {**SFT, "lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
 }
@@ -56,14 +64,14 @@ def recipe_of(case):
 
 def at_step(monkeypatch, number, act):
     """Makes `act()` happen when step `number` is about to be played."""
-    collect = SepoPlay.collect
+    collect = JointPlay.collect
 
     def watched(self, policy, seed, step):
         if step == number:
             act()
         return collect(self, policy, seed, step)
 
-    monkeypatch.setattr(SepoPlay, "collect", watched)
+    monkeypatch.setattr(JointPlay, "collect", watched)
 
 
 def kill():
@@ -115,7 +123,7 @@ def unbroken(tmp_path_factory):
         "full",
         *(
             pytest.param(c, marks=pytest.mark.slow)
-            for c in ("adapter", "adversary", "learned", "selection", "two hands")
+            for c in ("adapter", "adversary", "learned", "past selves", "selection", "two hands")
         ),
     ],
 )
