@@ -7,13 +7,11 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Mistake, Stopped, is_ours, one_line, quiet_libraries
-from equipoise.games import DOMAINS
+from equipoise.cli.shared import Mistake, Stopped, Worker, quiet_libraries
+from equipoise.games import SEPO_GAMES
 
 FEWEST_BATCHES = 4
 """Two halves of two batches, for the credit audit on the model."""
@@ -31,10 +29,18 @@ def add_to(verbs: Any) -> None:
     audit.add_argument("--json", action="store_true", help="print JSON instead of text")
     audit.set_defaults(run=gradient_audit)
 
+    aligned = studies.add_parser("tabular-alignment", help="what each alignment rule teaches a memory-one policy")
+    folder = Path("results/alignment/tabular")
+    aligned.add_argument("--out", type=Path, default=folder, help=f"folder for tables and figure (default: {folder})")
+    aligned.add_argument("--seeds", type=int, default=20, help="training seeds of every arm (default: 20)")
+    aligned.add_argument("--draws", type=int, default=1000, help="batches behind each variance (default: 1000)")
+    aligned.add_argument("--json", action="store_true", help="print JSON instead of text")
+    aligned.set_defaults(run=tabular_alignment)
+
     study = studies.add_parser("sepo", help="every game, every objective, several seeds; continues where it stopped")
     study.add_argument("--out", type=Path, default=Path("results/sepo"), help="folder for cells, tables, figures, page")
     study.add_argument("--work", type=Path, default=Path("runs/sepo"), help="folder for run folders (models)")
-    study.add_argument("--games", nargs="+", default=[], metavar="GAME", help=f"some of: {', '.join(DOMAINS)}")
+    study.add_argument("--games", nargs="+", default=[], metavar="GAME", help=f"some of: {', '.join(SEPO_GAMES)}")
     study.add_argument("--arms", nargs="+", default=[], metavar="ARM", help="some of the arms (default: all)")
     study.add_argument("--seeds", type=int, help="at most this many training seeds an arm (default: 5, some arms 3)")
     study.add_argument("--jobs", type=int, default=2, help="cells trained at a time, one thread each (default: 2)")
@@ -62,23 +68,25 @@ def gradient_audit(options: argparse.Namespace) -> None:
         print(path)
 
 
-@dataclass(frozen=True)
-class _Worker:
-    """Computes cells in a worker process. Which code raised an error is seen there alone, so mistakes are told apart.
+def tabular_alignment(options: argparse.Namespace) -> None:
+    """Repeats the study of alignment on a memory-one policy."""
+    from equipoise.studies.tabular_alignment_report import alignment_text, write_alignment
+    from equipoise.studies.tabular_alignment_study import AlignmentStudy, tabular_alignment_study
 
-    Attributes:
-        compute: Computes the cell of a key.
-    """
+    study = AlignmentStudy(options.seeds, options.draws)
+    options.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work, not after
 
-    compute: Callable[[str], dict[str, Any]]
+    def told(part: str, seconds: float) -> None:
+        print(f"{part}: {seconds:.0f} s", file=sys.stderr)
 
-    def __call__(self, name: str) -> dict[str, Any]:
-        try:
-            return self.compute(name)
-        except (ValueError, TypeError, OSError) as error:
-            if is_ours(error):
-                raise Mistake(f"cell {name}: {one_line(error)}") from None
-            raise
+    table = tabular_alignment_study(study, told)
+    paths = write_alignment(table, options.out)
+    if options.json:
+        print(paths[0].read_text(encoding="utf-8"))
+        return
+    print(alignment_text(table))
+    for path in paths:
+        print(path)
 
 
 def sepo(options: argparse.Namespace) -> None:
@@ -114,7 +122,7 @@ def sepo(options: argparse.Namespace) -> None:
         print(text, file=sys.stderr)
 
     try:
-        run_cells(folder, listed, _Worker(study), jobs=options.jobs, told=told, minutes=options.minutes)
+        run_cells(folder, listed, Worker(study, "cell"), jobs=options.jobs, told=told, minutes=options.minutes)
     except Mistake as mistake:
         raise ValueError(str(mistake)) from None
     except (Interrupted, KeyboardInterrupt):
