@@ -25,7 +25,7 @@ def add_to(verbs: Any) -> None:
         "agents",
         nargs="+",
         metavar="AGENT",
-        help="a script of the game, tiny, a model or run folder, or a hub id; NAME=AGENT gives it a name",
+        help="a script of the game, tiny, tiny-talk, a model or run folder, or a hub id; NAME=AGENT gives it a name",
     )
     verb.add_argument("--game", required=True, help="the game to play")
     verb.add_argument("--matches", type=int, default=256, help="matches of every ordered pair (default: 256)")

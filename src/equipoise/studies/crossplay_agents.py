@@ -109,13 +109,14 @@ def scripts_of(game: Game) -> dict[str, Opponent]:
 
 
 def _unknown(source: str, game: Game) -> str:
-    scripts = scripts_of(game)
+    scripts, embedded = scripts_of(game), ", ".join(EMBEDDED)
     if "/" in source:
-        return f"no model folder {source!r}; give a folder with weights, a script of {game.name}, or tiny"
+        return f"no model folder {source!r}; give a folder with weights, a script of {game.name}, or one of {embedded}"
     close = difflib.get_close_matches(source, [*scripts, *EMBEDDED], n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     known = ", ".join(scripts)
-    return f"unknown agent {source!r}; scripts of {game.name}: {known}; or tiny, a model folder, a run folder.{hint}"
+    others = f"or {embedded}, a model folder, a run folder"
+    return f"unknown agent {source!r}; scripts of {game.name}: {known}; {others}.{hint}"
 
 
 def _short(source: str) -> str:
