@@ -41,7 +41,7 @@ def test_a_probe_is_naive_and_always_meets_the_agent(tmp_path):
     assert probe.objective.entropy == recipe.objective.entropy
 
 
-def test_a_probe_trains_against_the_frozen_agent_alone(tmp_path, capsys):
+def test_a_probe_trains_against_the_frozen_agent_alone(tmp_path):
     recipe = load_recipe(find_recipe("alignment/prisoners_dilemma"), SMALL)
     train_probe(recipe, "tiny-talk", 2, tmp_path / "probe")
     lines = (tmp_path / "probe" / "metrics.jsonl").read_text().splitlines()

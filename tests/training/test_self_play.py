@@ -172,7 +172,7 @@ def test_the_entropy_bonus_pays_for_surprise_and_nothing_for_faults(agent, tmp_p
         legal = np.array([turn != NOT_OURS and side.decisions[turn].fault is None for turn in row.turn])
         assert np.allclose(weight, np.where(legal, -0.5 * np.array(row.log_probs), 0.0))
         assert weight.max() > 0
-        assert (weight > 0).sum() < sum(turn != NOT_OURS for turn in row.turn) or b in fine
+        assert (legal.sum() == sum(turn != NOT_OURS for turn in row.turn)) == (b in fine)
 
 
 def test_cutting_rows_keeps_tokens_log_probabilities_and_counts(agent, tmp_path):

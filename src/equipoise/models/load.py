@@ -13,10 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from equipoise.models.tiny import FOLDER, TALK_FOLDER
-
-EMBEDDED = {"tiny": FOLDER, "tiny-talk": TALK_FOLDER}
-"""The embedded models by name: one reads SEPO's games, the other the social dilemmas with messages."""
+from equipoise.models import EMBEDDED
 
 
 def load(

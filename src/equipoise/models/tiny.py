@@ -18,8 +18,9 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-FOLDER = Path(__file__).parent / "embedded"
-TALK_FOLDER = Path(__file__).parent / "embedded_talk"
+from equipoise.models import EMBEDDED
+
+FOLDER, TALK_FOLDER = EMBEDDED["tiny"], EMBEDDED["tiny-talk"]
 CONTROL = ("<|pad|>", "<|rules|>", "<|see|>", "<|say|>", "<|end|>")
 MAX_TOKEN_BYTES = 32
 LISTED_DIGIT = r"\d(?= \d)|(?<=\d )\d"
@@ -94,3 +95,11 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int, width: int = 128, l
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return LlamaForCausalLM(config)
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Writes a model and its tokenizer to a folder, as safetensors, ready to be played."""
+    out.mkdir(parents=True, exist_ok=True)
+    model.config.use_cache = True  # the trainer switches it off
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)

@@ -20,11 +20,9 @@ from typing import Any, Literal
 
 from equipoise.core import Game, Opponent
 from equipoise.games import DOMAINS, domain
+from equipoise.models import EMBEDDED
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-
-EMBEDDED = ("tiny", "tiny-talk")
-"""Models that the package holds, by the names that `models.load` knows."""
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
@@ -86,20 +84,13 @@ def _agent(name: str, source: str, game: Game, sampling: Mapping[str, Any]) -> A
     own: Mapping[str, Any] = {}
     content = ""
     if source in EMBEDDED and not folder.exists():
-        content = _content(_embedded(source))
+        content = _content(EMBEDDED[source])
     elif folder.exists():
         model = _model_folder(folder)
         own, content = _of_run(source, model, game), _content(model)
     elif source.count("/") != 1 or source.startswith((".", "/")) or folder.parent.is_dir():
         raise ValueError(_unknown(source, game))
     return Agent(name or _short(source), source, "model", _checked({**_usual(game), **own, **sampling}), content)
-
-
-def _embedded(name: str) -> Path:
-    """Where the package holds a model."""
-    from equipoise.models import load
-
-    return load.EMBEDDED[name]
 
 
 def scripts_of(game: Game) -> dict[str, Opponent]:

@@ -5,6 +5,7 @@ Over games J is the mean of the games' objectives; over the objectives of one ga
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,54 +15,47 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.play import Experience, Play
 
 
-class JointPlay(Play):
-    """Plays every game of a run in every step. One game alone is played as its own play would."""
+class _Together(Play):
+    """Several plays in every step, and one experience of them all. One play alone is played by itself."""
 
     def __init__(self, plays: Mapping[str, Play]) -> None:
-        """Args: plays: How each game is played, by its name, in a fixed order."""
+        """Args: plays: What is played, by a name for it, in a fixed order."""
         self.plays = dict(plays)
 
+    @abstractmethod
+    def combined(self, parts: Mapping[str, Experience]) -> Experience:
+        """One experience from each play's own."""
+
     def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
-        """One step's credited rows of all games; randomness is keyed by (seed, game, step) alone."""
+        """One step's credited rows of all plays; randomness is keyed by (seed, play, step) alone."""
         if len(self.plays) == 1:
             (play,) = self.plays.values()
             return play.collect(policy, seed, step)
         parts = [play.collect(policy, [*seed, number], step) for number, play in enumerate(self.plays.values())]
-        return mean_of_games(dict(zip(self.plays, parts, strict=True)))
+        return self.combined(dict(zip(self.plays, parts, strict=True)))
 
     def state(self) -> dict[str, Any]:
-        """The adversaries of every game, as JSON."""
-        return {name: play.state() for name, play in self.plays.items()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes up the adversaries of a `state`."""
-        for name, play in self.plays.items():
-            play.restore(state[name])
-
-
-class SummedPlay(Play):
-    """Plays one game for several objectives in every step; J is their sum. One alone is played by itself."""
-
-    def __init__(self, plays: Mapping[str, Play]) -> None:
-        """Args: plays: How the game is played for each objective, by a name for it, in a fixed order."""
-        self.plays = dict(plays)
-
-    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
-        """One step's credited rows of all objectives; randomness is keyed by (seed, objective, step) alone."""
-        if len(self.plays) == 1:
-            (play,) = self.plays.values()
-            return play.collect(policy, seed, step)
-        parts = [play.collect(policy, [*seed, number], step) for number, play in enumerate(self.plays.values())]
-        return weighted(dict(zip(self.plays, parts, strict=True)), 1.0)
-
-    def state(self) -> dict[str, Any]:
-        """What each objective's play must take up, as JSON."""
+        """What each play must take up, as JSON."""
         return {name: play.state() for name, play in self.plays.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a `state`."""
         for name, play in self.plays.items():
             play.restore(state[name])
+
+
+class JointPlay(_Together):
+    """Every game of a run in every step; J is the mean of the games' objectives."""
+
+    def combined(self, parts: Mapping[str, Experience]) -> Experience:
+        return mean_of_games(parts)
+
+
+class SummedPlay(_Together):
+    """One game for several objectives in every step; J is their sum."""
+
+    def combined(self, parts: Mapping[str, Experience]) -> Experience:
+        return weighted(parts, 1.0)
 
 
 def mean_of_games(parts: Mapping[str, Experience]) -> Experience:

@@ -108,10 +108,7 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
         fit(model, poker, POKER, Path(logs), labels=all_labels)
         for settings, labels in ((LANGUAGE, all_labels), (REPLIES, reply_labels)):
             fit(model, [rows[i] for i in order], settings, Path(logs), labels=labels, similar_lengths=True)
-    out.mkdir(parents=True, exist_ok=True)
-    model.config.use_cache = True  # the trainer switches it off
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    tiny.save(model, tokenizer, out)
     return model, tokenizer
 
 

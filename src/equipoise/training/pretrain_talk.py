@@ -139,10 +139,7 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
         fit(model, trusting, TRUST, Path(logs), labels=all_labels)
         fit(model, [*rows, *trusting[: len(rows) // 10]], LANGUAGE, Path(logs), labels=all_labels, similar_lengths=True)
         fit(model, rows, REPLIES, Path(logs), labels=reply_labels, similar_lengths=True)
-    out.mkdir(parents=True, exist_ok=True)
-    model.config.use_cache = True  # the trainer switches it off
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    tiny.save(model, tokenizer, out)
     return model, tokenizer
 
 
