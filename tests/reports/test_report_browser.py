@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alignment_example import unfinished_table
 
-from equipoise.reports import write_report, write_study
+from equipoise.reports import write_alignment_study, write_report, write_study
 
 Report = dict[str, Any]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -76,4 +77,18 @@ def test_the_study_opens_from_disk_with_its_figures_a_silent_console_and_no_side
     assert document.count("<figure") == 4
     assert document.count("<svg") == 8
     assert document.rstrip().endswith("</html>")
+    assert widths(page.read_text(encoding="utf-8"), tmp_path, width) == (width, width)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_alignment_study_opens_from_disk_with_its_figures_a_silent_console_and_no_sideways_scroll(
+    tmp_path: Path, width: int
+) -> None:
+    table = unfinished_table()
+    table["games"][0]["rows"][0]["label"] = "A_label_without_any_space_that_is_longer_than_a_phone_is_wide_by_far"
+    page = write_alignment_study(table, tmp_path / "study")[2]
+    document, console = opened(page, tmp_path / "profile")
+    assert console == []
+    assert document.count("<figure") == 6
+    assert document.count("<svg") == 12
     assert widths(page.read_text(encoding="utf-8"), tmp_path, width) == (width, width)

@@ -10,7 +10,7 @@ from equipoise.studies.memory_one import mixed_groups, shared_groups
 from equipoise.studies.tabular_alignment import TabularSettings, objective_arms, raw_returns, train_memory_one
 from equipoise.studies.tabular_alignment_figure import probabilities_svg
 from equipoise.studies.tabular_alignment_report import alignment_text, rule_label, write_alignment
-from equipoise.studies.tabular_alignment_study import AlignmentStudy, conditions, tabular_alignment_study
+from equipoise.studies.tabular_alignment_study import TabularAlignmentStudy, conditions, tabular_alignment_study
 
 STORED = Path(__file__).parents[2] / "results" / "alignment" / "tabular"
 RULES = ["naive", "sum of rewards", *(f"alignment {beta}" for beta in ("0", "0.5", "1", "2"))]
@@ -20,7 +20,7 @@ RULES += [f"inclusive {beta}" for beta in ("0.5", "1", "2")]
 @pytest.fixture(scope="module")
 def table() -> dict[str, Any]:
     short = conditions(TabularSettings(steps=10))
-    return tabular_alignment_study(AlignmentStudy(seeds=2, draws=20), compared=short[:3])
+    return tabular_alignment_study(TabularAlignmentStudy(seeds=2, draws=20), compared=short[:3])
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_the_figure_names_every_rule_and_every_condition_and_is_always_the_same(
 )
 def test_too_little_to_compare_is_refused(amount: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        AlignmentStudy(**amount)
+        TabularAlignmentStudy(**amount)
 
 
 def test_the_stored_text_is_that_of_the_stored_table(stored: dict[str, Any]) -> None:

@@ -7,6 +7,9 @@ The JSON is the record; the page, the terminal table and the figures are views o
 metrics did not already measure: a view may order, round and compare intervals, and never invents a number.
 """
 
+from equipoise.reports.alignment import load_alignment_study, write_alignment_study
+from equipoise.reports.alignment_markdown import alignment_study_markdown
+from equipoise.reports.alignment_terminal import alignment_study_text
 from equipoise.reports.crossplay import load_crossplay, write_crossplay
 from equipoise.reports.crossplay_terminal import crossplay_text
 from equipoise.reports.page import render_html
@@ -20,8 +23,11 @@ from equipoise.reports.study_terminal import study_text
 from equipoise.reports.terminal import report_text
 
 __all__ = [
+    "alignment_study_markdown",
+    "alignment_study_text",
     "clean_report",
     "crossplay_text",
+    "load_alignment_study",
     "load_crossplay",
     "load_report",
     "load_study",
@@ -32,6 +38,7 @@ __all__ = [
     "study_text",
     "validate_report",
     "validate_study",
+    "write_alignment_study",
     "write_crossplay",
     "write_report",
     "write_study",

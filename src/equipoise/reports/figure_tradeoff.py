@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from equipoise.reports.agents import MUTED, SERIES
-from equipoise.reports.layout import (
-    LETTER,
-    NARROW,
-    draw_legend,
-    identifier,
-    legend_rows,
-    padded,
-    ticks_between,
-    wrapped,
-)
+from equipoise.reports.layout import NARROW, draw_legend, identifier, legend_rows, padded
+from equipoise.reports.scatter import Box, Frame, draw_axes, draw_names
 from equipoise.reports.study_arms import (
     Game,
     arm_slots,
@@ -28,11 +20,8 @@ from equipoise.reports.study_arms import (
 )
 from equipoise.reports.svg import Sheet, sheet
 
-_LEFT, _TOP = 52.0, 44.0
 _REACH = 1.5
 """An interval reaches at most this many times the range of the values beyond them; what is longer is cut."""
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -43,26 +32,6 @@ class _Mark:
     slot: int | None
     x: Mapping[str, Any]
     y: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """The data's box in pixels and the values at its edges."""
-
-    right: float
-    bottom: float
-    xs: tuple[float, float]
-    ys: tuple[float, float]
-
-    def x(self, value: float) -> float:
-        """The pixel of a value on the horizontal scale; beyond the scale, its edge."""
-        share = (value - self.xs[0]) / (self.xs[1] - self.xs[0])
-        return _LEFT + (self.right - _LEFT) * min(max(share, 0.0), 1.0)
-
-    def y(self, value: float) -> float:
-        """The pixel of a value on the vertical scale; beyond the scale, its edge."""
-        share = (value - self.ys[0]) / (self.ys[1] - self.ys[0])
-        return self.bottom - (self.bottom - _TOP) * min(max(share, 0.0), 1.0)
 
 
 def tradeoff_metrics(game: Game) -> tuple[str, str] | None:
@@ -92,22 +61,7 @@ def _scale(estimates: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     return padded([*values, *(min(max(end, min(values) - reach), max(values) + reach) for end in ends)])
 
 
-def _axes(page: Sheet, frame: _Frame, good: str, danger: str, unit: str) -> None:
-    narrow = page.width < NARROW
-    page.text(0, 14, wrapped(f"Exploitability: {danger}", int(page.width / LETTER), 1)[0], ink=MUTED)
-    page.text(0, 30, "lower is safer", ink=MUTED, size=11)
-    for value in ticks_between(*frame.ys, 6):
-        page.line([(_LEFT, frame.y(value)), (frame.right, frame.y(value))])
-        page.text(_LEFT - 8, frame.y(value) + 4, f"{value:g}".replace("-", "\N{MINUS SIGN}"), ink=MUTED, ha="right")
-    for value in ticks_between(*frame.xs, 5 if narrow else 7):
-        page.line([(frame.x(value), frame.bottom), (frame.x(value), frame.bottom + 4)])
-        label = f"{value:g}".replace("-", "\N{MINUS SIGN}")
-        page.text(frame.x(value), frame.bottom + 19, label, ink=MUTED, ha="center")
-    title = f"{good}, {unit}" if unit else good
-    page.text(frame.right, frame.bottom + 38, wrapped(title, int(page.width / LETTER), 1)[0], ink=MUTED, ha="right")
-
-
-def _intervals(page: Sheet, frame: _Frame, mark: _Mark) -> None:
+def _intervals(page: Sheet, frame: Frame, mark: _Mark) -> None:
     ink = MUTED if mark.slot is None else SERIES[mark.slot]
     x, y = frame.x(mark.x["value"]), frame.y(mark.y["value"])
     if mark.x.get("low") is not None and mark.x.get("high") is not None:
@@ -116,12 +70,8 @@ def _intervals(page: Sheet, frame: _Frame, mark: _Mark) -> None:
         page.line([(x, frame.y(mark.y["low"])), (x, frame.y(mark.y["high"]))], ink, 1.4, alpha=0.75)
 
 
-def _clear(box: Box, taken: Sequence[Box]) -> bool:
-    return all(box[2] <= b[0] or b[2] <= box[0] or box[3] <= b[1] or b[3] <= box[1] for b in taken)
-
-
-def _reference_labels(page: Sheet, frame: _Frame, marks: Sequence[_Mark]) -> None:
-    """Writes each reference player's name beside its mark, where it covers no mark and no other name if possible."""
+def _name_references(page: Sheet, frame: Frame, marks: Sequence[_Mark]) -> None:
+    """Writes each reference player's name beside its mark, clear of marks and intervals."""
     places = [(frame.x(mark.x["value"]), frame.y(mark.y["value"])) for mark in marks]
     taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     for mark, (x, y) in zip(marks, places, strict=True):
@@ -129,19 +79,8 @@ def _reference_labels(page: Sheet, frame: _Frame, marks: Sequence[_Mark]) -> Non
         tall = [frame.y(mark.y[key]) for key in ("high", "low") if mark.y.get(key) is not None]
         taken += [(wide[0], y - 1, wide[1], y + 1)] if len(wide) == 2 else []
         taken += [(x - 1, tall[0], x + 1, tall[1])] if len(tall) == 2 else []
-    for mark, (x, y) in zip(marks, places, strict=True):
-        if mark.slot is not None:
-            continue
-        text = wrapped(mark.label, 24, 1)[0]
-        size = 0.9 * LETTER * len(text)
-        spots = [
-            (x + 9 if right else x - 9 - size, y + drop) for drop in (4, 17, -9, 30, -22) for right in (True, False)
-        ]
-        inside = [(a, b) for a, b in spots if a >= 0 and a + size <= page.width and b > _TOP - 6 and b < frame.bottom]
-        free = [spot for spot in inside if _clear((spot[0], spot[1] - 10, spot[0] + size, spot[1] + 3), taken)]
-        left, base = (free or inside or spots)[0]
-        taken.append((left, base - 10, left + size, base + 3))
-        page.text(left, base, text, ink=MUTED, size=11)
+    names = [(mark.label, x, y) for mark, (x, y) in zip(marks, places, strict=True) if mark.slot is None]
+    draw_names(page, frame, names, taken)
 
 
 def tradeoff_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None = None) -> str:
@@ -159,7 +98,7 @@ def tradeoff_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None 
         raise ValueError(f"got no row of {game['game']} with both values; a trade-off figure needs at least one")
     shown = {row["arm"]: (agents or {}).get(row["arm"], row["label"]) for row in arms(game)}
     legend = legend_rows(shown, width)
-    frame = _Frame(
+    frame = Frame(
         right=width - 12,
         bottom=290 if width < NARROW else 380,
         xs=_scale([mark.x for mark in marks]),
@@ -168,7 +107,9 @@ def tradeoff_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None 
     title = f"{game_title(game)}: {metrics[0]} against exploitability for {', '.join(mark.label for mark in marks)}"
     name = f"tradeoff-{identifier(game['game'])}-{width}"
     with sheet(name, title, width, frame.bottom + 58 + 20 * len(legend)) as page:
-        _axes(page, frame, metrics[0], danger_name(game, metrics[1]), game["unit"])
+        upward = f"Exploitability: {danger_name(game, metrics[1])}"
+        rightward = f"{metrics[0]}, {game['unit']}" if game["unit"] else metrics[0]
+        draw_axes(page, frame, upward, "lower is safer", rightward)
         for mark in marks:
             _intervals(page, frame, mark)
         for mark in marks:
@@ -176,6 +117,6 @@ def tradeoff_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None 
                 page.ring(frame.x(mark.x["value"]), frame.y(mark.y["value"]), 8)
             else:
                 page.mark(frame.x(mark.x["value"]), frame.y(mark.y["value"]), mark.slot, 9)
-        _reference_labels(page, frame, marks)
+        _name_references(page, frame, marks)
         draw_legend(page, legend, arm_slots(shown), frame.bottom + 66)
         return page.svg()

@@ -1,6 +1,6 @@
 """The arms of a study: their fixed colours, what is still missing of them, and which figure says how safe they are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from equipoise.reports.agents import SERIES
@@ -43,9 +43,9 @@ def measured(row: Row, metric: str) -> Mapping[str, Any]:
     return {} if found.get("value") is None or found.get("n") == 0 else found
 
 
-def arms(game: Game) -> list[Row]:
-    """The rows of models, in the study's order of arms; reference players are left out."""
-    order = {arm: place for place, arm in enumerate(ARMS)}
+def arms(game: Game, known: Iterable[str] = ARMS) -> list[Row]:
+    """The rows of models, in the study's order of `known` arms; reference players are left out."""
+    order = {arm: place for place, arm in enumerate(known)}
     models = [row for row in game["rows"] if row["kind"] != "reference"]
     return sorted(models, key=lambda row: order.get(row["arm"], len(order)))
 
@@ -55,15 +55,15 @@ def references(game: Game) -> list[Row]:
     return [row for row in game["rows"] if row["kind"] == "reference"]
 
 
-def arm_labels(table: Mapping[str, Any]) -> dict[str, str]:
-    """The label of every arm that the table's games hold, in the study's order."""
-    found = {row["arm"]: row["label"] for game in table["games"] for row in arms(game)}
-    return {arm: found[arm] for arm in [*(a for a in ARMS if a in found), *(a for a in found if a not in ARMS)]}
+def arm_labels(table: Mapping[str, Any], known: Collection[str] = ARMS) -> dict[str, str]:
+    """The label of every arm that the table's games hold, in the study's order of `known` arms."""
+    found = {row["arm"]: row["label"] for game in table["games"] for row in arms(game, known)}
+    return {arm: found[arm] for arm in [*(a for a in known if a in found), *(a for a in found if a not in known)]}
 
 
-def arm_slots(labels: Iterable[str]) -> dict[str, int]:
-    """The place of each arm among colours and markers: fixed for the study's arms."""
-    names = [*ARMS, *(arm for arm in labels if arm not in ARMS)]
+def arm_slots(labels: Iterable[str], known: Collection[str] = ARMS) -> dict[str, int]:
+    """The place of each arm among colours and markers: fixed for the study's `known` arms."""
+    names = [*known, *(arm for arm in labels if arm not in known)]
     return {arm: place % len(SERIES) for place, arm in enumerate(names)}
 
 
@@ -92,17 +92,17 @@ def danger_name(game: Game, metric: str) -> str:
     return f"{SHORT[metric]}, {reach}" if reach else SHORT[metric]
 
 
-def missing(table: Mapping[str, Any]) -> list[str]:
+def missing(table: Mapping[str, Any], known: Mapping[str, str] = ARMS) -> list[str]:
     """What the study has not run yet, one text per game, such as `auction: Welfare; SFT (2 of 5 seeds)`.
 
-    What was planned is read from the table's `planned` (arm to seeds); without it, every arm of the study with as many
-    seeds as the game that is furthest ahead.
+    What was planned is read from the table's `planned` (arm to seeds); without it, every arm of `known` (arm to label)
+    with as many seeds as the game that is furthest ahead.
     """
     planned = table.get("planned") or {
         arm: max([row["seeds"] for game in table["games"] for row in arms(game) if row["arm"] == arm], default=1)
-        for arm in ARMS
+        for arm in known
     }
-    labels = {**ARMS, **arm_labels(table)}
+    labels = {**known, **arm_labels(table, known)}
     texts = []
     for game in table["games"]:
         seeds = {row["arm"]: row["seeds"] for row in arms(game)}

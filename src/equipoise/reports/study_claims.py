@@ -242,10 +242,10 @@ def claims(table: Mapping[str, Any]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def progress(table: Mapping[str, Any]) -> list[str]:
-    """What of the study is missing, as sentences; empty for a complete one."""
+def progress(table: Mapping[str, Any], known: Mapping[str, str] = ARMS) -> list[str]:
+    """What of the study's `known` arms (arm to label) is missing, as sentences; empty for a complete one."""
     cells = table.get("cells")
     lines = []
     if cells is not None and cells["done"] < cells["all"]:
         lines.append(f"This study is not finished: {cells['done']} of {cells['all']} cells are done.")
-    return lines + [f"Not run yet: {text}." for text in missing(table)]
+    return lines + [f"Not run yet: {text}." for text in missing(table, known)]

@@ -1,17 +1,16 @@
 """A study as Markdown: the tables alone, or a whole document with its findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from equipoise.reports.formats import visible
+from equipoise.reports.markdown import code_of, line_of, table_lines
 from equipoise.reports.schema import clean_report
 from equipoise.reports.study_arms import Game, arm_labels, arms, game_title, references
 from equipoise.reports.study_claims import claims, progress
 from equipoise.reports.study_page import game_lead, gradient_lead, has_index, has_tradeoff, origins, tradeoff_caption
 from equipoise.reports.study_schema import validate_study
 from equipoise.reports.study_tables import (
-    Table,
     definitions,
     difference_table,
     game_table,
@@ -20,32 +19,6 @@ from equipoise.reports.study_tables import (
     hazard_table,
     seeds_text,
 )
-from equipoise.reports.tables import Cell
-
-
-def _text(text: str) -> str:
-    """The text as one cell or one line: invisible characters spelled out, no line breaks, nothing that is markup."""
-    escaped = " ".join(visible(text).split())
-    for sign in "\\|<>*`":
-        escaped = escaped.replace(sign, f"\\{sign}")
-    return escaped.replace("](", "]\\(")
-
-
-def _cell(cell: Cell) -> str:
-    value = _text(cell.value) + (f" {_text(cell.below)}" if cell.below else "")
-    return f"**{value}**" if cell.best else value
-
-
-def _rows(table: Table, marks: Sequence[str] = ()) -> list[str]:
-    """The lines of a Markdown table; `marks` follow the rows' labels."""
-    lines = [
-        "| " + " | ".join(_text(head) for head in table.heads) + " |",
-        "| " + " | ".join(["---"] * len(table.heads)) + " |",
-    ]
-    for index, (label, cells) in enumerate(table.rows):
-        mark = f", {marks[index]}" if index < len(marks) and marks[index] else ""
-        lines.append("| " + " | ".join([_text(label) + mark, *map(_cell, cells)]) + " |")
-    return lines
 
 
 def _seeds(game: Game) -> list[str]:
@@ -53,8 +26,8 @@ def _seeds(game: Game) -> list[str]:
 
 
 def _game_tables(game: Game) -> list[str]:
-    rows = _rows(game_table(game), _seeds(game))
-    return [f"## {_text(game_title(game))}", "", _text(game_lead(game)), "", *rows, ""]
+    rows = table_lines(game_table(game), _seeds(game))
+    return [f"## {line_of(game_title(game))}", "", line_of(game_lead(game)), "", *rows, ""]
 
 
 def tables_markdown(table: Mapping[str, Any]) -> str:
@@ -65,9 +38,9 @@ def tables_markdown(table: Mapping[str, Any]) -> str:
     """
     plain = clean_report(table)
     validate_study(plain)
-    lines = [f"# {_text(plain['title'])}", ""]
+    lines = [f"# {line_of(plain['title'])}", ""]
     for sentence in progress(plain):
-        lines += [_text(sentence), ""]
+        lines += [line_of(sentence), ""]
     for game in plain["games"]:
         lines += _game_tables(game)
     return "\n".join(lines).rstrip() + "\n"
@@ -78,15 +51,15 @@ def _game_section(game: Game, labels: Mapping[str, str], figures: str) -> list[s
     name = str(game["game"])
     if figures and has_tradeoff(game):
         path = PurePosixPath(figures) / f"tradeoff-{name}.svg"
-        lines += [f"![{_text(game_title(game))}: trade-off]({path})", "", _text(tradeoff_caption(game)), ""]
+        lines += [f"![{line_of(game_title(game))}: trade-off]({path})", "", line_of(tradeoff_caption(game)), ""]
     if figures and has_index(game):
-        lines += [f"![{_text(game_title(game))}: SEPO index]({PurePosixPath(figures) / f'index-{name}.svg'})", ""]
+        lines += [f"![{line_of(game_title(game))}: SEPO index]({PurePosixPath(figures) / f'index-{name}.svg'})", ""]
     differences = difference_table(game, labels)
     if differences.rows:
-        lines += ["Paired differences:", "", *_rows(differences), ""]
+        lines += ["Paired differences:", "", *table_lines(differences), ""]
     hazards = hazard_table(game)
     if hazards.rows:
-        lines += ["Hazards, and what the reference players get:", "", *_rows(hazards), ""]
+        lines += ["Hazards, and what the reference players get:", "", *table_lines(hazards), ""]
     return lines
 
 
@@ -103,11 +76,11 @@ def study_markdown(table: Mapping[str, Any], figures: str = "") -> str:
     plain = clean_report(table)
     validate_study(plain)
     labels = arm_labels(plain)
-    lines = [f"# {_text(plain['title'])}", "", "Generated from table.json; every sentence is computed from it.", ""]
+    lines = [f"# {line_of(plain['title'])}", "", "Generated from table.json; every sentence is computed from it.", ""]
     for sentence in progress(plain):
-        lines += [_text(sentence), ""]
+        lines += [line_of(sentence), ""]
     found = claims(plain)
-    lines += ["## What it shows", "", *(f"- {_text(sentence)}" for sentence in found), ""] if found else []
+    lines += ["## What it shows", "", *(f"- {line_of(sentence)}" for sentence in found), ""] if found else []
     for game in plain["games"]:
         lines += _game_section(game, labels, figures)
     summary = grid_summary(plain["games"], labels)
@@ -115,16 +88,17 @@ def study_markdown(table: Mapping[str, Any], figures: str = "") -> str:
         text = (
             "In how many of the weightings (le, lc, lx) each arm has the highest mean index; means have no intervals."
         )
-        lines += ["## Other weights", "", text, "", *_rows(summary), ""]
+        lines += ["## Other weights", "", text, "", *table_lines(summary), ""]
     if plain.get("gradients"):
-        lines += ["## What each credit rule's gradient is worth", "", _text(gradient_lead(plain["gradients"])), ""]
-        lines += [*_rows(gradient_table(plain["gradients"])), ""]
-    lines += ["## Columns", "", *(f"- **{_text(name)}**: {_text(text)}" for name, text in definitions(plain)), ""]
+        lines += ["## What each credit rule's gradient is worth", "", line_of(gradient_lead(plain["gradients"])), ""]
+        lines += [*table_lines(gradient_table(plain["gradients"])), ""]
+    lines += ["## Columns", "", *(f"- **{line_of(name)}**: {line_of(text)}" for name, text in definitions(plain)), ""]
     lines += (
-        ["## Notes", "", *(f"- {_text(note)}" for note in plain.get("notes", [])), ""] if plain.get("notes") else []
+        ["## Notes", "", *(f"- {line_of(note)}" for note in plain.get("notes", [])), ""] if plain.get("notes") else []
     )
     lines += ["## How it was made", ""]
     lines += [
-        f"- {name}: `{text}`" if name == "Command" else f"- {name}: {_text(text)}" for name, text in origins(plain)
+        f"- {name}: {code_of(text)}" if name == "Command" else f"- {name}: {line_of(text)}"
+        for name, text in origins(plain)
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -92,6 +92,8 @@ def origins(table: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{key} {item}' for key, item in value.items())})"
     return (" ".join(str(item) for item in value) or "none") if isinstance(value, list) else str(value)
 
 

@@ -55,6 +55,17 @@ class Cell:
     conditional: Mapping[str, Estimate]
     talk: Mapping[str, Estimate]
 
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain JSON."""
+        return {
+            "pay": self.pay.to_json(),
+            "seat_pay": [estimate.to_json() for estimate in self.seat_pay],
+            "fault_rate": _maybe(self.fault_rate),
+            "cooperation_rate": _maybe(self.cooperation_rate),
+            "conditional": {before: estimate.to_json() for before, estimate in self.conditional.items()},
+            "talk": {figure: estimate.to_json() for figure, estimate in self.talk.items()},
+        }
+
 
 @dataclass(frozen=True)
 class Together:
@@ -67,6 +78,10 @@ class Together:
 
     welfare: Estimate
     efficiency: Estimate | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain JSON."""
+        return {"welfare": self.welfare.to_json(), "efficiency": _maybe(self.efficiency)}
 
 
 @dataclass(frozen=True)
@@ -107,11 +122,8 @@ class Crossplay:
     def to_json(self) -> dict[str, Any]:
         """The figures as plain JSON."""
         return {
-            "cells": [{"agent": a, "opponent": b, **_cell_json(cell)} for (a, b), cell in self.cells.items()],
-            "together": [
-                {"agents": list(pair), "welfare": t.welfare.to_json(), "efficiency": _maybe(t.efficiency)}
-                for pair, t in self.together.items()
-            ],
+            "cells": [{"agent": a, "opponent": b, **cell.to_json()} for (a, b), cell in self.cells.items()],
+            "together": [{"agents": list(pair), **found.to_json()} for pair, found in self.together.items()],
             "differences": [
                 {
                     "agent": d.agent,
@@ -139,8 +151,8 @@ def crossplay_table(agents: Sequence[str], meetings: Meetings, *, zero_sum: bool
     """
     pairs = [(agent, opponent) for agent in agents for opponent in agents]
     _check(pairs, meetings)
-    cells = {(a, b): _cell(_sides(meetings, a, b)) for a, b in pairs}
-    together = {pair: _together(meetings, *pair) for pair in itertools.combinations_with_replacement(agents, 2)}
+    cells = {(a, b): cell_of(meetings, a, b) for a, b in pairs}
+    together = {pair: together_of(meetings, *pair) for pair in itertools.combinations_with_replacement(agents, 2)}
     return Crossplay(tuple(agents), cells, together, tuple(_differences(agents, meetings, zero_sum)))
 
 
@@ -157,7 +169,9 @@ def _sides(meetings: Meetings, agent: str, opponent: str) -> tuple[tuple[Meeting
     return (meetings[agent, opponent], 0), (meetings[opponent, agent], 1)
 
 
-def _cell(sides: Sequence[tuple[Meeting, int]]) -> Cell:
+def cell_of(meetings: Meetings, agent: str, opponent: str) -> Cell:
+    """One agent's figures against one opponent, from their meetings in both orders."""
+    sides = _sides(meetings, agent, opponent)
     deals = [deal for meeting, _ in sides for deal in meeting.deals]
     pay = [meeting.pay[:, seat] for meeting, seat in sides]
     first, second = (clustered_mean(p, m.deals, method="t over deals") for p, (m, _) in zip(pay, sides, strict=True))
@@ -198,7 +212,8 @@ def _fault_rate(sides: Sequence[tuple[Meeting, int]], deals: Sequence[Hashable])
     return within(clustered_ratio(faults, decisions, deals, method="t over deals"), 0.0, 1.0)
 
 
-def _together(meetings: Meetings, first: str, second: str) -> Together:
+def together_of(meetings: Meetings, first: str, second: str) -> Together:
+    """What two agents, or one in self-play, reach together, from their meetings in both orders."""
     orders = [meetings[pair] for pair in dict.fromkeys([(first, second), (second, first)])]
     deals = [deal for meeting in orders for deal in meeting.deals]
     welfare = np.concatenate([meeting.pay.sum(axis=1) for meeting in orders])
@@ -237,17 +252,6 @@ def _verdict(estimate: Estimate) -> Verdict:
     if estimate.low > _NOTHING:
         return "above"
     return "below" if estimate.high < -_NOTHING else "tie"
-
-
-def _cell_json(cell: Cell) -> dict[str, Any]:
-    return {
-        "pay": cell.pay.to_json(),
-        "seat_pay": [estimate.to_json() for estimate in cell.seat_pay],
-        "fault_rate": _maybe(cell.fault_rate),
-        "cooperation_rate": _maybe(cell.cooperation_rate),
-        "conditional": {before: estimate.to_json() for before, estimate in cell.conditional.items()},
-        "talk": {figure: estimate.to_json() for figure, estimate in cell.talk.items()},
-    }
 
 
 def _maybe(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -7,11 +7,8 @@ the weights audited are those of the checkpoint that did best on other deals.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,11 +18,11 @@ from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.studies.arms import chosen, key, parts, shared, trained
 from equipoise.studies.audit import Audit, AuditSettings, audit
-from equipoise.studies.cells import Cell, Result, claimed, finished
+from equipoise.studies.cells import Cell, Result
 from equipoise.studies.model_gradients import model_gradients, to_json
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
-from equipoise.training.run import train
 
 Kind = Literal["base", "sft", "trained", "reference"]
 
@@ -133,11 +130,6 @@ def cells(settings: SepoSettings) -> list[Cell]:
     return listed
 
 
-def key(game: str, arm: str, seed: int) -> str:
-    """The cell's name."""
-    return f"{game}/{arm}-{seed}"
-
-
 @dataclass(frozen=True)
 class SepoStudy:
     """Computes cells.
@@ -152,22 +144,21 @@ class SepoStudy:
 
     def __call__(self, name: str) -> Result:
         """The result of one cell."""
-        game, _, rest = name.partition("/")
-        arm, _, number = rest.rpartition("-")
+        game, arm, seed = parts(name)
         started = time.perf_counter()
-        recipe = self.recipe(game, arm, int(number))
+        recipe = self.recipe(game, arm, seed)
         source = self._trained(recipe, game, arm)
-        trained = time.perf_counter()
+        ended = time.perf_counter()
         model, tokenizer = load(source)
         policy = LanguageModelPolicy("agent", model, tokenizer, recipe.sampling)
         found = self._audit(policy, recipe)
-        folder = self._folder(game, arm, int(number))
+        folder = self._folder(game, arm, seed)
         return {
             "game": game,
             "arm": arm,
-            "seed": int(number),
-            "made_by": self.made_by(game, arm, int(number)),
-            "train_seconds": trained - started,
+            "seed": seed,
+            "made_by": self.made_by(game, arm, seed),
+            "train_seconds": ended - started,
             "seconds": time.perf_counter() - started,
             **audit_json(found),
             **_records(folder),
@@ -208,57 +199,14 @@ class SepoStudy:
             return recipe.model
         if ARMS[arm].kind == "trained":
             self.supervised(game, recipe.seed)
-        folder = self._folder(game, arm, recipe.seed)
-        model = train(recipe, folder, resume=(folder / "recipe.toml").is_file(), label=key(game, arm, recipe.seed))
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        return str(model)
+        return str(trained(recipe, self._folder(game, arm, recipe.seed), key(game, arm, recipe.seed)))
 
     def supervised(self, game: str, seed: int) -> None:
         """Makes sure that the supervised model of a seed exists: on a new machine its cell may be finished already."""
-        folder = self._folder(game, "sft", seed)
-        while not (folder / "model").is_dir():
-            with claimed(folder.with_suffix(".claim")) as got:
-                if got and not (folder / "model").is_dir():
-                    recipe = self.recipe(game, "sft", seed)
-                    train(recipe, folder, resume=(folder / "recipe.toml").is_file(), label=key(game, "sft", seed))
-            if not got:
-                time.sleep(1.0)
+        shared(self.recipe(game, "sft", seed), self._folder(game, "sft", seed), key(game, "sft", seed))
 
     def _folder(self, game: str, arm: str, seed: int) -> Path:
         return self.work / game / f"{arm}-{seed}"
-
-
-def chosen(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe sets to other than the default, as JSON: a setting added later leaves old cells valid."""
-    default, found = dataclasses.asdict(Recipe()), {}
-    for name, value in dataclasses.asdict(recipe).items():
-        if isinstance(value, dict) and dataclasses.is_dataclass(getattr(recipe, name)):
-            value = {key: item for key, item in value.items() if item != default[name][key]}
-            if value:
-                found[name] = value
-        elif value != default[name]:
-            found[name] = value
-    as_json: dict[str, Any] = json.loads(json.dumps(found))
-    return as_json
-
-
-def stored(folder: Path, study: SepoStudy, listed: Sequence[Cell]) -> list[Result]:
-    """The finished cells of a study.
-
-    Raises:
-        ValueError: For a cell that was made by other settings.
-    """
-    results = []
-    for cell in listed:
-        found = finished(folder, cell.key)
-        if found is None:
-            continue
-        if found["made_by"] != study.made_by(found["game"], found["arm"], found["seed"]):
-            raise ValueError(
-                f"cell {cell.key} in {folder} was made under other settings; repeat them, or choose another --out"
-            )
-        results.append(found)
-    return results
 
 
 def audit_json(found: Audit) -> dict[str, Any]:

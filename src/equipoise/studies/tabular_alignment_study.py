@@ -50,7 +50,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class AlignmentStudy:
+class TabularAlignmentStudy:
     """How much the study computes.
 
     Attributes:
@@ -117,7 +117,7 @@ def conditions(base: TabularSettings | None = None) -> tuple[Condition, ...]:
 
 
 def tabular_alignment_study(
-    study: AlignmentStudy,
+    study: TabularAlignmentStudy,
     told: Callable[[str, float], None] | None = None,
     compared: tuple[Condition, ...] | None = None,
 ) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""What the alignment study may say in words: targets as counted, everything else decided by paired intervals.
+
+A target is met or missed by the median of the seeds, and says how many seeds meet it. That one arm earns more than
+another is said only where the interval of their paired difference excludes zero.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from equipoise.reports.alignment_arms import ARMS, digits_of
+from equipoise.reports.alignment_tables import labels_of, target_text, unfinished
+from equipoise.reports.formats import listing, number
+from equipoise.reports.study_arms import Game, game_name, games_named
+from equipoise.reports.study_claims import Verdict, compared, difference, signed
+from equipoise.reports.study_claims import progress as study_progress
+
+_FLIPPED = {"value": "value", "low": "high", "high": "low"}
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """One comparison of two arms: its words, with {more} where a difference above zero says `more`, below it `less`.
+
+    `hoped` is the side of zero that is told first where the games disagree.
+    """
+
+    arm: str
+    minus: str
+    metric: str
+    text: str
+    hoped: Verdict = "above"
+
+
+_EARNS = "{arm} earns {more} in self-play than {minus}"
+_TAKES = "greedy takes {more} from {arm} than from {minus}"
+_MEETS_GREEDY = "against greedy {arm} earns {more} than {minus}"
+_MEETS_NAIVE = "against the naive agent {arm} earns {more} than {minus}"
+_GAINS = "a probe gains {more} from {arm} than from {minus}"
+_CLAIMS = (
+    _Claim("alignment", "naive", "self_play", _EARNS),
+    _Claim("sum_of_rewards", "naive", "self_play", _EARNS),
+    _Claim("sum_of_rewards", "naive", "greedy_takes", _TAKES),
+    _Claim("alignment", "sum_of_rewards", "greedy_takes", _TAKES, "below"),
+    _Claim("alignment", "naive", "greedy_takes", _TAKES, "below"),
+    _Claim("alignment", "sum_of_rewards", "against_greedy", _MEETS_GREEDY),
+    _Claim("alignment", "sum_of_rewards", "against_naive", _MEETS_NAIVE),
+    _Claim("alignment", "sum_of_rewards", "self_play", _EARNS),
+    _Claim("alignment", "sum_of_rewards", "probe_gain", _GAINS, "below"),
+    _Claim("alignment", "naive", "probe_gain", _GAINS, "below"),
+    _Claim("alignment", "start", "self_play", _EARNS),
+)
+_MORE: dict[Verdict, str] = {"above": "more", "below": "less"}
+_VARIANTS = ("alignment_inclusive", "without_past", "without_baseline", "alignment_sepo")
+"""Arms that change one thing about alignment."""
+
+_CHANGES = {
+    "self_play": "self-play pay",
+    "against_greedy": "pay against greedy",
+    "greedy_takes": "what greedy takes",
+    "against_cooperative": "pay against the cooperative script",
+    "probe_gain": "the probe's gain",
+}
+
+_HIGHER: dict[Verdict, str] = {"above": "higher", "below": "lower"}
+_OPEN: dict[Verdict, str] = {"tie": "a tie", "undecided": "no interval yet"}
+
+
+def target_claims(table: Mapping[str, Any]) -> list[str]:
+    """How many targets are met, then those that are missed, each with its median and how many seeds meet it."""
+    found = [(game, target) for game in table["games"] for target in game.get("targets", ())]
+    if not found:
+        return []
+    known = [(game, target) for game, target in found if target["met"] is not None]
+    if not known:
+        return [f"None of {len(found)} targets is measured yet."]
+    so_far = " so far" if any(unfinished(table, target) for _, target in known) else ""
+    met = sum(target["met"] for _, target in known)
+    open_targets = len(found) - len(known)
+    more = f"; not measured yet: {open_targets}" if open_targets else ""
+    texts = [_missed(table, game, target) for game, target in known if not target["met"]]
+    sentences = [f"Targets met{so_far} by the median of the seeds: {met} of {len(known)}{more}."]
+    return [*sentences, f"Missed{so_far}: {'; '.join(texts)}."] if texts else sentences
+
+
+def _missed(table: Mapping[str, Any], game: Game, target: Mapping[str, Any]) -> str:
+    measured = number(target["value"], digits_of(game, target["metric"]))
+    seeds = f"{target['seeds_met']} of {target['seeds']} seed{'' if target['seeds'] == 1 else 's'} meet it"
+    return f"{game_name(game)}, {target_text(table, game, target)} (median {measured}, {seeds})"
+
+
+def paired(game: Game, arm: str, minus: str, metric: str) -> Mapping[str, Any] | None:
+    """The game's paired difference of two arms, whichever way round it was stored; None where it was not computed."""
+    found = difference(game, arm, minus, metric)
+    if found is not None:
+        return found
+    other = difference(game, minus, arm, metric)
+    if other is None:
+        return None
+    ends = {key: None if other.get(end) is None else -other[end] for key, end in _FLIPPED.items()}
+    return {**other, **ends}
+
+
+def _verdicts(table: Mapping[str, Any], key: tuple[str, str, str]) -> dict[Verdict, list[Game]]:
+    return compared(table["games"], lambda game: paired(game, *key))
+
+
+def _amounts(games: Sequence[Game], arm: str, minus: str, metric: str) -> str:
+    return listing(
+        f"{game_name(game)} ({signed(paired(game, arm, minus, metric) or {}, digits_of(game, metric))})"
+        for game in games
+    )
+
+
+def _claimed(table: Mapping[str, Any], claim: _Claim) -> str:
+    """In which games a difference is decided, on which side and by how much, and in which it is not."""
+    key = (claim.arm, claim.minus, claim.metric)
+    found, labels = _verdicts(table, key), labels_of(table)
+    sides = [side for side in sorted(_MORE, key=lambda side: side != claim.hoped) if found[side]]
+    decided = sum(len(found[side]) for side in _MORE) + len(found["tie"])
+
+    def told(more: str) -> str:
+        return claim.text.format(arm=labels[claim.arm], minus=labels[claim.minus], more=more)
+
+    parts = [f"{_MORE[side]} in {_amounts(found[side], *key)}" for side in sides]
+    if sides:
+        games = f"in {len(found[sides[0]])} of {decided} games: " if decided > 1 else "in "
+        parts[0] = f"{told(_MORE[sides[0]])} {games}{_amounts(found[sides[0]], *key)}"
+    if found["tie"]:
+        parts.append(f"{_tie_opens(sides, told)} {games_named(found['tie'])}")
+    if found["undecided"]:
+        opening = "no interval yet in" if parts else f"no interval yet to say whether {told('more or less')}:"
+        parts.append(f"{opening} {games_named(found['undecided'])}")
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _tie_opens(sides: Sequence[Verdict], told: Callable[[str], str]) -> str:
+    return "a tie in" if sides else f"too close to call whether {told('more or less')}:"
+
+
+def _changed(table: Mapping[str, Any], arm: str) -> str:
+    """What one variant of alignment changes, metric by metric; what is not decided is gathered at the end."""
+    parts = []
+    gathered: dict[tuple[str, str], list[str]] = {}
+    for metric, name in _CHANGES.items():
+        key = (arm, "alignment", metric)
+        found = _verdicts(table, key)
+        moves = [f"{word} in {_amounts(found[side], *key)}" for side, word in _HIGHER.items() if found[side]]
+        if moves:
+            parts.append(f"{name} is {', '.join(moves)}")
+        for side, words in _OPEN.items():
+            if found[side]:
+                gathered.setdefault((words, games_named(found[side])), []).append(name)
+    parts += [f"{words} for {listing(names)} in {games}" for (words, games), names in gathered.items()]
+    labels = labels_of(table)
+    return f"{labels[arm]} against {labels['alignment']}: {'; '.join(parts)}." if parts else ""
+
+
+def claims(table: Mapping[str, Any]) -> list[str]:
+    """What the paired differences decide, most important first; what was not compared is not mentioned."""
+    sentences = [*(_claimed(table, claim) for claim in _CLAIMS), *(_changed(table, arm) for arm in _VARIANTS)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def progress(table: Mapping[str, Any]) -> list[str]:
+    """What of the study is missing, as sentences; empty for a complete one."""
+    return study_progress(table, ARMS)

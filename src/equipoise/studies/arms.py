@@ -1,0 +1,88 @@
+"""What studies of (game, arm, seed) share: names of cells, what made a cell, and models that later cells start from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from equipoise.studies.cells import Cell, Result, claimed, finished
+from equipoise.training.recipe import Recipe
+from equipoise.training.run import train
+
+
+def key(game: str, arm: str, seed: int) -> str:
+    """The name of a cell."""
+    return f"{game}/{arm}-{seed}"
+
+
+def parts(name: str) -> tuple[str, str, int]:
+    """Game, arm and seed of a cell's name."""
+    game, _, rest = name.partition("/")
+    arm, _, seed = rest.rpartition("-")
+    return game, arm, int(seed)
+
+
+class Study(Protocol):
+    """A study whose stored cells say what made them."""
+
+    def made_by(self, game: str, arm: str, seed: int) -> dict[str, Any]:
+        """What decides a cell's result, as JSON."""
+
+
+def stored(folder: Path, study: Study, listed: Sequence[Cell]) -> list[Result]:
+    """The finished cells of a study.
+
+    Raises:
+        ValueError: For a cell that was made by other settings.
+    """
+    results = []
+    for cell in listed:
+        found = finished(folder, cell.key)
+        if found is None:
+            continue
+        if found["made_by"] != study.made_by(found["game"], found["arm"], found["seed"]):
+            raise ValueError(
+                f"cell {cell.key} in {folder} was made under other settings; repeat them, or choose another --out"
+            )
+        results.append(found)
+    return results
+
+
+def chosen(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe sets to other than the default, as JSON: a setting added later leaves old cells valid."""
+    default, found = dataclasses.asdict(Recipe()), {}
+    for name, value in dataclasses.asdict(recipe).items():
+        if isinstance(value, dict) and dataclasses.is_dataclass(getattr(recipe, name)):
+            value = {key: item for key, item in value.items() if item != default[name][key]}
+            if value:
+                found[name] = value
+        elif value != default[name]:
+            found[name] = value
+    as_json: dict[str, Any] = json.loads(json.dumps(found))
+    return as_json
+
+
+def trained(recipe: Recipe, folder: Path, label: str) -> Path:
+    """The folder of a run's model; an interrupted run is continued, and checkpoints of a finished one are removed."""
+    model = train(recipe, folder, resume=(folder / "recipe.toml").is_file(), label=label)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return model
+
+
+def shared(recipe: Recipe, folder: Path, label: str) -> Path:
+    """The folder of a model that several cells need, trained by the first of them that gets here.
+
+    On a new machine the cell that made it may be finished already, and its model gone.
+    """
+    while not (folder / "model").is_dir():
+        with claimed(folder.with_suffix(".claim")) as got:
+            if got and not (folder / "model").is_dir():
+                trained(recipe, folder, label)
+        if not got:
+            time.sleep(1.0)
+    return folder / "model"
