@@ -31,6 +31,8 @@ VOCABULARY = 1_000
 WIDTH, LAYERS = 64, 2
 TOKENIZED = 800
 """Sides of each game that the tokenizer learns from."""
+LATER = 7
+"""Keys the episodes of the later passes."""
 SHORT = 3
 """Rounds of the shorter episodes, of which most are: what a round asks does not depend on how many there were."""
 
@@ -107,28 +109,49 @@ def trusting_lesson() -> Lesson:
     return Lesson(game_of("trust_and_split", SHORT), player, 3_000)
 
 
-def lessons() -> tuple[Lesson, ...]:
-    """The later lessons: every game, short and long."""
-    found = []
-    for name, short, long in (
-        ("prisoners_dilemma", 3_000, 1_500),
-        ("split_items", 4_000, 500),
-        ("trust_and_split", 4_000, 700),
-    ):
-        for rounds, episodes in ((SHORT, short), (10, long)):
-            found.append(Lesson(game_of(name, rounds), player_of(name), episodes))
-    return tuple(found)
+Plan = tuple[tuple[str, int, int], ...]
+"""Lessons as (game, rounds, episodes)."""
 
+FIRST: Plan = (
+    ("prisoners_dilemma", SHORT, 3_000),
+    ("prisoners_dilemma", 10, 1_500),
+    ("split_items", SHORT, 4_000),
+    ("split_items", 10, 500),
+    ("trust_and_split", SHORT, 4_000),
+    ("trust_and_split", 10, 700),
+)
+"""Every game, short and long."""
+MUCH_TALK: Plan = (
+    ("trust_and_split", SHORT, 6_000),
+    ("trust_and_split", 6, 2_000),
+    ("prisoners_dilemma", SHORT, 2_000),
+    ("prisoners_dilemma", 10, 500),
+    ("split_items", SHORT, 2_500),
+    ("split_items", 10, 500),
+)
+"""More of the game with talk: to answer a betrayal there takes much longer to learn than to talk and to claim."""
+BALANCED: Plan = (
+    *MUCH_TALK[:2],
+    ("prisoners_dilemma", SHORT, 3_000),
+    ("prisoners_dilemma", 10, 1_500),
+    ("split_items", SHORT, 4_000),
+    ("split_items", 10, 1_500),
+)
+"""All games alike, for the last pass."""
 
 TRUST = SftSettings(steps=200, batch_size=48, learning_rate=2e-3, seed=0)
 LANGUAGE = SftSettings(steps=500, batch_size=32, learning_rate=2e-3, seed=1)
 REPLIES = SftSettings(steps=1_800, batch_size=48, learning_rate=2e-3, seed=2)
-"""The passes: trust, every token scored; then all lessons, every token scored; then their replies alone."""
+RECIPROCITY = tuple(SftSettings(steps=400, batch_size=96, learning_rate=2e-3, seed=number) for number in range(4))
+CLOSING = SftSettings(steps=500, batch_size=96, learning_rate=1e-3, seed=50)
+"""The passes: trust, every token scored; all lessons, every token scored; their replies alone, and so in what follows;
+much talk; all games alike."""
 
 
 def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """Trains tokenizer and model and saves both to `out` (safetensors)."""
-    read = [lesson.sides([seed, number]) for number, lesson in enumerate((trusting_lesson(), *lessons()))]
+    first = [Lesson(game_of(name, rounds), player_of(name), episodes) for name, rounds, episodes in FIRST]
+    read = [lesson.sides([seed, number]) for number, lesson in enumerate((trusting_lesson(), *first))]
     texts = (text for part in read[1:] for side in part[:TOKENIZED] for text in texts_of(*side))
     tokenizer = tiny.train_tokenizer(texts, VOCABULARY, tiny.LISTED_NUMBER)
     model = tiny.new_model(tokenizer, seed, WIDTH, LAYERS)
@@ -139,8 +162,25 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
         fit(model, trusting, TRUST, Path(logs), labels=all_labels)
         fit(model, [*rows, *trusting[: len(rows) // 10]], LANGUAGE, Path(logs), labels=all_labels, similar_lengths=True)
         fit(model, rows, REPLIES, Path(logs), labels=reply_labels, similar_lengths=True)
+        much = later_rows(MUCH_TALK, chat, seed)
+        for settings in RECIPROCITY:
+            mixed = _shuffled(much, seed + settings.seed)
+            fit(model, mixed, settings, Path(logs), labels=reply_labels, similar_lengths=True)
+        balanced = _shuffled(later_rows(BALANCED, chat, seed), seed + CLOSING.seed)
+        fit(model, balanced, CLOSING, Path(logs), labels=reply_labels, similar_lengths=True)
     tiny.save(model, tokenizer, out)
     return model, tokenizer
+
+
+def later_rows(plan: Plan, chat: ChatFormat, seed: int) -> list[Row]:
+    """The rows of a later pass, game by game, from episodes that the first lessons did not hold."""
+    rows = []
+    for place, game in enumerate(dict.fromkeys(name for name, _, _ in plan)):
+        parts = [(rounds, episodes) for name, rounds, episodes in plan if name == game]
+        for number, (rounds, episodes) in enumerate(parts):
+            lesson = Lesson(game_of(game, rounds), player_of(game), episodes)
+            rows += [demonstrated_row(*side, chat) for side in lesson.sides([seed + LATER + place, number])]
+    return rows
 
 
 def _shuffled(rows: list[Row], seed: int) -> list[Row]:
