@@ -19,6 +19,7 @@ from equipoise.studies.alignment import (
     scripted,
 )
 from equipoise.studies.alignment_table import METRICS, alignment_study_table, differences
+from equipoise.studies.once import fingerprint
 from equipoise.training.recipe import find_recipe, load_recipe
 
 T2 = 12.706205
@@ -197,8 +198,7 @@ def test_all_agents_of_a_seed_wait_for_the_naive_one_they_meet():
 def test_a_cell_is_made_by_its_recipe_its_sizes_and_the_weights_it_starts_from(study):
     made = study.made_by("prisoners_dilemma", "naive", 0)
     assert made["recipe"]["objective"]["rule"] == "naive"
-    assert made["start"].startswith("tiny-talk ")
-    assert len(made["start"]) > len("tiny-talk ")
+    assert made["start"] == fingerprint("tiny-talk")
     other = AlignmentStudy(dataclasses.replace(SETTINGS, matches=4), study.work)
     assert other.made_by("prisoners_dilemma", "naive", 0) != made
 

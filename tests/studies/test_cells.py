@@ -117,7 +117,9 @@ def test_zero_workers_are_refused(tmp_path):
         run_cells(tmp_path, [Cell("a-0")], double, jobs=0, told=quiet)
 
 
-def test_ctrl_c_ends_busy_and_idle_workers_without_a_traceback(tmp_path):
+@pytest.fixture
+def napping(tmp_path):
+    """A process whose two workers are idle and busy: the one has finished its cell, the other sleeps in its own."""
     (tmp_path / "naps.py").write_text(
         textwrap.dedent("""
         import sys, time
@@ -142,8 +144,19 @@ def test_ctrl_c_ends_busy_and_idle_workers_without_a_traceback(tmp_path):
         assert child.poll() is None, child.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    os.killpg(child.pid, signal.SIGINT)
-    _, err = child.communicate(timeout=30)
-    assert child.returncode == 130, err
+    return child
+
+
+def test_ctrl_c_ends_busy_and_idle_workers_without_a_traceback(napping, tmp_path):
+    os.killpg(napping.pid, signal.SIGINT)
+    _, err = napping.communicate(timeout=30)
+    assert napping.returncode == 130, err
     assert err == ""
     assert not list((tmp_path / "o").glob("long.*"))
+
+
+def test_workers_leave_with_a_parent_that_is_killed(napping):
+    """The streams end when nobody holds them any more; a worker that stayed would sleep on, beyond the time-out."""
+    napping.kill()
+    napping.communicate(timeout=20)
+    assert napping.returncode == -signal.SIGKILL

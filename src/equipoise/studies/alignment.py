@@ -9,7 +9,6 @@ Reference: the comparison of arXiv 2511.19405, whose arms also differ in entropy
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,6 @@ from typing import Any, Literal
 
 from equipoise.core import Game
 from equipoise.games import Profile
-from equipoise.models import EMBEDDED
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -28,6 +26,7 @@ from equipoise.studies.cells import Cell, Result
 from equipoise.studies.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.studies.crossplay_meeting import Meeting, meeting_of
 from equipoise.studies.crossplay_table import cell_of, together_of
+from equipoise.studies.once import fingerprint
 from equipoise.studies.probe import measure_probe, train_probe
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 
@@ -90,6 +89,10 @@ ARMS: dict[str, Arm] = {
 }
 
 
+PROBE_STEPS = {"prisoners_dilemma": 60, "split_items": 40, "trust_and_split": 40}
+"""Training steps of a probe: naive learning has reached greed by then in self-play."""
+
+
 @dataclass(frozen=True)
 class AlignmentSettings:
     """How large the study is.
@@ -100,6 +103,7 @@ class AlignmentSettings:
         max_seeds: At most this many training seeds an arm.
         matches: Matches of every ordered pair of an evaluation.
         probe_steps: Training steps of every probe, by game.
+        probe_rollouts: Episodes of each of its groups.
         overrides: Recipe overrides of every cell.
     """
 
@@ -107,7 +111,8 @@ class AlignmentSettings:
     arms: tuple[str, ...] = tuple(ARMS)
     max_seeds: int = 5
     matches: int = 256
-    probe_steps: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLAYERS, 60))
+    probe_steps: dict[str, int] = field(default_factory=lambda: dict(PROBE_STEPS))
+    probe_rollouts: int = 8
     overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -130,6 +135,7 @@ QUICK = AlignmentSettings(
     max_seeds=1,
     matches=32,
     probe_steps=dict.fromkeys(PLAYERS, 5),
+    probe_rollouts=4,
     overrides=("rl.steps=5", "self_play.rollouts=4"),
 )
 """The whole study end to end, small: it shows that everything runs, not what trained agents do."""
@@ -192,18 +198,22 @@ class AlignmentStudy:
 
     def made_by(self, game: str, arm: str, seed: int) -> dict[str, Any]:
         """What decides a cell's result; a stored cell made by anything else is refused."""
-        recipe = self.recipe(game, arm, seed)
-        steps = self.settings.probe_steps[game]
-        made: dict[str, Any] = {"recipe": chosen(recipe), "matches": self.settings.matches, "probe_steps": steps}
-        return made | {"start": _fingerprint(recipe.model)}
+        recipe, settings = self.recipe(game, arm, seed), self.settings
+        return {
+            "recipe": chosen(recipe),
+            "start": fingerprint(recipe.model),
+            "matches": settings.matches,
+            "probe": {"steps": settings.probe_steps[game], "rollouts": settings.probe_rollouts},
+        }
 
     def _probe(self, recipe: Recipe, source: str, agent: Policy, game: str, arm: str) -> dict[str, Any]:
         """What a fresh naive learner gains from the agent."""
+        settings = self.settings
         folder = self.work / game / f"probe-{arm}-{recipe.seed}"
-        model = train_probe(recipe, source, self.settings.probe_steps[game], folder)
+        learning = replace(recipe, self_play=replace(recipe.self_play, rollouts=settings.probe_rollouts))
+        model = train_probe(learning, source, settings.probe_steps[game], folder)
         learner = _policy("probe", str(model), recipe)
-        settings = CrossplaySettings(self.settings.matches)
-        return measure_probe(recipe.tasks[0].game, agent, learner, settings).to_json()
+        return measure_probe(recipe.tasks[0].game, agent, learner, CrossplaySettings(settings.matches)).to_json()
 
     def _folder(self, game: str, arm: str, seed: int) -> Path:
         return self.work / game / f"{arm}-{seed}"
@@ -243,11 +253,3 @@ def meetings(game: Game, agents: Mapping[str, Policy], agent: str, matches: int)
 
 def _policy(name: str, source: str, recipe: Recipe) -> Policy:
     return LanguageModelPolicy(name, *load(source), recipe.sampling)
-
-
-def _fingerprint(model: str) -> str:
-    """A model's name, and the digest of its weights if it is embedded: its name stays when it is built anew."""
-    folder = EMBEDDED.get(model)
-    if folder is None:
-        return model
-    return f"{model} {hashlib.sha256((folder / 'model.safetensors').read_bytes()).hexdigest()[:12]}"
