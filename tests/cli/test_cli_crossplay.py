@@ -169,7 +169,7 @@ def test_a_folder_without_a_model_or_of_another_game_is_one_line_and_plays_nothi
     for source in ("r", "r/model"):
         line = mistake(*command, source)
         assert line.startswith(f"{source} was trained on kuhn_poker (see ")
-        assert line.endswith("recipe.toml), not on prisoners_dilemma; leave it out")
+        assert line.endswith("recipe.toml), not on prisoners_dilemma; give an agent that was trained on it")
     assert "--out file/o: file is a file" in mistake("crossplay", "grim", "coin", *GAME, "--out", "file/o")
     assert not (tmp_path / "o").exists()
     assert (tmp_path / "file").read_text() == "mine"

@@ -7,6 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from equipoise.models import load as loading
 from equipoise.models.load import load
 from equipoise.models.tiny import MAX_TOKEN_BYTES, train_tokenizer
 
@@ -78,6 +79,31 @@ def test_an_adapter_folder_loads_over_its_base_and_changes_the_outputs(folder, n
 def test_a_missing_folder_is_one_line(tmp_path):
     refused(tmp_path / "nowhere", "no model folder .*nowhere")
     refused("tinny", "no model folder 'tinny'; give one of tiny, ")
+
+
+@pytest.mark.parametrize("name", ["runs/nowhere", "here/nowhere", "nowhere/"])
+def test_a_missing_folder_is_told_without_asking_the_hub(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.setattr(loading, "_from_pretrained", lambda *_: pytest.fail("the Hub was asked"))
+    refused(name, f"no model folder '{name}'; give .* hub id owner/name whose owner is neither 'runs' nor a folder")
+
+
+@pytest.mark.parametrize("kind", ["AutoTokenizer", "AutoModelForCausalLM"])
+def test_a_hub_id_goes_to_the_hub_as_it_is(kind, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def hub(source, **_):
+        asked.append(source)
+        raise OSError("we couldn't connect")
+
+    if kind == "AutoModelForCausalLM":
+        tokenizer = loading.AutoTokenizer.from_pretrained(folder)
+        monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda source: tokenizer)
+    monkeypatch.setattr(f"equipoise.models.load.{kind}.from_pretrained", hub)
+    refused("owner/name", "cannot load a model from 'owner/name': we couldn't connect")
+    assert asked == ["owner/name"]
 
 
 def test_a_folder_without_a_model_is_one_line_that_says_what_it_holds(tmp_path):

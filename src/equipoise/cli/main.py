@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from equipoise import __version__
-from equipoise.cli import commands, crossplay, reproduce
+from equipoise.cli import commands, crossplay, probe, reproduce, talk
 from equipoise.cli.games import games as games_command
 from equipoise.cli.shared import Stopped, is_ours, one_line
 from equipoise.core import FAULT_RULES
@@ -91,6 +91,8 @@ def parser() -> argparse.ArgumentParser:
     report.set_defaults(run=commands.report)
 
     crossplay.add_to(verbs)
+    probe.add_to(verbs)
+    talk.add_to(verbs)
     reproduce.add_to(verbs)
 
     demo = verbs.add_parser("demo", help="base, SFT and SEPO at Kuhn poker, with a report; continues where it stopped")

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging
 
 from equipoise.models import EMBEDDED
+from equipoise.models.sources import folder_of, is_hub_id, model_folder
 
 
 def load(
@@ -23,29 +24,26 @@ def load(
 
     Args:
         name: "tiny" or "tiny-talk" (the embedded models), a folder (a model, a PEFT adapter, or a training run), or a
-            Hugging Face id.
+            Hugging Face id, whose owner is neither "runs" nor a folder that is here.
         dtype: Of the weights.
         device: Where they go.
 
     Raises:
         ValueError: The folder holds no model, or not one that fits; one line says what was found and what is needed.
     """
-    folder = EMBEDDED.get(str(name), Path(name))
+    folder = folder_of(name)
     if not folder.exists():
-        if str(name).count("/") != 1 or str(name).startswith((".", "/")):
-            raise ValueError(
-                f"no model folder {str(name)!r}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a hub id "
-                "owner/name"
-            )
-        return _from_pretrained(str(name), dtype, device)
-    for inside in (folder / "model", folder):
-        if (inside / "adapter_config.json").exists():
-            return _with_adapter(inside, dtype, device)
-        if (inside / "config.json").exists():
-            _require_weights(inside)
-            return _from_pretrained(str(inside), dtype, device)
-    found = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) or "nothing"
-    raise ValueError(f"{folder} is no model folder: it holds {found}; needed: config.json and *.safetensors")
+        if is_hub_id(str(name)):
+            return _from_pretrained(str(name), dtype, device)
+        raise ValueError(
+            f"no model folder {str(name)!r}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a hub id "
+            "owner/name whose owner is neither 'runs' nor a folder here"
+        )
+    inside = model_folder(folder)
+    if (inside / "adapter_config.json").exists():
+        return _with_adapter(inside, dtype, device)
+    _require_weights(inside)
+    return _from_pretrained(str(inside), dtype, device)
 
 
 def _require_weights(folder: Path) -> None:

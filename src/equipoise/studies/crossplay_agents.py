@@ -11,23 +11,24 @@ import dataclasses
 import difflib
 import hashlib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from equipoise.core import Game, Opponent
-from equipoise.games import DOMAINS, domain
+from equipoise.games import domain
 from equipoise.models import EMBEDDED
+from equipoise.models.sources import folder_of, is_hub_id, model_folder
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.studies.agent_origin import name_and_source, run_of, run_recipe
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _WHOLE, _BLOCKS, _BLOCK = 1 << 26, 64, 1 << 16
 
 
@@ -66,31 +67,18 @@ def agents_of(texts: Sequence[str], game: Game, sampling: Mapping[str, Any]) -> 
     Raises:
         ValueError: For what is no agent, a folder without a model, or a model that was trained on other games.
     """
-    found = []
-    for text in texts:
-        name, separator, source = text.partition("=")
-        if not (separator and _NAME.fullmatch(name)):
-            name, source = "", text
-        found.append(_agent(name, source, game, sampling))
-    return tuple(found)
+    return tuple(_agent(*name_and_source(text), game, sampling) for text in texts)
 
 
 def _agent(name: str, source: str, game: Game, sampling: Mapping[str, Any]) -> Agent:
-    if not source:
-        raise ValueError(f"got an agent without a source: {name + '='!r}; write NAME=AGENT, for example mine=runs/mine")
     if source in scripts_of(game):
         return Agent(name or source, source, "script")
-    folder = Path(source)
-    own: Mapping[str, Any] = {}
-    content = ""
-    if source in EMBEDDED and not folder.exists():
-        content = _content(EMBEDDED[source])
-    elif folder.exists():
-        model = _model_folder(folder)
-        own, content = _of_run(source, model, game), _content(model)
-    elif source.count("/") != 1 or source.startswith((".", "/")) or folder.parent.is_dir():
+    folder = folder_of(source)
+    if not folder.exists() and not is_hub_id(source):
         raise ValueError(_unknown(source, game))
-    return Agent(name or _short(source), source, "model", _checked({**_usual(game), **own, **sampling}), content)
+    own = _own_sampling(source, game)
+    content = _content(model_folder(folder)) if folder.exists() else ""
+    return Agent(name or _short(source), source, "model", _checked({**own, **sampling}), content)
 
 
 def scripts_of(game: Game) -> dict[str, Opponent]:
@@ -119,55 +107,23 @@ def _short(source: str) -> str:
     return name or "agent"
 
 
-def _model_folder(folder: Path) -> Path:
-    """Where in a model or run folder the model is."""
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give the folder that holds the model")
-    for inside in (folder / "model", folder):
-        if (inside / "adapter_config.json").exists() or (inside / "config.json").exists():
-            return inside
-    found = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) or "nothing"
-    raise ValueError(f"{folder} is no model folder: it holds {found}; needed: config.json and *.safetensors")
-
-
-def _of_run(source: str, model: Path, game: Game) -> Mapping[str, Any]:
-    """How the policy of a run samples, by the run's recipe; empty for a model that is in no run folder.
+def _own_sampling(source: str, game: Game) -> Mapping[str, Any]:
+    """How a model replies as long as a user says nothing: as in its run, else long enough for the game's words.
 
     Raises:
-        ValueError: For a run on other games, or a recipe that cannot be read.
+        ValueError: For a run on other games, or one whose recipe cannot be read.
     """
-    path = _recipe_of(model)
-    if path is None:
-        return {}
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from None
-    names = table.get("games") or [table.get("game")]
-    names = list(DOMAINS) if names == ["all"] else names
-    if game.name not in names:
-        trained = ", ".join(str(name) for name in names)
-        raise ValueError(f"{source} was trained on {trained} (see {path}), not on {game.name}; leave it out")
-    sampling: Mapping[str, Any] = table.get("sampling", {})
-    return sampling
-
-
-def _recipe_of(model: Path) -> Path | None:
-    """The recipe of the run that a model folder belongs to: the folder itself, or a run folder around it."""
-    here = model.resolve()
-    for folder in (here, *list(here.parents)[:3]):
-        recipe = folder / "recipe.toml"
-        own = folder == here or folder / "model" == here or (folder / "versions.json").is_file()
-        if own and recipe.is_file():
-            return recipe
-    return None
-
-
-def _usual(game: Game) -> dict[str, Any]:
-    """How a model samples that says nothing itself: replies long enough for the game's words."""
     from equipoise.policies.language_model import usual_reply_tokens
 
-    return {"max_new_tokens": usual_reply_tokens(game)}
+    run = run_of(source)
+    if run is None:
+        return {"max_new_tokens": usual_reply_tokens(game)}
+    if game.name not in run.names:
+        raise ValueError(
+            f"{source} was trained on {', '.join(run.names)} (see {run_recipe(source)}), not on {game.name}; give an "
+            "agent that was trained on it"
+        )
+    return dataclasses.asdict(run.sampling)
 
 
 def _checked(sampling: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,17 +153,29 @@ def _content(model: Path) -> str:
 
 
 def policy_of(agent: Agent, game: Game, device: Device = "auto", dtype: Dtype = "float32") -> Policy:
-    """The agent as a player; a model is loaded once in a process, however many pairs it plays.
+    """The agent as a player of its name; a model is loaded once in a process, however many pairs it plays.
 
     Raises:
         ValueError: For a model that cannot be loaded, or a GPU that is not there.
     """
     if agent.kind == "script":
-        return ScriptedPolicy(scripts_of(game)[agent.source])
+        return ScriptedPolicy(dataclasses.replace(scripts_of(game)[agent.source], name=agent.name))
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 
     model, tokenizer = _loaded(agent.source, device, dtype)
     return LanguageModelPolicy(agent.name, model, tokenizer, Sampling(**agent.sampling))
+
+
+def versions_of(agents: Sequence[Agent]) -> dict[str, str]:
+    """Installed versions of the packages that decide how agents play."""
+    found = {}
+    models = any(agent.kind == "model" for agent in agents)
+    for package in ("equipoise", "numpy", *(("torch", "transformers") if models else ())):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
 
 
 @lru_cache

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,11 @@ from equipoise.reports.crossplay_schema import SCHEMA
 from equipoise.reports.files import write_atomically
 from equipoise.studies.cells import Cell, Result, finished, result_path
 from equipoise.studies.crossplay import CrossplaySettings, check_agents, cooperation_in, met, ordered_pairs, talk_in
-from equipoise.studies.crossplay_agents import Agent, Device, Dtype, policy_of
+from equipoise.studies.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
 from equipoise.studies.crossplay_meeting import meeting_from_json, meeting_of
 from equipoise.studies.crossplay_table import crossplay_table
 from equipoise.studies.crossplay_transcripts import transcripts
+from equipoise.studies.once import check_folder, read_settings, refuse_others
 
 SETTINGS, PAIRS, EPISODES = "tournament.json", "pairs", "episodes"
 
@@ -94,16 +94,14 @@ class Tournament:
         Raises:
             ValueError: For a folder of other settings or agents, or a path that is no folder.
         """
-        for path in (self.out, *self.out.parents):
-            if path.exists() and not path.is_dir():
-                raise ValueError(f"--out {self.out}: {path} is a file; choose another folder")
+        check_folder(self.out)
         wanted, file = self._made_by(), self.out / SETTINGS
         if file.is_file():
-            _refuse_others(_read(file), wanted, f"{self.out} holds a tournament")
+            refuse_others(read_settings(file), wanted, f"{self.out} holds a tournament")
         for seats in self.seatings:
             found = finished(self.pairs, key_of(seats))
             if found is not None:
-                _refuse_others(found.get("made_by", {}), self._players(seats), f"{key_of(seats)} in {self.pairs} is")
+                refuse_others(found.get("made_by", {}), self._players(seats), f"{key_of(seats)} in {self.pairs} is")
         if not file.is_file():
             write_atomically(file, json.dumps(wanted, indent=1) + "\n")
 
@@ -157,60 +155,17 @@ class Tournament:
             "seconds": sum(float(found.get("seconds", 0.0)) for found in stored.values()),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": command,
-            "versions": _versions(any(agent.kind == "model" for agent in self.agents)),
+            "versions": versions_of(self.agents),
         }
 
     def _made_by(self) -> dict[str, Any]:
         """What decides every match, agents aside."""
-        found = {"game": self.name, "parameters": self.game.parameters, **asdict(self.settings), "dtype": self.dtype}
-        as_json: dict[str, Any] = json.loads(json.dumps(found))
-        return as_json
+        return {"game": self.name, "parameters": self.game.parameters, **asdict(self.settings), "dtype": self.dtype}
 
     def _players(self, seats: tuple[str, str]) -> dict[str, Any]:
         """What decides the matches of a pair beside that."""
-        found = {agent.name: agent.made_by() for agent in self.agents if agent.name in seats}
-        as_json: dict[str, Any] = json.loads(json.dumps(found))
-        return as_json
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON ({error}); choose another --out") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} holds no JSON object; choose another --out")
-    return found
-
-
-def _refuse_others(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
-    """Raises where stored settings are not the wanted ones, naming the first that differs."""
-    stored, asked = dict(_flat(found)), dict(_flat(wanted))
-    for key in dict.fromkeys([*asked, *stored]):
-        if stored.get(key) != asked.get(key):
-            was, now = (json.dumps(each.get(key)) for each in (stored, asked))
-            raise ValueError(f"{what} of other settings ({key}: {was}, now {now}); choose another --out")
-
-
-def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings as dotted keys and values."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
+        return {agent.name: agent.made_by() for agent in self.agents if agent.name in seats}
 
 
 def _sampling(agent: Agent) -> dict[str, Any]:
     return {"sampling": dict(agent.sampling)} if agent.sampling else {}
-
-
-def _versions(models: bool) -> dict[str, str]:
-    """Installed versions of what decides the matches."""
-    found = {}
-    for package in ("equipoise", "numpy", *(("torch", "transformers") if models else ())):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

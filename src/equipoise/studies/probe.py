@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import Estimate, Game
+from equipoise.metrics.cooperation import share_of
 from equipoise.metrics.estimate import clustered_mean, paired_difference
 from equipoise.policies.policy import Policy
 from equipoise.studies.crossplay import CrossplaySettings, cooperation_in, met, talk_in
@@ -35,28 +36,57 @@ class Probe:
         agent_pay: What the agent earns from the probe.
         self_play: What the agent earns from itself, on the same deals.
         gain: `pay` less `self_play`, paired by deal and seat: the lower bound.
+        fault_rate: Share of the probe's decisions that were faults, against the agent.
+        agent_fault_rate: Share of the agent's decisions that were faults, against the probe.
     """
 
     pay: Estimate
     agent_pay: Estimate
     self_play: Estimate
     gain: Estimate
+    fault_rate: Estimate
+    agent_fault_rate: Estimate
 
     def to_json(self) -> dict[str, Any]:
         """Each figure with its interval."""
         return {name: estimate.to_json() for name, estimate in vars(self).items()}
 
 
+def of_one_game(recipe: Recipe) -> Recipe:
+    """The recipe with what it says in [by_game] of its one game said for the whole run.
+
+    Raises:
+        ValueError: For a recipe of several games.
+    """
+    if len(recipe.names) > 1:
+        raise ValueError(
+            f"a probe plays one game, and the recipe has {len(recipe.names)}: {', '.join(recipe.names)}; "
+            f"choose one, for example --set game={recipe.names[0]}"
+        )
+    (name,) = recipe.names
+    table: dict[str, Any] = tomllib.loads(recipe.to_toml())
+    own = table.pop("by_game").get(name, {})
+    for section, changes in own.items():
+        table["game_parameters" if section == "parameters" else section] |= changes
+    return parse_recipe({**table, "game": name, "games": []})
+
+
 def probe_recipe(recipe: Recipe, agent: Path | str, steps: int) -> Recipe:
     """The recipe of a probe of the agent in `agent`: as the agent's own, but naive and always against it.
 
+    The last policy becomes the probe: a choice by the SEPO index would not be one by what it gains.
+
     Args:
-        recipe: Of self-play, for the game, the model to start from and every other setting.
+        recipe: Of one game, for the game, the model to start from and every other setting.
         agent: The model to probe: its folder, or the name of an embedded one.
         steps: How long the probe learns.
+
+    Raises:
+        ValueError: For a recipe of several games.
     """
-    table: dict[str, Any] = tomllib.loads(recipe.to_toml())
+    table: dict[str, Any] = tomllib.loads(of_one_game(recipe).to_toml())
     table["objective"] |= {"rule": "naive"}
+    table["selection"] |= {"every": 0}
     table["past"] |= {"probability": 1.0, "frozen": str(agent), "scripts": []}
     table["self_play"] |= {"trained": "one", "agents": "one"}
     table["rl"] |= {"steps": steps}
@@ -93,4 +123,15 @@ def measure_probe(game: Game, agent: Policy, probe: Policy, settings: CrossplayS
         clustered_mean(probing, deals),
         clustered_mean(alone, deals),
         paired_difference(probed, alone, deals),
+        _faults(ahead, behind, 0),
+        _faults(ahead, behind, 1),
     )
+
+
+def _faults(ahead: Meeting, behind: Meeting, seat: int) -> Estimate:
+    """Faults of the player that sits in `seat` of `ahead` and in the other one of `behind`, by decision."""
+    faulty = np.concatenate([ahead.faults[:, seat], behind.faults[:, 1 - seat]])
+    taken = np.concatenate([ahead.decisions[:, seat], behind.decisions[:, 1 - seat]])
+    found = share_of(faulty, taken, [*ahead.deals, *behind.deals])
+    assert found is not None, "every match asks both players"
+    return found

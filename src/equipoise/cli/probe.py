@@ -1,0 +1,80 @@
+"""`equipoise probe`: what a fresh naive learner gains from a frozen agent, continued where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import Any
+
+from equipoise.cli.shared import Stopped, quiet_libraries
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the command to the parser."""
+    verb = verbs.add_parser("probe", help="train a naive learner against a frozen agent: what does it gain?")
+    verb.add_argument("agent", metavar="AGENT", help="a run folder; with --recipe any model: tiny, a folder, a hub id")
+    verb.add_argument("--recipe", help="the game and how the learner learns (default: as the agent's own run)")
+    start = "what the learner starts from, without demonstrations (default: the recipe's start)"
+    verb.add_argument("--from", dest="start", metavar="MODEL", help=start)
+    verb.add_argument("--steps", type=int, help="training steps of the learner (default: the recipe's rl.steps)")
+    verb.add_argument("--matches", type=int, default=256, help="matches in each seat to measure (default: 256)")
+    verb.add_argument("--seed", type=int, help="keys training and matches (default: the recipe's)")
+    verb.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe key: rl.learning_rate=1e-3"
+    )
+    verb.add_argument("--out", type=Path, help="folder for the learner and probe.json (default: runs/probe/AGENT)")
+    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    verb.set_defaults(run=probe)
+
+
+def probe(options: argparse.Namespace) -> None:
+    """Trains a learner against an agent, or goes on with it, and says what it gains."""
+    from equipoise.reports.probe_terminal import probe_text
+    from equipoise.training.run import Interrupted
+
+    run = _planned(options)
+    quiet_libraries()
+    try:
+        record = run(_command(options))
+    except (Interrupted, KeyboardInterrupt):
+        raise Stopped(
+            f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
+        ) from None
+    if options.json:
+        print(run.once.file.read_text(encoding="utf-8"), end="")
+        return
+    print(probe_text(record))
+    print(run.once.file)
+
+
+def _planned(options: argparse.Namespace) -> Any:
+    """The probe that the options ask for; every mistake that can be seen before training is raised here."""
+    from equipoise.studies.crossplay import CrossplaySettings
+    from equipoise.studies.probe_run import ProbeRun, learner_recipe, probed
+
+    if options.steps is not None and options.steps < 1:
+        raise ValueError(f"got --steps {options.steps}; a learner needs at least 1")
+    CrossplaySettings(options.matches)
+    recipe = learner_recipe(options.agent, options.recipe, options.set, options.start)
+    if options.steps is not None:
+        recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=options.steps))
+    if options.seed is not None:
+        recipe = dataclasses.replace(recipe, seed=options.seed)
+    if recipe.rl.steps < 1:
+        raise ValueError("the recipe takes no steps of reinforcement learning; say how many: --steps 60")
+    agent = probed(options.agent, recipe)
+    return ProbeRun(agent, recipe, options.matches, options.out or Path("runs") / "probe" / agent.name)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that computes the same probe again."""
+    words = ["equipoise", "probe", options.agent]
+    named = {"recipe": options.recipe, "from": options.start, "steps": options.steps, "seed": options.seed}
+    for name, value in named.items():
+        words += [f"--{name}", str(value)] if value is not None else []
+    words += ["--matches", str(options.matches)]
+    for text in options.set:
+        words += ["--set", text]
+    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])

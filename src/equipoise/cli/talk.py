@@ -1,0 +1,74 @@
+"""`equipoise talk`: how true an agent's messages are, what they change, and what talk adds to the joint pay."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from equipoise.cli.crossplay import DEVICES, DTYPES
+from equipoise.cli.shared import Stopped, pairs, quiet_libraries
+from equipoise.core import FAULT_RULES
+
+
+def add_to(verbs: Any) -> None:
+    """Adds the command to the parser."""
+    verb = verbs.add_parser("talk", help="what an agent's talk is worth: honesty, promises, effect, efficiency")
+    verb.add_argument("agent", metavar="AGENT", help="a script of the game, tiny-talk, a model or run folder, a hub id")
+    verb.add_argument("--with", dest="other", metavar="OTHER", help="whom it talks with (default: itself)")
+    verb.add_argument("--game", help="a game with messages (default: the run's, or trust_and_split)")
+    verb.add_argument("--matches", type=int, default=256, help="matches in each seat (default: 256)")
+    verb.add_argument("--seed", type=int, default=0, help="keys the deals and all play (default: 0)")
+    rules = f"what a fault plays: {', '.join(FAULT_RULES)} (default: forfeit)"
+    verb.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
+    verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
+    verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
+    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=4")
+    verb.add_argument("--out", type=Path, help="folder for talk.json (default: runs/talk/AGENT or AGENT+OTHER)")
+    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    verb.set_defaults(run=talk)
+
+
+def talk(options: argparse.Namespace) -> None:
+    """Measures an agent's talk, or reads what was measured, and says what it is worth."""
+    from equipoise.reports.talk_terminal import talk_text
+
+    run = _planned(options)
+    if any(agent.kind == "model" for agent in run.agents):
+        quiet_libraries()
+    try:
+        record = run(_command(options))
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues") from None
+    if options.json:
+        print(run.once.file.read_text(encoding="utf-8"), end="")
+        return
+    print(talk_text(record))
+    print(run.once.file)
+
+
+def _planned(options: argparse.Namespace) -> Any:
+    """What the options ask for; every mistake that can be seen before play is raised here."""
+    from equipoise.studies.crossplay import CrossplaySettings
+    from equipoise.studies.talk_run import TalkRun, talkers, talking_game
+
+    settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
+    game = talking_game(options.agent, options.game, pairs(options.set))
+    agents = talkers(list(dict.fromkeys([options.agent, options.other or options.agent])), game)
+    out = options.out or Path("runs") / "talk" / "+".join(agent.name for agent in agents)
+    return TalkRun(game, agents, settings, out, options.device, options.dtype)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that measures the same again."""
+    words = ["equipoise", "talk", options.agent]
+    named = {"with": options.other, "game": options.game, "seed": options.seed or None}
+    named["fault-rule"] = options.fault_rule if options.fault_rule != "forfeit" else None
+    named["dtype"] = options.dtype if options.dtype != "float32" else None
+    for name, value in named.items():
+        words += [f"--{name}", str(value)] if value is not None else []
+    words += ["--matches", str(options.matches)]
+    for text in options.set:
+        words += ["--set", text]
+    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
