@@ -50,6 +50,7 @@ def audit(options: argparse.Namespace) -> None:
     """Audits one model in one game."""
     from equipoise.policies.language_model import Sampling, usual_reply_tokens
     from equipoise.studies.audit import AuditSettings
+    from equipoise.studies.once import check_folder
     from equipoise.studies.single_run import report_of_model
 
     profile = domain(options.game).profile(options.profile)
@@ -67,18 +68,11 @@ def audit(options: argparse.Namespace) -> None:
         regret_deals=options.regret_deals,
     )
     if options.out is not None:
-        _usable(options.out)
+        check_folder(options.out)
         if (options.out / "report.json").exists():
             raise ValueError(f"{options.out} already holds a report; choose another --out")
     quiet_libraries()
     _finish(options, report_of_model(options.model, game, sampling, settings, episodes_to=options.out), options.out)
-
-
-def _usable(folder: Path) -> None:
-    """Raises before any work is done when a folder cannot be made."""
-    for path in (folder, *folder.parents):
-        if path.exists() and not path.is_dir():
-            raise ValueError(f"--out {folder}: {path} is a file; choose another folder")
 
 
 def report(options: argparse.Namespace) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Mistake, Stopped, Worker, pairs, quiet_libraries
+from equipoise.cli.shared import Mistake, Stopped, Worker, command_line, pairs, quiet_libraries
 from equipoise.core import FAULT_RULES
 from equipoise.games import domain, make_game
 from equipoise.games.text import REASONING
@@ -102,14 +101,10 @@ def _told(key: str, result: dict[str, Any], left: int, seconds: float) -> None:
 
 def _command(options: argparse.Namespace) -> str:
     """The command that plays the same tournament again."""
-    words = ["equipoise", "crossplay", *options.agents, "--game", options.game, "--matches", str(options.matches)]
-    words += ["--seed", str(options.seed)] if options.seed else []
-    words += ["--fault-rule", options.fault_rule] if options.fault_rule != "forfeit" else []
+    named: dict[str, Any] = {"game": options.game, "matches": options.matches, "seed": options.seed or None}
+    named["fault-rule"] = options.fault_rule if options.fault_rule != "forfeit" else None
     for name in ("temperature", "max_new_tokens", "reasoning"):
-        value = getattr(options, name)
-        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-    words += ["--thinking"] if options.thinking else []
-    words += ["--dtype", options.dtype] if options.dtype != "float32" else []
-    for text in options.set:
-        words += ["--set", text]
-    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
+        named[name.replace("_", "-")] = getattr(options, name)
+    named["dtype"] = options.dtype if options.dtype != "float32" else None
+    thinking = ["--thinking"] if options.thinking else []
+    return command_line(["equipoise", "crossplay", *options.agents, *thinking], named, options)

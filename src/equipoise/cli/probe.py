@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shlex
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, quiet_libraries
+from equipoise.cli.shared import Stopped, command_line, quiet_libraries
 
 
 def add_to(verbs: Any) -> None:
@@ -70,11 +69,5 @@ def _planned(options: argparse.Namespace) -> Any:
 
 def _command(options: argparse.Namespace) -> str:
     """The command that computes the same probe again."""
-    words = ["equipoise", "probe", options.agent]
     named = {"recipe": options.recipe, "from": options.start, "steps": options.steps, "seed": options.seed}
-    for name, value in named.items():
-        words += [f"--{name}", str(value)] if value is not None else []
-    words += ["--matches", str(options.matches)]
-    for text in options.set:
-        words += ["--set", text]
-    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
+    return command_line(["equipoise", "probe", options.agent], {**named, "matches": options.matches}, options)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import dis
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +72,15 @@ def quiet_libraries() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+
+
+def command_line(words: list[str], named: Mapping[str, Any], options: argparse.Namespace) -> str:
+    """The command that does the same again: its words, those of `named` that are set, then --set and --out."""
+    for name, value in named.items():
+        words = [*words, *([f"--{name}", str(value)] if value is not None else [])]
+    for text in options.set:
+        words = [*words, "--set", text]
+    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import Any
 
 from equipoise.cli.crossplay import DEVICES, DTYPES
-from equipoise.cli.shared import Stopped, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, command_line, pairs, quiet_libraries
 from equipoise.core import FAULT_RULES
 
 
@@ -62,13 +61,7 @@ def _planned(options: argparse.Namespace) -> Any:
 
 def _command(options: argparse.Namespace) -> str:
     """The command that measures the same again."""
-    words = ["equipoise", "talk", options.agent]
     named = {"with": options.other, "game": options.game, "seed": options.seed or None}
     named["fault-rule"] = options.fault_rule if options.fault_rule != "forfeit" else None
     named["dtype"] = options.dtype if options.dtype != "float32" else None
-    for name, value in named.items():
-        words += [f"--{name}", str(value)] if value is not None else []
-    words += ["--matches", str(options.matches)]
-    for text in options.set:
-        words += ["--set", text]
-    return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
+    return command_line(["equipoise", "talk", options.agent], {**named, "matches": options.matches}, options)
