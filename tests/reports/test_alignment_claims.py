@@ -64,10 +64,7 @@ def test_medians_far_apart_decide_nothing_while_the_interval_contains_zero(table
 
 def test_one_seed_decides_nothing(table: Table) -> None:
     put(table, "alignment", "naive", "self_play", [ONE_SEED, None, ONE_SEED])
-    assert claims(table) == [
-        "No interval yet to say whether Advantage alignment earns more or less in self-play than Naive: prisoner's "
-        "dilemma and trust and split."
-    ]
+    assert claims(table) == ["No difference between arms has an interval yet: that takes two seeds of both."]
     put(table, "alignment", "naive", "self_play", [ABOVE, None, ONE_SEED])
     assert claims(table)[0].endswith("in prisoner's dilemma (+0.30 [0.10, 0.50]); no interval yet in trust and split.")
 

@@ -113,11 +113,13 @@ def _amounts(games: Sequence[Game], arm: str, minus: str, metric: str) -> str:
 
 
 def _claimed(table: Mapping[str, Any], claim: _Claim) -> str:
-    """In which games a difference is decided, on which side and by how much, and in which it is not."""
+    """In which games a difference is decided, on which side and by how much, and in which it is not; "" for none."""
     key = (claim.arm, claim.minus, claim.metric)
     found, labels = _verdicts(table, key), labels_of(table)
     sides = [side for side in sorted(_MORE, key=lambda side: side != claim.hoped) if found[side]]
     decided = sum(len(found[side]) for side in _MORE) + len(found["tie"])
+    if not decided:
+        return ""
 
     def told(more: str) -> str:
         return claim.text.format(arm=labels[claim.arm], minus=labels[claim.minus], more=more)
@@ -129,10 +131,9 @@ def _claimed(table: Mapping[str, Any], claim: _Claim) -> str:
     if found["tie"]:
         parts.append(f"{_tie_opens(sides, told)} {games_named(found['tie'])}")
     if found["undecided"]:
-        opening = "no interval yet in" if parts else f"no interval yet to say whether {told('more or less')}:"
-        parts.append(f"{opening} {games_named(found['undecided'])}")
+        parts.append(f"no interval yet in {games_named(found['undecided'])}")
     text = "; ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _tie_opens(sides: Sequence[Verdict], told: Callable[[str], str]) -> str:
@@ -140,12 +141,13 @@ def _tie_opens(sides: Sequence[Verdict], told: Callable[[str], str]) -> str:
 
 
 def _changed(table: Mapping[str, Any], arm: str) -> str:
-    """What one variant of alignment changes, metric by metric; what is not decided is gathered at the end."""
-    parts = []
+    """What one variant of alignment changes, metric by metric, the undecided last; "" before anything is decided."""
+    parts, decided = [], False
     gathered: dict[tuple[str, str], list[str]] = {}
     for metric, name in _CHANGES.items():
         key = (arm, "alignment", metric)
         found = _verdicts(table, key)
+        decided = decided or any(found[side] for side in (*_MORE, "tie"))
         moves = [f"{word} in {_amounts(found[side], *key)}" for side, word in _HIGHER.items() if found[side]]
         if moves:
             parts.append(f"{name} is {', '.join(moves)}")
@@ -154,13 +156,16 @@ def _changed(table: Mapping[str, Any], arm: str) -> str:
                 gathered.setdefault((words, games_named(found[side])), []).append(name)
     parts += [f"{words} for {listing(names)} in {games}" for (words, games), names in gathered.items()]
     labels = labels_of(table)
-    return f"{labels[arm]} against {labels['alignment']}: {'; '.join(parts)}." if parts else ""
+    return f"{labels[arm]} against {labels['alignment']}: {'; '.join(parts)}." if decided else ""
 
 
 def claims(table: Mapping[str, Any]) -> list[str]:
     """What the paired differences decide, most important first; what was not compared is not mentioned."""
     sentences = [*(_claimed(table, claim) for claim in _CLAIMS), *(_changed(table, arm) for arm in _VARIANTS)]
-    return [sentence for sentence in sentences if sentence]
+    told = [sentence for sentence in sentences if sentence]
+    if not told and any(game.get("differences") for game in table["games"]):
+        return ["No difference between arms has an interval yet: that takes two seeds of both."]
+    return told
 
 
 def progress(table: Mapping[str, Any]) -> list[str]:

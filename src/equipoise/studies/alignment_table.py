@@ -181,7 +181,7 @@ def alignment_study_table(
             "sees. Trained rows: the median over training seeds and their range. The start model is one: its "
             "intervals are over deals. Reference rows are scripted players.",
         ],
-        "games": [_game(study, game, results) for game in settings.games if any(r["game"] == game for r in results)],
+        "games": [_game(study, game, results) for game in settings.games],
     }
 
 
