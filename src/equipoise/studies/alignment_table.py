@@ -102,6 +102,14 @@ METRICS: tuple[tuple[str, str, str, int | None, Read], ...] = (
         _of_probe("gain"),
     ),
     ("probe_pay", "probe earns", "what that learner earns from it per round", None, _of_probe("pay")),
+    (
+        "under_probe",
+        "left by probe",
+        "what it earns from that learner per round: where this is no less than in self-play, the learner gained "
+        "without harm",
+        None,
+        _of_probe("agent_pay"),
+    ),
     ("honesty", "honesty", "share of its statements about its hand in self-play that are true", 2, _talk("honesty")),
     ("kept", "promises kept", "share of its promises in self-play that it keeps", 2, _talk("promise_keeping")),
     (
