@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from equipoise.core import Game
 from equipoise.games import Profile
@@ -21,7 +21,7 @@ from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.studies.arms import chosen, key, parts, shared, trained
+from equipoise.studies.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
 from equipoise.studies.cells import Cell, Result
 from equipoise.studies.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.studies.crossplay_meeting import Meeting, meeting_of
@@ -30,7 +30,6 @@ from equipoise.studies.once import fingerprint
 from equipoise.studies.probe import measure_probe, train_probe
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 
-Kind = Literal["start", "trained"]
 AGENT, NAIVE = "agent", "naive"
 
 
@@ -58,23 +57,6 @@ PLAYERS = {
     "split_items": Players("greedy", "welfare", "tit_for_tat"),
     "trust_and_split": Players("honest_greedy", "honest_cooperative", "honest_tit_for_tat"),
 }
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to make an agent.
-
-    Attributes:
-        label: For tables.
-        kind: The untrained model, or a trained one.
-        seeds: Training seeds in the full study.
-        overrides: What it changes in the game's recipe.
-    """
-
-    label: str
-    kind: Kind
-    seeds: int
-    overrides: tuple[str, ...] = ()
 
 
 ARMS: dict[str, Arm] = {
@@ -120,10 +102,7 @@ class AlignmentSettings:
             unknown = sorted(set(named) - set(known))
             if unknown:
                 raise ValueError(f"unknown {what} {unknown[0]!r} of this study; known: {', '.join(known)}")
-        if not self.games or not self.arms:
-            raise ValueError("got no games or no arms; name at least one of each")
-        if self.max_seeds < 1:
-            raise ValueError(f"got {self.max_seeds} seeds; at least 1 is needed")
+        check_size(self.arms, self.games, self.max_seeds)
         CrossplaySettings(self.matches)
 
     def planned(self, arm: str) -> int:
@@ -143,14 +122,8 @@ QUICK = AlignmentSettings(
 
 def cells(settings: AlignmentSettings) -> list[Cell]:
     """The study's cells, one seed of everything before the next seed of anything."""
-    listed = []
-    for seed in range(settings.max_seeds):
-        for game in settings.games:
-            for arm in settings.arms:
-                if seed < ARMS[arm].seeds:
-                    needs = (key(game, NAIVE, seed),) if arm != NAIVE and NAIVE in settings.arms else ()
-                    listed.append(Cell(key(game, arm, seed), needs))
-    return listed
+    arms = {name: ARMS[name] for name in settings.arms}
+    return cells_of(settings.games, arms, settings.max_seeds, NAIVE, ("start", "trained"))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What studies of (game, arm, seed) share: names of cells, what made a cell, and models that later cells start from."""
+"""What studies of (game, arm, seed) share: arms, cells, what made a cell, and models that later cells start from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,65 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from equipoise.studies.cells import Cell, Result, claimed, finished
 from equipoise.training.recipe import Recipe
 from equipoise.training.run import train
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to make an agent.
+
+    Attributes:
+        label: For tables.
+        kind: What kind of agent it is, by a word of its study: untrained, supervised, trained.
+        seeds: Training seeds in the full study.
+        overrides: What it changes in the game's recipe.
+    """
+
+    label: str
+    kind: str
+    seeds: int
+    overrides: tuple[str, ...] = ()
+
+
+def cells_of(
+    games: Sequence[str], arms: Mapping[str, Arm], max_seeds: int, first: str, waiting: Sequence[str]
+) -> list[Cell]:
+    """The cells of a study, one seed of everything before the next seed of anything.
+
+    Args:
+        games: Which games.
+        arms: Which arms.
+        max_seeds: At most this many training seeds an arm.
+        first: The arm whose model of the same game and seed others need.
+        waiting: Kinds of arms that need it, where it is among the arms.
+    """
+    listed = []
+    for seed in range(max_seeds):
+        for game in games:
+            for name, arm in arms.items():
+                if seed < arm.seeds:
+                    needs = name != first and arm.kind in waiting and first in arms
+                    listed.append(Cell(key(game, name, seed), (key(game, first, seed),) if needs else ()))
+    return listed
+
+
+def check_size(arms: Sequence[str], games: Sequence[str], max_seeds: int) -> None:
+    """Nothing for a study of at least one game, one arm and one seed.
+
+    Raises:
+        ValueError: For one that would have no cells.
+    """
+    if not games or not arms:
+        raise ValueError("got no games or no arms; name at least one of each")
+    if max_seeds < 1:
+        raise ValueError(f"got {max_seeds} seeds; at least 1 is needed")
 
 
 def key(game: str, arm: str, seed: int) -> str:

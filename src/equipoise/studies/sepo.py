@@ -11,38 +11,18 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from equipoise.games import SEPO_GAMES, domain
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.studies.arms import chosen, key, parts, shared, trained
+from equipoise.studies.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
 from equipoise.studies.audit import Audit, AuditSettings, audit
 from equipoise.studies.cells import Cell, Result
 from equipoise.studies.model_gradients import model_gradients, to_json
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
-
-Kind = Literal["base", "sft", "trained", "reference"]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to make an agent.
-
-    Attributes:
-        label: For tables.
-        kind: The untrained model, the supervised one, a trained one, or a scripted reference player.
-        seeds: Training seeds in the full study.
-        overrides: What it changes in the game's recipe.
-    """
-
-    label: str
-    kind: Kind
-    seeds: int
-    overrides: tuple[str, ...] = ()
-
 
 ARMS: dict[str, Arm] = {
     "base": Arm("Base", "base", 1),
@@ -92,10 +72,7 @@ class SepoSettings:
         unknown = sorted(set(self.arms) - set(ARMS))
         if unknown:
             raise ValueError(f"unknown arm {unknown[0]!r}; known: {', '.join(ARMS)}")
-        if not self.games or not self.arms:
-            raise ValueError("got no games or no arms; name at least one of each")
-        if self.max_seeds < 1:
-            raise ValueError(f"got {self.max_seeds} seeds; at least 1 is needed")
+        check_size(self.arms, self.games, self.max_seeds)
         AuditSettings(deals=self.deals)
 
     def exact(self, game: str) -> int | None:
@@ -120,14 +97,8 @@ QUICK = SepoSettings(
 
 def cells(settings: SepoSettings) -> list[Cell]:
     """The study's cells, one seed of everything before the next seed of anything."""
-    listed = []
-    for seed in range(settings.max_seeds):
-        for game in settings.games:
-            for arm in settings.arms:
-                if seed < ARMS[arm].seeds:
-                    needs = (key(game, "sft", seed),) if ARMS[arm].kind == "trained" and "sft" in settings.arms else ()
-                    listed.append(Cell(key(game, arm, seed), needs))
-    return listed
+    arms = {name: ARMS[name] for name in settings.arms}
+    return cells_of(settings.games, arms, settings.max_seeds, "sft", ("trained",))
 
 
 @dataclass(frozen=True)
