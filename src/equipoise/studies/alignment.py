@@ -72,7 +72,7 @@ ARMS: dict[str, Arm] = {
 
 
 PROBE_STEPS = {"prisoners_dilemma": 60, "split_items": 40, "trust_and_split": 40}
-"""Training steps of a probe: naive learning has reached greed by then in self-play."""
+"""Training steps of a probe: against the agents of seed 0 its pay has levelled off by then."""
 
 
 @dataclass(frozen=True)
