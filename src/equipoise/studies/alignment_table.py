@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from equipoise.core import Estimate
 from equipoise.metrics import clustered_mean
 from equipoise.studies.alignment import AGENT, ARMS, NAIVE, PLAYERS, AlignmentStudy, meetings, scripted
+from equipoise.studies.arms import table_head
 from equipoise.studies.cells import Cell, Result
-from equipoise.training.run import versions
 
 Figure = Mapping[str, Any]
 Read = Callable[[Result], Figure | None]
@@ -167,14 +166,13 @@ def alignment_study_table(
     """The table of a study, finished or not, as `reports.write_alignment_study` takes it."""
     settings = study.settings
     return {
-        "schema": 1,
-        "study": "alignment",
-        "title": "Advantage alignment in miniature: three dilemmas, every credit of self-play",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "versions": versions(),
-        "seconds": sum(result["seconds"] for result in results),
-        "cells": {"done": len(results), "all": len(listed)},
+        **table_head(
+            "alignment",
+            "Advantage alignment in miniature: three dilemmas, every credit of self-play",
+            command,
+            listed,
+            results,
+        ),
         "settings": {
             "matches": settings.matches,
             "seeds": settings.max_seeds,

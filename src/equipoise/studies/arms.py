@@ -8,12 +8,13 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from equipoise.studies.cells import Cell, Result, claimed, finished
 from equipoise.training.recipe import Recipe
-from equipoise.training.run import train
+from equipoise.training.run import train, versions
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,22 @@ def stored(folder: Path, study: Study, listed: Sequence[Cell]) -> list[Result]:
             )
         results.append(found)
     return results
+
+
+def table_head(
+    study: str, title: str, command: str, listed: Sequence[Cell], results: Sequence[Result]
+) -> dict[str, Any]:
+    """What every study's table begins with: what it is, what made it, and how much of it is done."""
+    return {
+        "schema": 1,
+        "study": study,
+        "title": title,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": versions(),
+        "seconds": sum(result["seconds"] for result in results),
+        "cells": {"done": len(results), "all": len(listed)},
+    }
 
 
 def chosen(recipe: Recipe) -> dict[str, Any]:

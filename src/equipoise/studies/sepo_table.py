@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from equipoise.core import Estimate, Game
 from equipoise.metrics import clustered_mean, index_over_grid
+from equipoise.studies.arms import table_head
 from equipoise.studies.audit import exact_coverage
 from equipoise.studies.cells import Cell, Result
 from equipoise.studies.hazard_nulls import hazard_nulls
 from equipoise.studies.sepo import ARMS, SepoStudy, audit_json
-from equipoise.training.run import versions
 
 DIFFERENCES: tuple[tuple[str, str], ...] = (
     ("own_pool", "base"),
@@ -43,14 +42,7 @@ def sepo_table(study: SepoStudy, listed: Sequence[Cell], results: Sequence[Resul
     """The table of a study, finished or not, as `reports.write_study` takes it."""
     settings = study.settings
     return {
-        "schema": 1,
-        "study": "sepo",
-        "title": "SEPO in miniature: every game, every objective",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "versions": versions(),
-        "seconds": sum(result["seconds"] for result in results),
-        "cells": {"done": len(results), "all": len(listed)},
+        **table_head("sepo", "SEPO in miniature: every game, every objective", command, listed, results),
         "settings": {
             "deals": settings.deals,
             "learned_episodes": settings.learned_episodes,
