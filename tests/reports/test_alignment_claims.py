@@ -94,6 +94,36 @@ def test_a_variant_tells_what_it_changes_and_gathers_its_ties(table: Table) -> N
     ]
 
 
+def probed(table: Table, left: list[list[float]]) -> str:
+    """What is said when probes leave alignment these amounts per game and seed; it earns 1, 2 and 3 from itself."""
+    for game, values in zip(table["games"], left, strict=True):
+        game["differences"] = []
+        row = next(row for row in game["rows"] if row["arm"] == "alignment")
+        for metric, found in (("self_play", [1.0, 2.0, 3.0][: len(values)]), ("under_probe", values)):
+            row["values"][metric] = found
+            row["estimates"][metric] = {"value": sorted(found)[len(found) // 2], "n": len(found)}
+    return " ".join(claims(table))
+
+
+def test_a_probe_that_does_no_harm_is_told_from_one_that_does(table: Table) -> None:
+    assert probed(table, [[1.5, 2.5, 3.5], [0.5, 1.5, 2.5], [1.5, 1.5, 3.5]]) == (
+        "In every seed a probe leaves Advantage alignment more than it earns from itself in prisoner's dilemma (2.50 "
+        "against 2.00); less in split items (1.50 against 2.00); seeds disagree in trust and split (1.50 against 2.00)."
+    )
+    assert probed(table, [[0.5, 1.5], [0.5, 1.5], [1.5]]).startswith(
+        "In every seed a probe leaves Advantage alignment less than it earns from itself in prisoner's dilemma (1.50 "
+        "against 2.00) and split items"
+    )
+
+
+def test_seeds_that_disagree_about_a_probe_or_equal_amounts_say_so(table: Table) -> None:
+    assert probed(table, [[0.5, 2.5], [1.0, 2.0], [1.5, 1.5]]).startswith(
+        "Seeds disagree whether a probe leaves Advantage alignment more or less than it earns from itself in "
+        "prisoner's dilemma (2.50 against 2.00), split items"
+    )
+    assert probed(table, [[0.5], [1.0], [1.5]]) == ""
+
+
 def test_the_digits_of_an_amount_are_those_of_its_column(table: Table) -> None:
     put(table, "alignment", "naive", "self_play", [ABOVE, None, None])
     table["games"][0]["metrics"][0]["digits"] = 4

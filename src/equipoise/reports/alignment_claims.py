@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from equipoise.reports.alignment_arms import ARMS, digits_of
+from equipoise.reports.alignment_arms import ARMS, digits_of, seed_pairs
 from equipoise.reports.alignment_tables import labels_of, target_text, unfinished
 from equipoise.reports.formats import listing, number
-from equipoise.reports.study_arms import Game, game_name, games_named
+from equipoise.reports.study_arms import Game, Row, game_name, games_named, measured
 from equipoise.reports.study_claims import Verdict, compared, difference, signed
 from equipoise.reports.study_claims import progress as study_progress
 
@@ -61,6 +61,9 @@ _CHANGES = {
     "against_cooperative": "pay against the cooperative script",
     "probe_gain": "the probe's gain",
 }
+
+_PROBED = ("alignment", "sum_of_rewards")
+"""Arms of which it is told whether a probe's gain is their loss."""
 
 _HIGHER: dict[Verdict, str] = {"above": "higher", "below": "lower"}
 _OPEN: dict[Verdict, str] = {"tie": "a tie", "undecided": "no interval yet"}
@@ -159,9 +162,39 @@ def _changed(table: Mapping[str, Any], arm: str) -> str:
     return f"{labels[arm]} against {labels['alignment']}: {'; '.join(parts)}." if decided else ""
 
 
+def _probed(table: Mapping[str, Any], arm: str) -> str:
+    """Whether a probe leaves an arm more or less than it earns from itself, and where all its seeds agree on that."""
+    found: dict[str, list[str]] = {"more": [], "less": [], "": []}
+    for game in table["games"]:
+        for row in (row for row in game["rows"] if row["arm"] == arm):
+            gaps = [left - alone for left, alone in seed_pairs(row, "under_probe", "self_play")]
+            if len(gaps) > 1:
+                side = "more" if min(gaps) > 0 else "less" if max(gaps) < 0 else ""
+                left, alone = (_median(game, row, metric) for metric in ("under_probe", "self_play"))
+                found[side].append(f"{game_name(game)} ({left} against {alone})")
+    parts = [f"{side} in {listing(found[side])}" for side in _MORE.values() if found[side]]
+    opens = f"a probe leaves {labels_of(table).get(arm, arm)}"
+    if parts:
+        parts[0] = f"In every seed {opens} {parts[0].replace(' in ', ' than it earns from itself in ', 1)}"
+    if found[""]:
+        whether = (
+            "seeds disagree" if parts else f"Seeds disagree whether {opens} more or less than it earns from itself"
+        )
+        parts.append(f"{whether} in {listing(found[''])}")
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _median(game: Game, row: Row, metric: str) -> str:
+    return number(measured(row, metric)["value"], digits_of(game, metric))
+
+
 def claims(table: Mapping[str, Any]) -> list[str]:
     """What the paired differences decide, most important first; what was not compared is not mentioned."""
-    sentences = [*(_claimed(table, claim) for claim in _CLAIMS), *(_changed(table, arm) for arm in _VARIANTS)]
+    sentences = [
+        *(_claimed(table, claim) for claim in _CLAIMS),
+        *(_probed(table, arm) for arm in _PROBED),
+        *(_changed(table, arm) for arm in _VARIANTS),
+    ]
     told = [sentence for sentence in sentences if sentence]
     if not told and any(game.get("differences") for game in table["games"]):
         return ["No difference between arms has an interval yet: that takes two seeds of both."]
