@@ -124,6 +124,16 @@ def test_seeds_that_disagree_about_a_probe_or_equal_amounts_say_so(table: Table)
     assert probed(table, [[0.5], [1.0], [1.5]]) == ""
 
 
+def test_an_arm_that_often_replies_with_no_legal_action_is_told(table: Table) -> None:
+    assert "no legal action" not in " ".join(claims(table))
+    row = next(row for row in table["games"][2]["rows"] if row["arm"] == "sum_of_rewards")
+    row["values"]["fault_rate"] = [0.25, 0.02, 0.0, 0.17, None]
+    assert claims(table)[-1] == (
+        "Replies in self-play are often no legal action from Sum of rewards in trust and split (up to 25 % of the "
+        "decisions of 2 of 4 seeds)."
+    )
+
+
 def test_the_digits_of_an_amount_are_those_of_its_column(table: Table) -> None:
     put(table, "alignment", "naive", "self_play", [ABOVE, None, None])
     table["games"][0]["metrics"][0]["digits"] = 4

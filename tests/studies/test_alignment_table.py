@@ -53,7 +53,7 @@ def cell(arm, seed, alone, greedy=(0.9, 1.2), gain=0.1):
         },
         "cooperative": {"agent": side(3.0), "opponent": side(2.9), "together": together},
     }
-    probe = {name: figure(gain) for name in ("pay", "agent_pay", "self_play", "gain", "fault_rate", "agent_fault_rate")}
+    probe = {name: figure(gain) for name in ("pay", "agent_pay", "self_play", "gain")}
     made = {"game": "prisoners_dilemma", "arm": arm, "seed": seed, "seconds": 2.0}
     return {**made, "met": met, "probe": probe}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from equipoise.reports.alignment_arms import ARMS, digits_of, seed_pairs
+from equipoise.reports.alignment_arms import ARMS, digits_of, seed_pairs, seed_values
 from equipoise.reports.alignment_tables import labels_of, target_text, unfinished
 from equipoise.reports.formats import listing, number
 from equipoise.reports.study_arms import Game, Row, game_name, games_named, measured
@@ -64,6 +64,9 @@ _CHANGES = {
 
 _PROBED = ("alignment", "sum_of_rewards")
 """Arms of which it is told whether a probe's gain is their loss."""
+
+_FAULTS_WORTH_SAYING = 0.02
+"""Share of an arm's decisions above which its faults are told."""
 
 _HIGHER: dict[Verdict, str] = {"above": "higher", "below": "lower"}
 _OPEN: dict[Verdict, str] = {"tie": "a tie", "undecided": "no interval yet"}
@@ -184,21 +187,33 @@ def _probed(table: Mapping[str, Any], arm: str) -> str:
     return f"{'; '.join(parts)}." if parts else ""
 
 
+def _faulting(table: Mapping[str, Any]) -> str:
+    """Which arms reply with no legal action often, in how many seeds and how often at most; "" where none does."""
+    found = []
+    for game in table["games"]:
+        for row in game["rows"]:
+            shares = [share for share in seed_values(row, "fault_rate") if share is not None]
+            often = sum(share > _FAULTS_WORTH_SAYING for share in shares)
+            if often:
+                seeds = f" of {often} of {len(shares)} seeds" if row["kind"] == "trained" else ""
+                most = f"{number(100 * max(shares), 0)} %"
+                found.append(f"{row['label']} in {game_name(game)} (up to {most} of the decisions{seeds})")
+    return f"Replies in self-play are often no legal action from {listing(found)}." if found else ""
+
+
 def _median(game: Game, row: Row, metric: str) -> str:
     return number(measured(row, metric)["value"], digits_of(game, metric))
 
 
 def claims(table: Mapping[str, Any]) -> list[str]:
-    """What the paired differences decide, most important first; what was not compared is not mentioned."""
-    sentences = [
-        *(_claimed(table, claim) for claim in _CLAIMS),
-        *(_probed(table, arm) for arm in _PROBED),
-        *(_changed(table, arm) for arm in _VARIANTS),
-    ]
-    told = [sentence for sentence in sentences if sentence]
-    if not told and any(game.get("differences") for game in table["games"]):
-        return ["No difference between arms has an interval yet: that takes two seeds of both."]
-    return told
+    """What the paired differences decide, most important first, and what else a reader must know of an arm.
+
+    What was not compared is not mentioned.
+    """
+    decided = [*(_claimed(table, claim) for claim in _CLAIMS), *(_changed(table, arm) for arm in _VARIANTS)]
+    if not any(decided) and any(game.get("differences") for game in table["games"]):
+        decided = ["No difference between arms has an interval yet: that takes two seeds of both."]
+    return [text for text in (*decided, *(_probed(table, arm) for arm in _PROBED), _faulting(table)) if text]
 
 
 def progress(table: Mapping[str, Any]) -> list[str]:

@@ -109,13 +109,6 @@ METRICS: tuple[tuple[str, str, str, int | None, Read], ...] = (
         None,
         _of_probe("agent_pay"),
     ),
-    (
-        "probe_faults",
-        "faults with probe",
-        "share of its decisions against that learner whose first reply was no legal action",
-        3,
-        _of_probe("agent_fault_rate"),
-    ),
     ("honesty", "honesty", "share of its statements about its hand in self-play that are true", 2, _talk("honesty")),
     ("kept", "promises kept", "share of its promises in self-play that it keeps", 2, _talk("promise_keeping")),
     (
