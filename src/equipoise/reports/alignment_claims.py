@@ -175,14 +175,13 @@ def _probed(table: Mapping[str, Any], arm: str) -> str:
                 side = "more" if min(gaps) > 0 else "less" if max(gaps) < 0 else ""
                 left, alone = (_median(game, row, metric) for metric in ("under_probe", "self_play"))
                 found[side].append(f"{game_name(game)} ({left} against {alone})")
-    parts = [f"{side} in {listing(found[side])}" for side in _MORE.values() if found[side]]
-    opens = f"a probe leaves {labels_of(table).get(arm, arm)}"
-    if parts:
-        parts[0] = f"In every seed {opens} {parts[0].replace(' in ', ' than it earns from itself in ', 1)}"
+    agreed = [side for side in _MORE.values() if found[side]]
+    leaves, itself = f"a probe leaves {labels_of(table).get(arm, arm)}", "than it earns from itself"
+    parts = [f"{side} in {listing(found[side])}" for side in agreed]
+    if agreed:
+        parts[0] = f"In every seed {leaves} {agreed[0]} {itself} in {listing(found[agreed[0]])}"
     if found[""]:
-        whether = (
-            "seeds disagree" if parts else f"Seeds disagree whether {opens} more or less than it earns from itself"
-        )
+        whether = "seeds disagree" if agreed else f"Seeds disagree whether {leaves} more or less {itself}"
         parts.append(f"{whether} in {listing(found[''])}")
     return f"{'; '.join(parts)}." if parts else ""
 
