@@ -82,6 +82,14 @@ def test_every_link_inside_the_repository_leads_somewhere(document):
 
 
 @every_document
+def test_every_table_has_its_head(document):
+    lines = prose_of(document).splitlines()
+    for before, line, after in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
+        if line.startswith("|") and not before.startswith("|"):
+            assert re.fullmatch(r"[|: -]+", after), line
+
+
+@every_document
 def test_every_path_in_backticks_exists(document):
     tops = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"runs", "build", "dist"}
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
