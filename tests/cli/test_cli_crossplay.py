@@ -146,7 +146,10 @@ def test_another_agent_under_the_same_name_is_refused_and_kept(finished, mistake
         ("grim coin --seed -1", "got seed -1; seeds are 0 or more"),
         ("grim coin --jobs 0", "got --jobs 0; at least 1 is needed"),
         ("grim coin --set rounds=0", "got rounds=0; allowed: a whole number from 1 to 100"),
-        ("grim coin --set round=2", "prisoners_dilemma does not take these parameters"),
+        (
+            "grim coin --set round=2",
+            "prisoners_dilemma has no parameter 'round'; known: rounds, horizon, labels. Did you mean 'rounds'?",
+        ),
         ("grim coin --game chess", "unknown game 'chess'; known: kuhn_poker"),
         ("nash grim --game kuhn_poker", "unknown agent 'grim'; scripts of kuhn_poker: nash, "),
         ("grim tiny --temperature 0", "got temperature 0.0; it must be above 0"),

@@ -126,7 +126,7 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"lora": {"rank": -1}}, "got lora rank -1"),
         ({"sampling": {"temperature": 0.0}}, "got temperature 0.0; it must be above 0"),
         ({"game_parameters": {"hands": 0}}, "got hands=0; allowed: a whole number from 1 to 100"),
-        ({"game_parameters": {"rounds": 2}}, "does not take these parameters"),
+        ({"game_parameters": {"rounds": 2}}, "kuhn_poker has no parameter 'rounds'; known: hands"),
     ],
 )
 def test_a_mistake_in_a_recipe_is_one_line(table, match):

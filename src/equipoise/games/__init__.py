@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from equipoise.core import Game
@@ -36,19 +38,28 @@ SEPO_GAMES = ("kuhn_poker", "prisoners_dilemma", "split", "commons", "bargaining
 def domain(name: str) -> Domain:
     """The domain of this name, or one line that says which names exist."""
     if name not in DOMAINS:
-        close = difflib.get_close_matches(name, DOMAINS, n=1, cutoff=0.3)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"unknown game {name!r}; known: {', '.join(DOMAINS)}.{hint}")
+        raise ValueError(f"unknown game {name!r}; known: {_known(DOMAINS, name, 0.3)}")
     return DOMAINS[name]
 
 
 def make_game(name: str, **parameters: Any) -> Game:
-    """A game by name, with its parameters (for example `hands=6`)."""
+    """A game by name, with its parameters (for example `hands=6`).
+
+    Raises:
+        ValueError: For an unknown game, or a parameter that it does not have or may not take.
+    """
     make = domain(name).make
-    try:
-        return make(**parameters)
-    except TypeError as error:
-        raise ValueError(f"{name} does not take these parameters: {parameters} ({error})") from None
+    known = inspect.signature(make).parameters
+    unknown = [parameter for parameter in parameters if parameter not in known]
+    if unknown:
+        raise ValueError(f"{name} has no parameter {unknown[0]!r}; known: {_known(known, unknown[0], 0.6)}")
+    return make(**parameters)
+
+
+def _known(names: Iterable[str], wanted: str, cutoff: float) -> str:
+    """All names that exist, and the one that may have been meant."""
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=cutoff)
+    return f"{', '.join(names)}{f'. Did you mean {close[0]!r}?' if close else ''}"
 
 
 __all__ = ["DOMAINS", "Domain", "Hazard", "Profile", "domain", "make_game"]
