@@ -81,9 +81,10 @@ def test_the_study_writes_a_cell_per_arm_and_its_table(finished):
     folder, out, err = finished
     assert finished_cells(folder / "o" / "cells") == CELLS
     assert not list((folder / "o").rglob("*.claim"))
-    told = [line for line in err.splitlines() if "cells left" in line]
+    told = [line for line in err.splitlines() if " left, about " in line]
     assert [line.partition(":")[0] for line in told] == ["split/base-0", "split/sft-0", "split/own_pool-0"]
-    assert "0 cells left" in told[-1]
+    left = [line.partition("; ")[2].partition(",")[0] for line in told]
+    assert left == ["2 cells left", "1 cell left", "0 cells left"]
     result = json.loads((folder / "o" / "cells" / "split" / "own_pool-0.json").read_text())
     assert (result["game"], result["arm"], result["seed"]) == ("split", "own_pool", 0)
     assert {"sepo_index", "payoff", "pool_exploitability", "worst_case_advantage"} <= set(result["estimates"])

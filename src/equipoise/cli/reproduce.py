@@ -179,7 +179,8 @@ def _results(
     quiet_libraries()
 
     def told(name: str, result: dict[str, Any], left: int, seconds: float) -> None:
-        text = f"{name}:{shown(result)} ({result['seconds']:.0f} s); {left} cells left, about {seconds / 60:.0f} min"
+        cells = f"{left} cell{'' if left == 1 else 's'}"
+        text = f"{name}:{shown(result)} ({result['seconds']:.0f} s); {cells} left, about {seconds / 60:.0f} min"
         print(text, file=sys.stderr)
 
     try:
