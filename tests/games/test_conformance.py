@@ -1,5 +1,6 @@
 """The shipped checks pass every game and script we ship, and fail every way of breaking one."""
 
+import inspect
 from dataclasses import dataclass, replace
 
 import pytest
@@ -29,6 +30,18 @@ def test_every_game_conforms(name, parameters):
 @pytest.mark.parametrize(("name", "parameters"), GAMES)
 def test_every_profile_conforms(name, parameters):
     check_profile(make_game(name, **parameters), domain(name).corrected)
+
+
+NO_SETTINGS = [None, [1], {}, float("nan"), -1, "abc"]
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+@pytest.mark.parametrize("value", NO_SETTINGS, ids=repr)
+def test_every_parameter_of_every_game_refuses_what_it_cannot_be_in_one_line(name, value):
+    for parameter in inspect.signature(domain(name).make).parameters:
+        with pytest.raises(ValueError, match=rf"got {parameter}=.*; allowed: ") as caught:
+            make_game(name, **{parameter: value})
+        assert "\n" not in str(caught.value)
 
 
 @dataclass(frozen=True)

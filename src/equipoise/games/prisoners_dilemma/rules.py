@@ -129,7 +129,7 @@ class PrisonersDilemma(RoundsGame):
         super().__init__(rounds)
         if horizon not in get_args(Horizon):
             raise ValueError(f"got horizon={horizon!r}; allowed: {', '.join(get_args(Horizon))}")
-        if labels not in LABELS:
+        if labels not in tuple(LABELS):
             raise ValueError(f"got labels={labels!r}; allowed: {', '.join(LABELS)}")
         self.horizon, self.labels = horizon, labels
 
