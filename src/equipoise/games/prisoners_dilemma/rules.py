@@ -129,8 +129,8 @@ class PrisonersDilemma(RoundsGame):
         super().__init__(rounds)
         if horizon not in get_args(Horizon):
             raise ValueError(f"got horizon={horizon!r}; allowed: {', '.join(get_args(Horizon))}")
-        if labels not in tuple(LABELS):
-            raise ValueError(f"got labels={labels!r}; allowed: {', '.join(LABELS)}")
+        if labels not in get_args(Labels):
+            raise ValueError(f"got labels={labels!r}; allowed: {', '.join(get_args(Labels))}")
         self.horizon, self.labels = horizon, labels
 
     @property
