@@ -59,3 +59,17 @@ def test_ctrl_c_before_the_first_step_exits_with_130_and_the_run_can_still_be_re
     child = start(tmp_path, "--resume")
     _, err = child.communicate(timeout=120)
     assert child.returncode == 0, err
+
+
+def test_ctrl_c_within_code_made_from_text_exits_with_130_too(tmp_path):
+    # As while an import defines a dataclass: Python would end the process by the signal, caught or not.
+    script = """
+import signal, sys
+from equipoise.cli import commands, main
+text = "signal.raise_signal(signal.SIGINT)"
+commands.train = lambda options: exec(text)
+sys.exit(main.main(["train", "kuhn_poker"]))
+"""
+    (tmp_path / "stopped.py").write_text(script)
+    child = subprocess.run([sys.executable, "-m", "stopped"], capture_output=True, text=True, cwd=tmp_path)
+    assert (child.returncode, child.stderr) == (130, "equipoise: stopped\n")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from equipoise import __version__
 from equipoise.cli import commands, crossplay, probe, reproduce, talk
@@ -118,11 +122,38 @@ def _json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
+class CtrlC(KeyboardInterrupt):
+    """Ctrl-C under our own name.
+
+    Where KeyboardInterrupt itself passes through code made from text (every dataclass and named tuple an import
+    defines), Python remembers it and ends the process by the signal, although it was caught and 130 returned.
+    """
+
+
+@contextmanager
+def _own_interrupt() -> Iterator[None]:
+    """Raises `CtrlC` within; whoever has set another handler, or lets Ctrl-C be ignored, keeps it."""
+    heard = signal.getsignal(signal.SIGINT)
+    if heard is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, _raise)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise CtrlC
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        with _own_interrupt():
+            options.run(options)
     except Stopped as stop:
         print(f"equipoise: {stop}", file=sys.stderr)
         return 130
