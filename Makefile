@@ -28,6 +28,7 @@ check: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
 bench: setup
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/arena.py
 	$(BIN)/python benchmarks/training.py
 

@@ -1,4 +1,4 @@
-"""What both benchmarks share: the machine, a child process per measurement, the stored result."""
+"""What the benchmarks share: the machine, a child process per measurement, the stored result."""
 
 from __future__ import annotations
 

@@ -100,21 +100,16 @@ def test_an_optional_package_is_imported_where_it_belongs(package):
     assert not [name for name in users if not name.startswith(OPTIONAL[package])]
 
 
-def test_the_light_modules_load_no_torch_and_load_fast():
+def test_the_light_modules_load_numpy_and_nothing_else():
     code = (
-        "import sys, time\n"
-        "start = time.process_time()\n"
+        "import sys\n"
+        "before = set(sys.modules)\n"
         f"import {', '.join(LIGHT)}\n"
-        "heavy = {'torch', 'transformers', 'trl', 'peft', 'matplotlib', 'jinja2', 'datasets'} & set(sys.modules)\n"
-        "print(time.process_time() - start, sorted(heavy))\n"
+        "loaded = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(loaded - sys.stdlib_module_names))\n"
     )
-    times = []
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        seconds, heavy = done.stdout.split(maxsplit=1)
-        assert heavy.strip() == "[]"
-        times.append(float(seconds))
-    assert min(times) < 0.3
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["equipoise", "numpy"]
 
 
 def public(name):

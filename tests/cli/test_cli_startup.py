@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -27,16 +26,6 @@ print("loaded:", sorted(set(sys.modules) & set({HEAVY!r})))
 def test_it_imports_nothing_heavy(arguments):
     ran = subprocess.run([sys.executable, "-c", _WATCHED, *arguments.split()], capture_output=True, text=True)
     assert ran.stdout.splitlines()[-1] == "loaded: []", ran.stderr
-
-
-@pytest.mark.parametrize("arguments", ["--help", "games"])
-def test_it_answers_within_a_second_and_a_half(arguments):
-    seconds = []
-    for _ in range(2):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "equipoise.cli.main", arguments], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 1.5
 
 
 def test_the_help_names_every_command_and_fits_a_terminal(monkeypatch):

@@ -1,7 +1,5 @@
 """Exact values of Kuhn poker: known answers, OpenSpiel's, and relations between the values."""
 
-import time
-
 import numpy as np
 import pyspiel
 import pytest
@@ -177,20 +175,6 @@ def test_pool_values_average_both_seats():
     folder = Style((0,) * 3, (0,) * 3, (0,) * 3, (0,) * 3)
     maniac = behaviour_table(TREE, Style((1,) * 3, (1,) * 3, (1,) * 3, (1,) * 3))
     assert pool_values(TREE, maniac, folder) == pytest.approx((1, -1))
-
-
-def test_a_compiled_tree_answers_in_under_a_millisecond():
-    tables = behaviour_table(TREE, UNIFORM)
-    best = min(timed(tables) for _ in range(20))
-    assert best < 1e-3
-
-
-def timed(tables):
-    start = time.perf_counter()
-    best_response(TREE, tables, 0)
-    best_response(TREE, tables, 1)
-    nash_conv(TREE, tables)
-    return time.perf_counter() - start
 
 
 def test_a_table_with_a_hole_names_the_state():
