@@ -37,7 +37,7 @@ class PlaySettings:
         rounds: First rounds that the best response covers; 0 means all of them.
         learned_episodes: Episodes that each refresh of the learned adversary watches.
         train_pool: Names of the opponents of the payoff term; empty means the game's whole train pool.
-        fault_rule: What a fault plays.
+        fault_rule: What a fault plays: "forfeit", "resample", "random_legal" or "constrained".
     """
 
     rollouts: int = 16

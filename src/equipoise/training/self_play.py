@@ -51,7 +51,8 @@ class SelfPlaySettings:
             "batch": no groups; the mean is over all episodes of the step, whatever their deal and opponent.
         reward_divisor: Rewards are divided by it.
         rows: "transcript" trains on whole transcripts, "turn" on one row per decision.
-        fault_rule: What a fault plays.
+        fault_rule: What a fault plays: "forfeit", "resample", "random_legal" or "constrained". Where a forfeit pays
+            both what conceding pays, players may learn to concede by faults; under "random_legal" they do not.
     """
 
     deals: int = 8
