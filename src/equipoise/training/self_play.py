@@ -52,7 +52,7 @@ class SelfPlaySettings:
         reward_divisor: Rewards are divided by it.
         rows: "transcript" trains on whole transcripts, "turn" on one row per decision.
         fault_rule: What a fault plays: "forfeit", "resample", "random_legal" or "constrained". Where a forfeit pays
-            both what conceding pays, players may learn to concede by faults; under "random_legal" they do not.
+            both what conceding pays, players may learn to concede by faults; "random_legal" leaves them no such way.
     """
 
     deals: int = 8
