@@ -14,6 +14,7 @@ import equipoise
 
 ROOT = Path(equipoise.__file__).parent
 ORDER = {
+    "errors": -1,
     "core": 0,
     "games": 1,
     "policies": 2,

@@ -14,6 +14,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from equipoise.errors import UserError
+
 AUDIT_KEY = 9_001
 """First component of every audit's seeds. No training seed may start with it, so audits never see a training deal."""
 
@@ -370,13 +372,13 @@ class Pools:
             for opponent in self.of(pool):
                 if opponent.name in seen and not self.overlapping:
                     pools = f"{seen[opponent.name]!r} and {pool!r}"
-                    raise ValueError(f"opponent {opponent.name!r} is in pools {pools}; pools are disjoint")
+                    raise UserError(f"opponent {opponent.name!r} is in pools {pools}; pools are disjoint")
                 seen[opponent.name] = pool
 
     def of(self, pool: str) -> tuple[Opponent, ...]:
         """The opponents of one pool by its name."""
         if pool not in self.names:
-            raise ValueError(f"unknown pool {pool!r}; known: {', '.join(self.names)}")
+            raise UserError(f"unknown pool {pool!r}; known: {', '.join(self.names)}")
         opponents: tuple[Opponent, ...] = getattr(self, pool)
         return opponents
 
@@ -390,4 +392,4 @@ class Pools:
             if opponent.name == name:
                 return opponent
         known = ", ".join(o.name for _, o in self.all())
-        raise ValueError(f"unknown opponent {name!r}; known: {known}")
+        raise UserError(f"unknown opponent {name!r}; known: {known}")

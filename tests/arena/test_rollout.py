@@ -7,6 +7,7 @@ import pytest
 
 from equipoise.arena import Match, against, enumerated_deals, rollout
 from equipoise.core import Event, Reply
+from equipoise.errors import UserError
 from equipoise.games import make_game
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import CALLING_STATION, LOOSE, MANIAC, POOLS, UNIFORM, nash
@@ -241,7 +242,7 @@ def test_constrained_plays_the_policys_own_legal_choice_and_keeps_the_fault():
 
 
 def test_constrained_is_refused_by_a_policy_that_cannot():
-    with pytest.raises(TypeError, match="use forfeit, resample or random_legal"):
+    with pytest.raises(UserError, match="use forfeit, resample or random_legal"):
         play_one(Talker(nonsense), fault_rule="constrained")
 
 

@@ -15,6 +15,7 @@ from operator import attrgetter
 
 from equipoise.arena.matchups import Match
 from equipoise.core import CHANCE, FAULT_RULES, Action, Decision, Episode, Fault, FaultRule, Game, Reply, State
+from equipoise.errors import UserError
 from equipoise.games.free_text import SILENCE, AnyText, is_legal, text_limit
 from equipoise.games.text import parse
 from equipoise.policies.policy import Policy, Request, Session, sample
@@ -108,12 +109,12 @@ def rollout(
         ValueError: For an unknown policy name, fault rule, or no matches.
     """
     if not matches:
-        raise ValueError("got 0 episodes to play; ask for at least 1")
+        raise UserError("got 0 episodes to play; ask for at least 1")
     if fault_rule not in FAULT_RULES:
-        raise ValueError(f"unknown fault rule {fault_rule!r}; known: {', '.join(FAULT_RULES)}")
+        raise UserError(f"unknown fault rule {fault_rule!r}; known: {', '.join(FAULT_RULES)}")
     unknown = {name for match in matches for name in match.seats} - set(policies)
     if unknown:
-        raise ValueError(f"no policy named {', '.join(sorted(unknown))}; got: {', '.join(policies)}")
+        raise UserError(f"no policy named {', '.join(sorted(unknown))}; got: {', '.join(policies)}")
     key = (seed,) if isinstance(seed, int) else tuple(seed)
     episodes: list[Episode] = []
     live = max(1, ROUNDS_ALIVE // game.num_rounds) if max_live is None else max_live

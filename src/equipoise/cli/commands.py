@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.cli.shared import Stopped, pairs, quiet_libraries
+from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 
 
@@ -30,7 +31,7 @@ def train(options: argparse.Namespace) -> None:
     if options.games:
         overrides.append(f"games={json.dumps(options.games)}")
     elif options.recipe is None:
-        raise ValueError("nothing to train on; name a recipe, or give --games (for example --games all)")
+        raise UserError("nothing to train on; name a recipe, or give --games (for example --games all)")
     path = find_recipe(options.recipe or "sepo/joint")
     recipe = load_recipe(path, overrides)
     out = options.out or Path("runs") / f"{recipe.title}-{path.stem}"
@@ -70,7 +71,7 @@ def audit(options: argparse.Namespace) -> None:
     if options.out is not None:
         check_folder(options.out)
         if (options.out / "report.json").exists():
-            raise ValueError(f"{options.out} already holds a report; choose another --out")
+            raise UserError(f"{options.out} already holds a report; choose another --out")
     quiet_libraries()
     _finish(options, report_of_model(options.model, game, sampling, settings, episodes_to=options.out), options.out)
 
@@ -89,7 +90,7 @@ def demo(options: argparse.Namespace) -> None:
     from equipoise.training.run import Interrupted
 
     if options.seeds < 1:
-        raise ValueError(f"got --seeds {options.seeds}; at least 1 is needed")
+        raise UserError(f"got --seeds {options.seeds}; at least 1 is needed")
     settings = DemoSettings(tuple(range(options.seeds)), options.deals, tuple(options.set))
     quiet_libraries()
     try:

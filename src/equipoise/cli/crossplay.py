@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Mistake, Stopped, Worker, command_line, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, Worker, command_line, pairs, quiet_libraries
 from equipoise.core import FAULT_RULES
+from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.games.text import REASONING
 
@@ -53,15 +54,13 @@ def crossplay(options: argparse.Namespace) -> None:
 
     tournament = _tournament(options)
     if options.jobs < 1:
-        raise ValueError(f"got --jobs {options.jobs}; at least 1 is needed")
+        raise UserError(f"got --jobs {options.jobs}; at least 1 is needed")
     tournament.open()
     if any(agent.kind == "model" for agent in tournament.agents):
         quiet_libraries()
     kept = f"finished pairs are in {tournament.pairs}; the same command continues"
     try:
         run_cells(tournament.pairs, tournament.cells(), Worker(tournament), jobs=options.jobs, told=_told)
-    except Mistake as mistake:
-        raise ValueError(str(mistake)) from None
     except KeyboardInterrupt:
         raise Stopped(f"stopped; {kept}") from None
     table = tournament.report(_command(options))

@@ -9,6 +9,7 @@ from typing import Any
 
 from equipoise.cli.shared import pairs
 from equipoise.core import Game, Opponent
+from equipoise.errors import UserError
 from equipoise.games import DOMAINS, Profile, domain, make_game
 from equipoise.games.text import observations, render_rules
 
@@ -20,7 +21,7 @@ def games(options: argparse.Namespace) -> None:
     """Lists the games or shows one."""
     if options.name is None:
         if options.set:
-            raise ValueError(f"--set {options.set[0]} sets a parameter of one game; name the game too")
+            raise UserError(f"--set {options.set[0]} sets a parameter of one game; name the game too")
         known = [_summary(make_game(name)) for name in DOMAINS]
         text = "\n".join(f"{g['name']:20} {g['players']} players  {g['unit']}" for g in known)
         print(json.dumps(known, indent=1) if options.json else text)

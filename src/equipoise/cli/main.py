@@ -14,8 +14,9 @@ from types import FrameType
 from equipoise import __version__
 from equipoise.cli import commands, crossplay, probe, reproduce, talk
 from equipoise.cli.games import games as games_command
-from equipoise.cli.shared import Stopped, is_ours, one_line
+from equipoise.cli.shared import Stopped, one_line
 from equipoise.core import FAULT_RULES
+from equipoise.errors import UserError
 from equipoise.games.text import REASONING
 
 EXAMPLES = """examples:
@@ -162,11 +163,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        if is_ours(error):
-            print(f"equipoise: error: {one_line(error)}", file=sys.stderr)
-            return 2
-        raise
+    except (UserError, OSError, ImportError) as error:
+        print(f"equipoise: error: {one_line(error)}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.cli.shared import Stopped, command_line, quiet_libraries
+from equipoise.errors import UserError
 
 
 def add_to(verbs: Any) -> None:
@@ -54,7 +55,7 @@ def _planned(options: argparse.Namespace) -> Any:
     from equipoise.studies.probe_run import ProbeRun, learner_recipe, probed
 
     if options.steps is not None and options.steps < 1:
-        raise ValueError(f"got --steps {options.steps}; a learner needs at least 1")
+        raise UserError(f"got --steps {options.steps}; a learner needs at least 1")
     CrossplaySettings(options.matches)
     recipe = learner_recipe(options.agent, options.recipe, options.set, options.start)
     if options.steps is not None:
@@ -62,7 +63,7 @@ def _planned(options: argparse.Namespace) -> Any:
     if options.seed is not None:
         recipe = dataclasses.replace(recipe, seed=options.seed)
     if recipe.rl.steps < 1:
-        raise ValueError("the recipe takes no steps of reinforcement learning; say how many: --steps 60")
+        raise UserError("the recipe takes no steps of reinforcement learning; say how many: --steps 60")
     agent = probed(options.agent, recipe)
     return ProbeRun(agent, recipe, options.matches, options.out or Path("runs") / "probe" / agent.name)
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equipoise.cli.shared import Mistake, Stopped, Worker, quiet_libraries
+from equipoise.cli.shared import Stopped, Worker, quiet_libraries
+from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def sepo(options: argparse.Namespace) -> None:
     from equipoise.studies.sepo_table import sepo_table
 
     if 0 < options.gradients < FEWEST_BATCHES or options.gradients < 0:
-        raise ValueError(f"got --gradients {options.gradients}; allowed: 0, or at least {FEWEST_BATCHES} batches")
+        raise UserError(f"got --gradients {options.gradients}; allowed: 0, or at least {FEWEST_BATCHES} batches")
     settings = _sized(options, QUICK if options.quick else SepoSettings(), ("base", "sft"))
     study, listed = SepoStudy(settings, options.work), cells(settings)
 
@@ -185,14 +186,12 @@ def _results(
 
     try:
         run_cells(folder, listed, Worker(study, "cell"), jobs=options.jobs, told=told, minutes=options.minutes)
-    except Mistake as mistake:
-        raise ValueError(str(mistake)) from None
     except (Interrupted, KeyboardInterrupt):
         kept = f"finished cells are in {folder}; the same command continues"
         raise Stopped(f"stopped; {kept}") from None
     results = stored(folder, study, listed)
     if not results:
-        raise ValueError(f"no cell is finished in {folder}; give it more --minutes")
+        raise UserError(f"no cell is finished in {folder}; give it more --minutes")
     return results
 
 

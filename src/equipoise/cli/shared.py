@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dis
 import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_RAISE = {dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]}
+from equipoise.errors import UserError
 
 
 class Stopped(Exception):
     """The user stopped a command; the message says what was saved and how to go on."""
-
-
-class Mistake(Exception):
-    """A user's mistake met in a worker process, where `is_ours` can see who raised it; the message is one line."""
-
-
-def is_ours(error: Exception) -> bool:
-    """Whether the error is a user's mistake told by a `raise` of our own, or the machine's refusal; not a bug."""
-    if isinstance(error, (OSError, ImportError)):
-        return True
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    if last is None or not str(last.tb_frame.f_globals.get("__name__", "")).startswith("equipoise."):
-        return False
-    return last.tb_frame.f_code.co_code[last.tb_lasti] in _RAISE
 
 
 def one_line(error: Exception) -> str:
@@ -42,7 +25,7 @@ def one_line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class Worker:
-    """Computes cells in a worker process. Which code raised an error is seen there alone, so mistakes are told apart.
+    """Computes cells in a worker process; a mistake met there says which cell it was met in.
 
     Attributes:
         compute: Computes the cell of a key.
@@ -55,10 +38,8 @@ class Worker:
     def __call__(self, key: str) -> dict[str, Any]:
         try:
             return self.compute(key)
-        except (ValueError, TypeError, OSError) as error:
-            if is_ours(error):
-                raise Mistake(f"{self.what} {key}: {one_line(error)}".lstrip()) from None
-            raise
+        except (UserError, OSError) as error:
+            raise UserError(f"{self.what} {key}: {one_line(error)}".lstrip()) from None
 
 
 def quiet_libraries() -> None:
@@ -89,7 +70,7 @@ def pairs(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         key, separator, value = text.partition("=")
         if not separator:
-            raise ValueError(f"setting {text!r} has no '='; write key=value, for example hands=6")
+            raise UserError(f"setting {text!r} has no '='; write key=value, for example hands=6")
         try:
             found[key] = json.loads(value)
         except json.JSONDecodeError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from equipoise.core import Game
+from equipoise.errors import UserError
 from equipoise.games import (
     auction,
     bargaining,
@@ -38,7 +39,7 @@ SEPO_GAMES = ("kuhn_poker", "prisoners_dilemma", "split", "commons", "bargaining
 def domain(name: str) -> Domain:
     """The domain of this name, or one line that says which names exist."""
     if name not in DOMAINS:
-        raise ValueError(f"unknown game {name!r}; known: {_known(DOMAINS, name, 0.3)}")
+        raise UserError(f"unknown game {name!r}; known: {_known(DOMAINS, name, 0.3)}")
     return DOMAINS[name]
 
 
@@ -52,7 +53,7 @@ def make_game(name: str, **parameters: Any) -> Game:
     known = inspect.signature(make).parameters
     unknown = [parameter for parameter in parameters if parameter not in known]
     if unknown:
-        raise ValueError(f"{name} has no parameter {unknown[0]!r}; known: {_known(known, unknown[0], 0.6)}")
+        raise UserError(f"{name} has no parameter {unknown[0]!r}; known: {_known(known, unknown[0], 0.6)}")
     return make(**parameters)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from equipoise.core import Episode, Game, InformationState, Opponent, Pools
+from equipoise.errors import UserError
 
 Equilibrium = Callable[[InformationState], tuple[float, float]]
 ProfileName = Literal["corrected", "published"]
@@ -110,14 +111,14 @@ class Profile:
         taken = {opponent.name for _, opponent in self.pools.all()}
         for player in self.players:
             if player.name in taken:
-                raise ValueError(f"player {player.name!r} is already in a pool; names are unique within a profile")
+                raise UserError(f"player {player.name!r} is already in a pool; names are unique within a profile")
             taken.add(player.name)
         named = [*self.references.values(), *self.weak, *(name for mix in self.experts.values() for name in mix)]
         unknown = sorted(set(named) - taken)
         if unknown:
-            raise ValueError(f"no player named {unknown[0]!r} in this profile; known: {', '.join(sorted(taken))}")
+            raise UserError(f"no player named {unknown[0]!r} in this profile; known: {', '.join(sorted(taken))}")
         if not set(self.references) <= set(REFERENCES):
-            raise ValueError(f"references are {', '.join(REFERENCES)}; got {', '.join(self.references)}")
+            raise UserError(f"references are {', '.join(REFERENCES)}; got {', '.join(self.references)}")
 
     @property
     def measures(self) -> dict[str, Hazard]:
@@ -166,8 +167,8 @@ class Domain:
         """
         profiles = {"corrected": self.corrected, "published": self.published}
         if name not in profiles:
-            raise ValueError(f"unknown profile {name!r}; known: {', '.join(profiles)}")
+            raise UserError(f"unknown profile {name!r}; known: {', '.join(profiles)}")
         found = profiles[name]
         if found is None:
-            raise ValueError("this game has no published profile; use profile 'corrected'")
+            raise UserError("this game has no published profile; use profile 'corrected'")
         return found

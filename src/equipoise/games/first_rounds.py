@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from equipoise.core import Action, Game, State
+from equipoise.errors import UserError
 from equipoise.games.wrapped import WrappedGame, WrappedState
 
 
@@ -37,7 +38,7 @@ class FirstRounds(WrappedGame):
             ValueError: Unless 1 <= rounds <= the game's own.
         """
         if not 1 <= rounds <= game.num_rounds:
-            raise ValueError(f"got rounds={rounds}; {game.name} has {game.num_rounds}; allowed: 1 to that")
+            raise UserError(f"got rounds={rounds}; {game.name} has {game.num_rounds}; allowed: 1 to that")
         super().__init__(game)
         self.num_rounds = rounds
 

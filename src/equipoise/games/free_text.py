@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from equipoise.core import Action
+from equipoise.errors import UserError
 
 MAX_TEXT = 4_000
 """The longest text any game may allow, in characters."""
@@ -32,7 +33,7 @@ class AnyText:
 
     def __post_init__(self) -> None:
         if not len(SILENCE) <= self.limit <= MAX_TEXT:
-            raise ValueError(f"got a text limit of {self.limit}; allowed: {len(SILENCE)} to {MAX_TEXT} characters")
+            raise UserError(f"got a text limit of {self.limit}; allowed: {len(SILENCE)} to {MAX_TEXT} characters")
 
     def admits(self, action: Action) -> bool:
         """Whether an action is one line of 1 to `limit` characters that UTF-8 can write, without blanks around it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from equipoise.core import Episode, Event, InformationState
+from equipoise.errors import UserError
 
 Pair = tuple[Any, Any]
 """(own move, other's move) of one round; None for a move that was not made or not seen because a player forfeited."""
@@ -22,7 +23,7 @@ def own_seat(information_state: InformationState) -> int:
     """
     first = information_state[0] if information_state else None
     if first is None or first.kind != "seat" or first.player is None:
-        raise ValueError(f"an information state of this game opens with its seat; got {first}")
+        raise UserError(f"an information state of this game opens with its seat; got {first}")
     return first.player
 
 
@@ -57,7 +58,7 @@ def last_value(information_state: InformationState, kind: str) -> Any:
     for event in reversed(information_state):
         if event.kind == kind:
             return event.value
-    raise ValueError(f"no event {kind!r} in {information_state}")
+    raise UserError(f"no event {kind!r} in {information_state}")
 
 
 def moves_of(episode: Episode, seat: int) -> list[Pair]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from equipoise.core import CHANCE, Action, Game, State
+from equipoise.errors import UserError
 from equipoise.games.wrapped import WrappedGame, WrappedState
 
 _Phase = Literal["play", "between", "resumed", "over"]
@@ -46,7 +47,7 @@ class _RandomLengthState(WrappedState):
             return self._went_on(self.inner.child(actions))
         outcome = actions[CHANCE]
         if outcome not in ("play on", "stop"):
-            raise ValueError(f"got {outcome!r} between two rounds; allowed: 'play on', 'stop'")
+            raise UserError(f"got {outcome!r} between two rounds; allowed: 'play on', 'stop'")
         return _RandomLengthState(self.inner, self.stop, "resumed" if outcome == "play on" else "over")
 
     def forfeit(self, seat: int) -> State:
@@ -79,7 +80,7 @@ class RandomLength(WrappedGame):
             ValueError: For any other `stop`.
         """
         if isinstance(stop, bool) or not isinstance(stop, int | float) or not 0 < stop < 1:
-            raise ValueError(f"got stop={stop!r}; allowed: a probability of more than 0 and less than 1")
+            raise UserError(f"got stop={stop!r}; allowed: a probability of more than 0 and less than 1")
         super().__init__(game)
         self.stop = float(stop)
 

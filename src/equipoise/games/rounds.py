@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from equipoise.core import Action, Event, Game, InformationState, State
+from equipoise.errors import UserError
 
 MOST_ROUNDS = 100
 
@@ -74,7 +75,7 @@ class RoundsGame(Game):
     def __init__(self, rounds: int) -> None:
         """Args: rounds: Rounds per episode, 1 to 100."""
         if type(rounds) is not int or not 1 <= rounds <= MOST_ROUNDS:
-            raise ValueError(f"got rounds={rounds!r}; allowed: a whole number from 1 to {MOST_ROUNDS}")
+            raise UserError(f"got rounds={rounds!r}; allowed: a whole number from 1 to {MOST_ROUNDS}")
         self.num_rounds = rounds
 
     @property

@@ -32,6 +32,7 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from equipoise.core import Action, Event, Fault, Game, InformationState
+from equipoise.errors import UserError
 from equipoise.games.free_text import BLANK, MAX_TEXT, AnyText, is_legal, text_limit
 
 _HOLE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
@@ -61,7 +62,7 @@ def render_rules(game: Game, reasoning: Reasoning = "none") -> str:
         ValueError: For an unknown kind of reasoning.
     """
     if reasoning not in _ANSWERS:
-        raise ValueError(f"unknown reasoning {reasoning!r}; known: {', '.join(REASONING)}")
+        raise UserError(f"unknown reasoning {reasoning!r}; known: {', '.join(REASONING)}")
     return f"{game.rules_text} {_ANSWERS[reasoning].format(answer=game.answer)}"
 
 
@@ -86,7 +87,7 @@ def render_event(game: Game, event: Event, seat: int) -> str:
         elif word == "words":
             return quoted(str(event.value))
         else:
-            raise ValueError(f"unknown hole {match.group(0)!r} in a sentence of {game.name}")
+            raise UserError(f"unknown hole {match.group(0)!r} in a sentence of {game.name}")
         return name[0].upper() + name[1:] if word[0].isupper() else name
 
     return _HOLE.sub(fill, game.event_template(event))
@@ -154,7 +155,7 @@ def _labels(game: Game) -> dict[str, Action]:
     named = [a for a in game.actions if not isinstance(a, AnyText)]
     labels = {_fold(game.action_text(a)): a for a in named}
     if len(labels) != len(named):
-        raise ValueError(f"two actions of {game.name} have the same words")
+        raise UserError(f"two actions of {game.name} have the same words")
     return labels
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.games.domain import Cooperation
 from equipoise.metrics.estimate import clustered_ratio, within
 from equipoise.metrics.payoff import deals, rounds_played
@@ -46,7 +47,7 @@ def cooperation_counts(
         ValueError: For unequal lengths, or an episode of other than two players.
     """
     if len(episodes) != len(seats):
-        raise ValueError(f"got {len(episodes)} episodes and {len(seats)} seats; allowed: one seat for each episode")
+        raise UserError(f"got {len(episodes)} episodes and {len(seats)} seats; allowed: one seat for each episode")
     counts = {before: np.zeros((len(episodes), 2)) for before in BEFORE}
     for row, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
         _two_players(episode)
@@ -69,7 +70,7 @@ def cooperation_scores(episodes: Sequence[Episode], seats: Sequence[int], cooper
     """
     total = sum(cooperation_counts(episodes, seats, cooperation).values(), np.zeros((len(episodes), 2)))
     if not total[:, 1].any():
-        raise ValueError(f"no round of {len(episodes)} episodes asked the player; a rate needs at least one")
+        raise UserError(f"no round of {len(episodes)} episodes asked the player; a rate needs at least one")
     scores: np.ndarray = total[:, 0] / total[:, 1].mean()
     return scores
 
@@ -88,7 +89,7 @@ def cooperation_rate(episodes: Sequence[Episode], seats: Sequence[int], cooperat
         sum(cooperation_counts(episodes, seats, cooperation).values(), np.zeros((len(episodes), 2))), episodes
     )
     if found is None:
-        raise ValueError(f"no round of {len(episodes)} episodes asked the player; a rate needs at least one")
+        raise UserError(f"no round of {len(episodes)} episodes asked the player; a rate needs at least one")
     return found
 
 
@@ -186,4 +187,4 @@ def _before(own: bool | None, other: bool | None) -> str:
 
 def _two_players(episode: Episode) -> None:
     if len(episode.policies) != 2:
-        raise ValueError(f"got an episode of {len(episode.policies)} seats; cooperation is between two players")
+        raise UserError(f"got an episode of {len(episode.policies)} seats; cooperation is between two players")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.core import Estimate
+from equipoise.errors import UserError
 
 _SERIES_UP_TO = 400
 _AT_END = 1e-12
@@ -65,14 +66,12 @@ def clustered_ratio(
     top, bottom = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
     _check_level(level)
     if top.ndim != 1 or top.shape != bottom.shape or len(top) != len(clusters):
-        raise ValueError(
-            f"got scores of shape {top.shape} and {len(clusters)} clusters; allowed: one cluster per score"
-        )
+        raise UserError(f"got scores of shape {top.shape} and {len(clusters)} clusters; allowed: one cluster per score")
     if len(top) == 0:
-        raise ValueError("got no scores to average; give at least one episode")
+        raise UserError("got no scores to average; give at least one episode")
     total = float(bottom.sum())
     if total == 0:
-        raise ValueError("got denominators that sum to zero; a ratio needs at least one unit below the line")
+        raise UserError("got denominators that sum to zero; a ratio needs at least one unit below the line")
     ratio = float(top.sum()) / total
     return linearised(ratio, (top - ratio * bottom) / total, clusters, level, method)
 
@@ -125,7 +124,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, clusters: Sequence[Hashable], 
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
-        raise ValueError(f"got {first.shape} and {second.shape} scores; pairs need the same episodes in the same order")
+        raise UserError(f"got {first.shape} and {second.shape} scores; pairs need the same episodes in the same order")
     return clustered_mean(first - second, clusters, level, "paired t over clusters")
 
 
@@ -140,7 +139,7 @@ def over_seeds(values: ArrayLike) -> Estimate:
     """
     seeds = np.asarray(values, dtype=float)
     if seeds.ndim != 1 or len(seeds) == 0:
-        raise ValueError(f"got values of shape {seeds.shape}; allowed: one figure per seed, at least one")
+        raise UserError(f"got values of shape {seeds.shape}; allowed: one figure per seed, at least one")
     n = len(seeds)
     low, high = (float(seeds.min()), float(seeds.max())) if n > 1 else (math.nan, math.nan)
     return Estimate(float(np.median(seeds)), low, high, n, 1 - 2.0 ** (1 - n), "median and range over seeds")
@@ -156,7 +155,7 @@ def wilson(successes: int, n: int, level: float = 0.95, method: str = "wilson") 
     """
     _check_level(level)
     if not 0 <= successes <= n:
-        raise ValueError(f"got {successes} successes of {n}; allowed: 0 to n")
+        raise UserError(f"got {successes} successes of {n}; allowed: 0 to n")
     share = successes / n if n else math.nan
     if n < 2:
         return Estimate(share, math.nan, math.nan, n, level, method)
@@ -184,7 +183,7 @@ def within(estimate: Estimate, low: float, high: float) -> Estimate:
         ValueError: For a range that is empty, or a mean outside it.
     """
     if not low <= high or not low - _AT_END <= estimate.value <= high + _AT_END:
-        raise ValueError(f"got a mean of {estimate.value} in [{low}, {high}]; scores must lie in their range")
+        raise UserError(f"got a mean of {estimate.value} in [{low}, {high}]; scores must lie in their range")
     if low == high:
         return replace(estimate, low=low, high=high)
     end = 0 if estimate.value <= low + _AT_END else 1 if estimate.value >= high - _AT_END else None
@@ -208,7 +207,7 @@ def t_quantile(p: float, df: int) -> float:
     Reference: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4 (sums), 26.7.5 (expansion).
     """
     if not 0 < p < 1 or df < 1:
-        raise ValueError(f"got p={p}, df={df}; allowed: p in (0, 1) and df at least 1")
+        raise UserError(f"got p={p}, df={df}; allowed: p in (0, 1) and df at least 1")
     if p < 0.5:
         return -t_quantile(1 - p, df)
     if df > _SERIES_UP_TO:
@@ -241,4 +240,4 @@ def _expansion(z: float, df: int) -> float:
 
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
-        raise ValueError(f"got level={level}; allowed: a confidence level in (0, 1), for example 0.95")
+        raise UserError(f"got level={level}; allowed: a confidence level in (0, 1), for example 0.95")

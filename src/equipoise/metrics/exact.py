@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.core import Action, Behaviour, Game, InformationState
+from equipoise.errors import UserError
 from equipoise.metrics.tree import GameTree, InformationSet, compiled
 from equipoise.policies.scripted import PolicyTable
 
@@ -101,7 +102,7 @@ def exploitability(game: Game | GameTree, tables: Sequence[PolicyTable]) -> floa
     """
     tree = compiled(game)
     if not tree.game.zero_sum or tree.game.num_players != 2:
-        raise ValueError(f"{tree.game.name} is not two-player zero-sum; use nash_conv, regret or worst_case_advantage")
+        raise UserError(f"{tree.game.name} is not two-player zero-sum; use nash_conv, regret or worst_case_advantage")
     return nash_conv(tree, tables) / 2
 
 
@@ -176,9 +177,7 @@ def plans(tree: GameTree, tables: Sequence[PolicyTable]) -> list[np.ndarray]:
         ValueError: As `expected_returns`.
     """
     if len(tables) != tree.game.num_players:
-        raise ValueError(
-            f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each"
-        )
+        raise UserError(f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each")
     return [_plan(tree, table, seat) for seat, table in enumerate(tables)]
 
 
@@ -198,7 +197,7 @@ def row(point: InformationSet, probabilities: Mapping[Action, float], fault: flo
     numbers = [float(probabilities.get(action, 0.0)) for action in point.legal]
     numbers.append(fault)
     if abs(sum(numbers) - 1) > SUM_TOLERANCE or min(numbers) < 0 or not all(a in point.legal for a in probabilities):
-        raise ValueError(
+        raise UserError(
             f"got {dict(probabilities)} and fault {fault} at {point.information_state}; allowed: probabilities of "
             f"{', '.join(map(str, point.legal))} that sum to one with the fault"
         )
@@ -225,9 +224,7 @@ def _plan(tree: GameTree, table: PolicyTable, seat: int) -> np.ndarray:
 
 def _plans_of_others(tree: GameTree, tables: Sequence[PolicyTable], seat: int) -> list[np.ndarray]:
     if len(tables) != tree.game.num_players:
-        raise ValueError(
-            f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each"
-        )
+        raise UserError(f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each")
     return [np.empty(0) if other == seat else _plan(tree, tables[other], other) for other in range(len(tables))]
 
 
@@ -243,9 +240,9 @@ def _reply(tree: GameTree, tables: Sequence[PolicyTable], seat: int, gain: np.nd
 
 def _check_seat(tree: GameTree, seat: int) -> None:
     if not 0 <= seat < tree.game.num_players:
-        raise ValueError(f"got seat {seat}; allowed: 0 to {tree.game.num_players - 1}")
+        raise UserError(f"got seat {seat}; allowed: 0 to {tree.game.num_players - 1}")
 
 
 def _check_two_players(tree: GameTree) -> None:
     if tree.game.num_players != 2:
-        raise ValueError(f"{tree.game.name} has {tree.game.num_players} seats; this value is defined for two")
+        raise UserError(f"{tree.game.name} has {tree.game.num_players} seats; this value is defined for two")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.core import Action, Game, InformationState
+from equipoise.errors import UserError
 from equipoise.metrics.exact import missing, plans, regret_of_plans, row, worst_case_advantage
 from equipoise.metrics.faulty_play import FaultyPlay
 from equipoise.metrics.tree import GameTree, compiled, largest_exact_rounds
@@ -36,7 +37,7 @@ class StatePolicy:
     def __post_init__(self) -> None:
         total = sum(self.probabilities.values()) + self.fault
         if not 0 <= self.fault <= 1 or not math.isclose(total, 1.0, abs_tol=1e-5):
-            raise ValueError(
+            raise UserError(
                 f"got probabilities {dict(self.probabilities)} and fault {self.fault}; allowed: a fault in [0, 1] and "
                 "probabilities that sum to 1 - fault"
             )
@@ -164,13 +165,13 @@ def _faulty_trees(game: Game | GameTree, tables: Sequence[FaultyTable]) -> list[
 
 def _require_table_per_seat(game: Game, tables: Sequence[FaultyTable]) -> None:
     if len(tables) != game.num_players:
-        raise ValueError(f"got {len(tables)} tables; {game.name} has {game.num_players} seats, one table each")
+        raise UserError(f"got {len(tables)} tables; {game.name} has {game.num_players} seats, one table each")
 
 
 def _one_round(game: Game | GameTree) -> GameTree:
     tree = compiled(game)
     if not tree.forfeits_end:
-        raise ValueError(f"{tree.game.name} {tree.game.parameters} goes on after a forfeit; give the game of one round")
+        raise UserError(f"{tree.game.name} {tree.game.parameters} goes on after a forfeit; give the game of one round")
     return tree
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import FAULT_KINDS, Decision, Episode, Estimate, Fault, FaultKind
+from equipoise.errors import UserError
 from equipoise.metrics.estimate import clustered_ratio, within
 from equipoise.metrics.payoff import deals, seats_of
 
@@ -73,5 +74,5 @@ def _counts(episodes: Sequence[Episode], agent: str) -> tuple[np.ndarray, np.nda
     faulty = np.array([sum(first_fault(d) is not None for d in own) for own in decisions], dtype=float)
     taken = np.array([len(own) for own in decisions], dtype=float)
     if taken.sum() == 0:
-        raise ValueError(f"{agent!r} took no decision in {len(episodes)} episodes; a fault rate needs at least one")
+        raise UserError(f"{agent!r} took no decision in {len(episodes)} episodes; a fault rate needs at least one")
     return faulty, taken

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.games.domain import Hazard
 from equipoise.metrics.estimate import within
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents
@@ -43,7 +44,7 @@ def hazard_rate(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> Esti
         ValueError: For no episodes, a figure outside the hazard's range, or as `hazard_rate_scores`.
     """
     if not episodes:
-        raise ValueError("got no episodes; a hazard needs at least one against the pool it is measured on")
+        raise UserError("got no episodes; a hazard needs at least one against the pool it is measured on")
     estimate = mean_over_opponents(
         hazard_scores(episodes, agent, hazard), opponents(episodes, agent), deals(episodes), "t over deals"
     )

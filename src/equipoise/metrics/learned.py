@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import Action, Decision, Episode, Event, Game, InformationState, Opponent
+from equipoise.errors import UserError
 from equipoise.games.free_text import SILENCE, AnyText, text_limit
 
 LEARNED_RESPONSE = "learned_response"
@@ -57,7 +58,7 @@ def mixing(opponent: Opponent, exploration: float) -> Opponent:
         ValueError: Unless 0 < exploration <= 1.
     """
     if not 0 < exploration <= 1:
-        raise ValueError(f"got exploration={exploration}; allowed: above 0, at most 1")
+        raise UserError(f"got exploration={exploration}; allowed: above 0, at most 1")
 
     def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
         own = opponent.behaviour(information_state, legal)
@@ -103,7 +104,7 @@ class LearnedTable:
             ValueError: For no episodes, or one in which the agent does not hold exactly one of two seats.
         """
         if not episodes:
-            raise ValueError("got no episodes to learn from; play the agent against explorer(game) first")
+            raise UserError("got no episodes to learn from; play the agent against explorer(game) first")
         samples = [_samples(game, episode, agent) for episode in episodes]
         tables: list[dict[str, _Q]] = []
         for t in range(max(map(len, samples)) - 1, -1, -1):
@@ -149,7 +150,7 @@ class _Sample:
 
 def _samples(game: Game, episode: Episode, agent: str) -> list[_Sample]:
     if len(episode.policies) != 2 or episode.policies.count(agent) != 1:
-        raise ValueError(
+        raise UserError(
             f"got an episode of {', '.join(episode.policies)}; {agent!r} must hold exactly one of two seats"
         )
     seat = 1 - episode.policies.index(agent)

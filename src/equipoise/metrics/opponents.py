@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.metrics.estimate import linearised
 from equipoise.metrics.payoff import seats_of
 
@@ -63,7 +64,7 @@ def seat_of(episode: Episode, agent: str) -> int:
         ValueError: For an episode without the agent or with other than two seats.
     """
     if len(episode.policies) != 2:
-        raise ValueError(f"got an episode of {len(episode.policies)} seats; pool metrics compare two players")
+        raise UserError(f"got an episode of {len(episode.policies)} seats; pool metrics compare two players")
     return seats_of(episode, agent)[0]
 
 

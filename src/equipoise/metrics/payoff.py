@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.metrics.estimate import clustered_mean
 
 
@@ -71,7 +72,7 @@ def seats_of(episode: Episode, agent: str) -> list[int]:
     """
     seats = [seat for seat, name in enumerate(episode.policies) if name == agent]
     if not seats:
-        raise ValueError(
+        raise UserError(
             f"{agent!r} has no seat in an episode of {', '.join(episode.policies)}; leave such episodes out"
         )
     return seats

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.metrics.estimate import clustered_mean
 from equipoise.metrics.opponents import (
     deal_table,
@@ -117,5 +118,5 @@ def _gap(episode: Episode, agent: str) -> float:
 
 def _some(episodes: Sequence[Episode]) -> Sequence[Episode]:
     if not episodes:
-        raise ValueError("got no episodes; play at least one against each opponent of the pool")
+        raise UserError("got no episodes; play at least one against each opponent of the pool")
     return episodes

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.metrics.estimate import linearised
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
 from equipoise.metrics.payoff import deals
@@ -46,7 +47,7 @@ def nra(episodes: Sequence[Episode], agent: str) -> Estimate:
     Reference: Duan et al. 2024, GTBench, arXiv 2402.12348 (normalized relative advantage).
     """
     if not episodes:
-        raise ValueError("got no episodes; the normalised relative advantage needs at least one per opponent")
+        raise UserError("got no episodes; the normalised relative advantage needs at least one per opponent")
     names, leads, sizes = _leads(episodes, agent)
     totals, gained = _total_by(names, sizes), _total_by(names, leads)
     ratios = {name: _ratio(gained[name], totals[name]) for name in totals}
@@ -85,7 +86,7 @@ def exploitation(episodes: Sequence[Episode], agent: str) -> Estimate:
         ValueError: For no episodes, or as `exploitation_scores`.
     """
     if not episodes:
-        raise ValueError("got no episodes; exploitation needs at least one against each weak opponent")
+        raise UserError("got no episodes; exploitation needs at least one against each weak opponent")
     return mean_over_opponents(-pool_gap_scores(episodes, agent), opponents(episodes, agent), deals(episodes))
 
 

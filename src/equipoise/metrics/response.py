@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from equipoise.core import CHANCE, Action, Behaviour, Game, InformationState, Opponent, State
+from equipoise.errors import UserError
 from equipoise.games.free_text import text_limit
 from equipoise.metrics.tree import TIE
 
@@ -72,13 +73,13 @@ def script_response(
             and `seen`, an opening that no deal shows, or more than `most` moves.
     """
     if text_limit(game.actions):
-        raise ValueError(
+        raise UserError(
             f"players of {game.name} talk, and texts cannot be listed; a best reply needs a game without talk"
         )
     if game.num_players != 2 or seat not in (0, 1):
-        raise ValueError(f"got seat {seat} of {game.num_players} in {game.name}; allowed: seat 0 or 1 of two players")
+        raise UserError(f"got seat {seat} of {game.num_players} in {game.name}; allowed: seat 0 or 1 of two players")
     if start is not None and seen is not None:
-        raise ValueError("got both start and seen; a start is one deal, an opening many")
+        raise UserError("got both start and seen; a start is one deal, an opening many")
     problem = _Problem(game, opponent, seat, most)
     first = start if start is not None else game.initial_state()
     paid, views = problem.arrive([(first, 1.0)] if seen is None else _dealt(game, seat, seen), 0)
@@ -101,7 +102,7 @@ def _dealt(game: Game, seat: int, seen: InformationState) -> list[tuple[State, f
         else:
             found[len(found)] = state, probability
     if not found:
-        raise ValueError(f"{game.name} deals nothing that shows seat {seat} {seen}")
+        raise UserError(f"{game.name} deals nothing that shows seat {seat} {seen}")
     return list(_normalised(found)[0].values())
 
 
@@ -207,7 +208,7 @@ class _Problem:
     def _child(self, state: State, moves: Mapping[int, Action]) -> State:
         self._tries += 1
         if self._tries > self._most:
-            raise ValueError(
+            raise UserError(
                 f"the best reply to {self._opponent.name!r} in {self._game.name} {self._game.parameters} tries more "
                 f"than {self._most} moves; give the script a memory, the game a payoff_state, or start at one deal"
             )
@@ -222,7 +223,7 @@ class _Problem:
             _, views = self._after(self._believed(seen[:cut]), seen[cut].value)
             if seen[cut:] in views:
                 return views[seen[cut:]][0]
-        raise ValueError(f"{self._opponent.name!r} never leads seat {self._seat} of {self._game.name} to {seen}")
+        raise UserError(f"{self._opponent.name!r} never leads seat {self._seat} of {self._game.name} to {seen}")
 
 
 def _normalised(group: Mapping[Hashable, tuple[State, float]]) -> tuple[_Belief, float]:

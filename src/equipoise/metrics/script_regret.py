@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
 from equipoise.metrics.payoff import deals, rounds_played
 
@@ -51,7 +52,7 @@ def script_regret(episodes: Sequence[Episode], agent: str, best: ReplyValues) ->
     """
     known, scores = _scores(episodes, agent, best)
     if not known:
-        raise ValueError(f"got no episode against {', '.join(best) or 'any opponent with a value'}; give at least one")
+        raise UserError(f"got no episode against {', '.join(best) or 'any opponent with a value'}; give at least one")
     return mean_over_opponents(scores, opponents(known, agent), deals(known))
 
 

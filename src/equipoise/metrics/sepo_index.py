@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.core import Episode, Estimate, Game
+from equipoise.errors import UserError
 from equipoise.games.domain import Profile
 from equipoise.metrics.estimate import within
 from equipoise.metrics.hazard import hazard_scores
@@ -87,7 +88,7 @@ def components(
     }
     every_deal = list(dict.fromkeys(deal for term in TERMS for deal in deals(episodes[term])))
     if not every_deal:
-        raise ValueError("got no episodes in any pool; the components need at least one")
+        raise UserError("got no episodes in any pool; the components need at least one")
     scores = {
         "u": payoff_scores(episodes["u"], agent),
         "e": pool_gap_scores(episodes["e"], agent),
@@ -152,7 +153,7 @@ def index_over_grid(
 
 def _checked(weights: Sequence[float]) -> Weights:
     if len(weights) != 3 or not all(weight >= 0 and np.isfinite(weight) for weight in weights):
-        raise ValueError(f"got weights {tuple(weights)}; allowed: three finite numbers of 0 or more (le, lc, lx)")
+        raise UserError(f"got weights {tuple(weights)}; allowed: three finite numbers of 0 or more (le, lc, lx)")
     le, lc, lx = weights
     return le, lc, lx
 

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import Episode, Estimate
+from equipoise.errors import UserError
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
 from equipoise.metrics.cooperation import joint_pay, share_of
@@ -54,7 +55,7 @@ def talk_counts(episodes: Sequence[Episode], seats: Sequence[int], talk: Talk) -
         ValueError: For unequal lengths.
     """
     if len(episodes) != len(seats):
-        raise ValueError(f"got {len(episodes)} episodes and {len(seats)} seats; allowed: one seat for each episode")
+        raise UserError(f"got {len(episodes)} episodes and {len(seats)} seats; allowed: one seat for each episode")
     counts = {figure: np.zeros((len(episodes), 2)) for figure in FIGURES}
     for row, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
         spoke = _spoke(episode, seat)
@@ -165,7 +166,7 @@ def efficiency_difference(talked: Sequence[Episode], silent: Sequence[Episode], 
         ValueError: For episodes on different deals, or none.
     """
     if deals(talked) != deals(silent) or not talked:
-        raise ValueError(
+        raise UserError(
             f"got {len(talked)} episodes with talk and {len(silent)} without; "
             "pairs need the same deals in the same order, at least one"
         )

@@ -23,6 +23,7 @@ from itertools import product
 import numpy as np
 
 from equipoise.core import CHANCE, Action, Game, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.free_text import text_limit
 
 MAX_NODES = 250_000
@@ -80,7 +81,7 @@ class GameTree:
             ValueError: When the tree has more than `MAX_NODES` nodes, a seat forgets what it did, or players talk.
         """
         if text_limit(game.actions):
-            raise ValueError(
+            raise UserError(
                 f"players of {game.name} talk, and texts cannot be listed; exact values need a game without"
             )
         self.game = game
@@ -96,7 +97,7 @@ class GameTree:
             node = queue.popleft()
             nodes += 1
             if nodes + len(queue) > MAX_NODES:  # what waits will be a node too
-                raise ValueError(
+                raise UserError(
                     f"the tree of {game.name} {game.parameters} has more than {MAX_NODES} nodes; exact values need a "
                     "smaller game, for example one round"
                 )
@@ -191,7 +192,7 @@ class GameTree:
             self.by_seat[seat].append(known)
             self.information_sets.append(known)
         elif known.parent != parent:
-            raise ValueError(
+            raise UserError(
                 f"seat {seat} of {self.game.name} forgets what it did: {information_state} follows two different own "
                 "histories; exact values need perfect recall"
             )

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
 
@@ -35,7 +36,7 @@ def load(
     if not folder.exists():
         if is_hub_id(str(name)):
             return _from_pretrained(str(name), dtype, device)
-        raise ValueError(
+        raise UserError(
             f"no model folder {str(name)!r}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a hub id "
             "owner/name whose owner is neither 'runs' nor a folder here"
         )
@@ -48,7 +49,7 @@ def load(
 
 def _require_weights(folder: Path) -> None:
     if not any(folder.glob("*.safetensors")):
-        raise ValueError(f"{folder} has a config.json but no *.safetensors weights; save the model there first")
+        raise UserError(f"{folder} has a config.json but no *.safetensors weights; save the model there first")
 
 
 def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -61,11 +62,11 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"cannot load a model from {source!r}: {first}") from error
+        raise UserError(f"cannot load a model from {source!r}: {first}") from error
     model, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{source} does not fit its architecture {type(model).__name__}: {len(missing)} weights are missing, "
             f"first {missing[0]!r}; is it a checkpoint of another model?"
         )
@@ -87,7 +88,7 @@ def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTra
     try:
         base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (ValueError, KeyError) as error:
-        raise ValueError(f"the adapter in {folder} has a broken adapter_config.json: {error!r}") from error
+        raise UserError(f"the adapter in {folder} has a broken adapter_config.json: {error!r}") from error
     beside = folder / base
     model, tokenizer = load_merged(beside if beside.is_dir() else base, dtype=dtype, device=device)
     try:
@@ -96,5 +97,5 @@ def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTra
             adapted = PeftModel.from_pretrained(model, str(folder))
     except (ValueError, RuntimeError, OSError, SafetensorError, UserWarning) as error:
         first = str(error).strip().splitlines()[0][:300]
-        raise ValueError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
+        raise UserError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
     return adapted.eval(), tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
 
 RUNS = "runs"
@@ -43,9 +44,9 @@ def model_folder(folder: Path) -> Path:
         ValueError: For a file, or a folder without a model; one line says what was found and what is needed.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give the folder that holds the model")
+        raise UserError(f"{folder} is a file; give the folder that holds the model")
     inside = model_in(folder)
     if inside is None:
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
-        raise ValueError(f"{folder} is no model folder: it holds {found}; needed: config.json and *.safetensors")
+        raise UserError(f"{folder} is no model folder: it holds {found}; needed: config.json and *.safetensors")
     return inside

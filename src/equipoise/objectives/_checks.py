@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.errors import UserError
+
 
 def finite_matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """`values` as a float array [B, T].
@@ -16,10 +18,10 @@ def finite_matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2:
-        raise ValueError(f"{name} has shape {array.shape}; it must be [B, T], one row per episode")
+        raise UserError(f"{name} has shape {array.shape}; it must be [B, T], one row per episode")
     if not np.isfinite(array).all():
         row, step = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(f"{name}[{row}, {step}] is {array[row, step]}; every entry must be finite (use 0 for padding)")
+        raise UserError(f"{name}[{row}, {step}] is {array[row, step]}; every entry must be finite (use 0 for padding)")
     return array
 
 
@@ -32,7 +34,7 @@ def integer_vector(name: str, values: ArrayLike, size: int) -> NDArray[np.int64]
     """
     array = np.asarray(values)
     if array.shape != (size,):
-        raise ValueError(f"{name} has shape {array.shape}; it must be ({size},), one entry per episode")
+        raise UserError(f"{name} has shape {array.shape}; it must be ({size},), one entry per episode")
     if array.size and not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name} has dtype {array.dtype}; it must hold integers, one per episode")
     return array.astype(np.int64, copy=False)
@@ -47,7 +49,7 @@ def boolean_mask(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArra
     """
     array = np.asarray(values)
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; it must be {shape}, like the values it masks")
+        raise UserError(f"{name} has shape {array.shape}; it must be {shape}, like the values it masks")
     if array.dtype != np.bool_:
         raise TypeError(f"{name} has dtype {array.dtype}; it must be boolean (True where the agent decided)")
     return array
@@ -60,7 +62,7 @@ def unit_interval(name: str, value: float) -> float:
         ValueError: If it lies outside or is NaN.
     """
     if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name} is {value}; it must lie in [0, 1]")
+        raise UserError(f"{name} is {value}; it must lie in [0, 1]")
     return float(value)
 
 
@@ -71,5 +73,5 @@ def non_negative(name: str, value: float) -> float:
         ValueError: If it is negative, infinite or NaN.
     """
     if not (math.isfinite(value) and value >= 0.0):
-        raise ValueError(f"{name} is {value}; it must be finite and at least 0 (0 switches the term off)")
+        raise UserError(f"{name} is {value}; it must be finite and at least 0 (0 switches the term off)")
     return float(value)

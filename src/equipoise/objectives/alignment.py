@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.errors import UserError
 from equipoise.objectives._checks import finite_matrix, non_negative, unit_interval
 
 
@@ -117,5 +118,5 @@ def _both(own: ArrayLike, other: ArrayLike) -> tuple[NDArray[np.float64], NDArra
     """The advantages of both seats, checked, [B, T] each."""
     first, second = finite_matrix("own", own), finite_matrix("other", other)
     if second.shape != first.shape:
-        raise ValueError(f"other has shape {second.shape}; it must be {first.shape}, like own")
+        raise UserError(f"other has shape {second.shape}; it must be {first.shape}, like own")
     return first, second

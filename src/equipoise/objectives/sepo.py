@@ -35,6 +35,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.errors import UserError
 from equipoise.objectives._checks import (
     boolean_mask,
     finite_matrix,
@@ -90,12 +91,12 @@ class SepoBatch:
         own = finite_matrix("own", self.own)
         size = own.shape[0]
         if not own.size:
-            raise ValueError(f"own has shape {own.shape}; at least one episode and one time step are needed")
+            raise UserError(f"own has shape {own.shape}; at least one episode and one time step are needed")
         object.__setattr__(self, "own", own)
         for name in ("other", "collusion", "externality"):
             array = finite_matrix(name, getattr(self, name))
             if array.shape != own.shape:
-                raise ValueError(f"{name} has shape {array.shape}; it must be {own.shape}, like own")
+                raise UserError(f"{name} has shape {array.shape}; it must be {own.shape}, like own")
             object.__setattr__(self, name, array)
         object.__setattr__(self, "mask", boolean_mask("mask", self.mask, own.shape))
         object.__setattr__(self, "pool", _known_pools(self.pool, size))
@@ -119,11 +120,11 @@ class SepoBatch:
         mixed = np.flatnonzero(key != key[first][index])
         if mixed.size:
             label = self.group[mixed[0]]
-            raise ValueError(f"group {label} holds several opponents or pools; a group shares opponent, seat and deal")
+            raise UserError(f"group {label} holds several opponents or pools; a group shares opponent, seat and deal")
         known = frozenset(self.opponent[self.pool == "exploiter"].tolist())
         if not self.always_open <= known:
             got, allowed = sorted(self.always_open - known), sorted(known)
-            raise ValueError(f"always_open names {got}; the exploiters in this batch are {allowed}")
+            raise UserError(f"always_open names {got}; the exploiters in this batch are {allowed}")
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class SepoWeights:
             non_negative(name, getattr(self, name))
         unit_interval("discount", self.discount)
         if not self.externality_pools or not set(self.externality_pools) <= set(POOLS):
-            raise ValueError(f"externality_pools is {self.externality_pools}; it must name some of {', '.join(POOLS)}")
+            raise UserError(f"externality_pools is {self.externality_pools}; it must name some of {', '.join(POOLS)}")
 
 
 CreditRule = Callable[[SepoBatch, SepoWeights], NDArray[np.float64]]
@@ -246,10 +247,10 @@ def _known_pools(values: object, size: int) -> NDArray[np.str_]:
     """The pool names [B] as a string array."""
     pool = np.asarray(values)
     if pool.shape != (size,):
-        raise ValueError(f"pool has shape {pool.shape}; it must be ({size},), one entry per episode")
+        raise UserError(f"pool has shape {pool.shape}; it must be ({size},), one entry per episode")
     unknown = sorted({str(name) for name in pool.tolist()} - set(POOLS))
     if unknown:
-        raise ValueError(f"unknown pool {unknown[0]!r}; known: {', '.join(POOLS)}")
+        raise UserError(f"unknown pool {unknown[0]!r}; known: {', '.join(POOLS)}")
     return pool.astype(np.str_, copy=False)
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from equipoise.errors import UserError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -85,20 +87,20 @@ class ChatFormat:
                 told to think, or not to.
         """
         if not getattr(tokenizer, "chat_template", None):
-            raise ValueError("the tokenizer has no chat template; use an instruction-tuned model or set one")
+            raise UserError("the tokenizer has no chat template; use an instruction-tuned model or set one")
         rules, seen, said, following = _MARKS
         opening = _render(tokenizer, _turns((rules, seen)), thinking)
         whole = _render(tokenizer, _turns((rules, seen, said, following)), thinking)
         before_rules, after_rules, before_reply = _split(opening, (rules, seen))
         after_said, before_next = _split(whole, (said, following))[1:]
         if before_next != before_reply:
-            raise ValueError(f"the chat template opens later replies differently: {before_next!r} and {before_reply!r}")
+            raise UserError(f"the chat template opens later replies differently: {before_next!r} and {before_reply!r}")
         closing = _special(tokenizer, after_said)
         if not closing:
-            raise ValueError("the chat template puts nothing after a reply, so no token could end it; use another one")
+            raise UserError("the chat template puts nothing after a reply, so no token could end it; use another one")
         opened = _opens_thought(before_reply)
         if opened and not thinking:
-            raise ValueError(
+            raise UserError(
                 "the chat template opens a thought unasked; set sampling.thinking = true or use another one"
             )
         thoughts = _thoughts(tokenizer, opening, opened) if thinking else None
@@ -167,13 +169,13 @@ def _render(tokenizer: Any, messages: list[dict[str, str]], thinking: bool) -> s
             return text
     except Exception as error:  # a template may raise anything to say that it has no system role
         if "system" not in str(error).lower():
-            raise ValueError(f"the chat template failed: {error}") from error
+            raise UserError(f"the chat template failed: {error}") from error
     rules, seen, *rest = messages
     merged = {"role": "user", "content": f"{rules['content']}\n\n{seen['content']}"}
     try:
         return apply([merged, *rest])
     except Exception as error:
-        raise ValueError(f"the chat template failed: {error}") from error
+        raise UserError(f"the chat template failed: {error}") from error
 
 
 def _opens_thought(before_reply: str) -> bool:
@@ -185,12 +187,12 @@ def _thoughts(tokenizer: Any, opening: str, opened: bool) -> _Thoughts:
     """How the model of a template that was told to think writes its thoughts; `opening` is that template's."""
     rules, seen, _, _ = _MARKS
     if not opened and opening == _render(tokenizer, _turns((rules, seen)), thinking=False):
-        raise ValueError("the chat template has no switch enable_thinking; set sampling.thinking = false")
+        raise UserError("the chat template has no switch enable_thinking; set sampling.thinking = false")
     for known in _KNOWN_THOUGHTS:
         if known.end in str(tokenizer.chat_template):
             return known
     ends = " or ".join(known.end for known in _KNOWN_THOUGHTS)
-    raise ValueError(f"the chat template closes thoughts otherwise than with {ends}; set sampling.thinking = false")
+    raise UserError(f"the chat template closes thoughts otherwise than with {ends}; set sampling.thinking = false")
 
 
 def _require_whole_replies(tokenizer: Any, thoughts: _Thoughts, after_said: str) -> None:
@@ -202,7 +204,7 @@ def _require_whole_replies(tokenizer: Any, thoughts: _Thoughts, after_said: str)
     reply = f"{thoughts.opening}{_THOUGHT}{thoughts.closing}{said}"
     whole = _render(tokenizer, _turns((rules, seen, reply, following)), thinking=True)
     if _split(whole, (said, following))[1] != after_said:
-        raise ValueError("the chat template rewrites replies that hold a thought; set sampling.thinking = false")
+        raise UserError("the chat template rewrites replies that hold a thought; set sampling.thinking = false")
     if _THOUGHT not in whole:
         warnings.warn(
             "the chat template drops earlier thinking, and transcripts keep replies as sampled: after its first "
@@ -214,7 +216,7 @@ def _require_whole_replies(tokenizer: Any, thoughts: _Thoughts, after_said: str)
 def _split(text: str, marks: tuple[str, str]) -> tuple[str, str, str]:
     for mark in marks:
         if text.count(mark) != 1:
-            raise ValueError(
+            raise UserError(
                 "the chat template does not show each message exactly once; use one that shows every message as given"
             )
     head, rest = text.split(marks[0])

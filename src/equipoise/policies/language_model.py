@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from equipoise.core import Action, Game, InformationState, Reply, Tokens
+from equipoise.errors import UserError
 from equipoise.games.free_text import AnyText, text_limit
 from equipoise.games.text import REASONING, Reasoning, observations, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
@@ -51,15 +52,13 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
-            raise ValueError(f"got temperature {self.temperature}; it must be above 0 (a policy is a distribution)")
+            raise UserError(f"got temperature {self.temperature}; it must be above 0 (a policy is a distribution)")
         if self.max_new_tokens < 1:
-            raise ValueError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
+            raise UserError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
         if self.reasoning not in REASONING:
-            raise ValueError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
+            raise UserError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
         if self.thinking and self.reasoning == "none":
-            raise ValueError(
-                "got thinking with reasoning 'none'; a reply that thinks needs reasoning 'brief' or 'free'"
-            )
+            raise UserError("got thinking with reasoning 'none'; a reply that thinks needs reasoning 'brief' or 'free'")
 
 
 def usual_reply_tokens(game: Game) -> int:
@@ -121,9 +120,9 @@ class LanguageModelPolicy(Policy):
                 for a state in which any text is legal.
         """
         if any(text_limit(legal) for _, _, legal in states):
-            raise ValueError(f"{game.name} lets players talk, and texts cannot be listed; sample instead")
+            raise UserError(f"{game.name} lets players talk, and texts cannot be listed; sample instead")
         if self.sampling.reasoning != "none":
-            raise ValueError(
+            raise UserError(
                 f"got reasoning {self.sampling.reasoning!r}; exact action probabilities need replies that are the "
                 "action alone (reasoning 'none'); sample instead"
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from equipoise.core import Action, Event, Game, InformationState, Reply
+from equipoise.errors import UserError
 from equipoise.policies.streams import Stream
 
 
@@ -41,11 +42,11 @@ class Session(ABC):
 
     def retract(self, requests: Sequence[Request]) -> None:
         """Forgets the last reply to each request, as if it had not been asked (fault rule `resample`)."""
-        raise TypeError(f"{type(self).__name__} has no fault rule 'resample'; use forfeit or random_legal")
+        raise UserError(f"{type(self).__name__} has no fault rule 'resample'; use forfeit or random_legal")
 
     def constrained(self, requests: Sequence[Request]) -> list[Action]:
         """One legal action per request, drawn from the policy's own probabilities renormalised over legal words."""
-        raise TypeError(f"{type(self).__name__} has no fault rule 'constrained'; use forfeit, resample or random_legal")
+        raise UserError(f"{type(self).__name__} has no fault rule 'constrained'; use forfeit, resample or random_legal")
 
 
 class Policy(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from equipoise.core import Action, Behaviour, Game, InformationState, Opponent, Reply
+from equipoise.errors import UserError
 from equipoise.policies.policy import Policy, Request, Session, sample
 
 PolicyTable = Mapping[InformationState, Mapping[Action, float]]
@@ -46,7 +47,7 @@ class TabularPolicy(Policy):
     def behaviour(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
         """Probabilities of the legal actions, as `core.Behaviour`."""
         if information_state not in self.table:
-            raise ValueError(
+            raise UserError(
                 f"table {self.name!r} has no row for {information_state}; tables must cover every state met"
             )
         return self.table[information_state]

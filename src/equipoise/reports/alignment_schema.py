@@ -7,6 +7,7 @@ fewer seeds than planned, or lack any figure.
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.checks import (
     a_number,
     anything,
@@ -94,7 +95,7 @@ def validate_alignment_study(table: Mapping[str, Any]) -> None:
 def _distinct(names: list[str], where: str, allowed: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{where}: got {twice[0]!r} more than once, allowed: one {allowed}")
+        raise UserError(f"{where}: got {twice[0]!r} more than once, allowed: one {allowed}")
 
 
 def _one_value_a_seed(row: Mapping[str, Any], where: str) -> None:
@@ -104,7 +105,7 @@ def _one_value_a_seed(row: Mapping[str, Any], where: str) -> None:
     for metric, values in row.get("values", {}).items():
         if len(values) != row["seeds"]:
             allowed = f"{row['seeds']} values, one per seed, null where a seed has none"
-            raise ValueError(f"{where}.values.{metric}: got {len(values)} values, allowed: {allowed}")
+            raise UserError(f"{where}.values.{metric}: got {len(values)} values, allowed: {allowed}")
 
 
 def _target_adds_up(target: Mapping[str, Any], where: str) -> None:

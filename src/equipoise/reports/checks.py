@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from equipoise.errors import UserError
+
 Check = Callable[[Any, str], None]
 
 
@@ -104,7 +106,7 @@ def object_of(required: Mapping[str, Check], optional: Mapping[str, Check]) -> C
             raise failure(where, value, "an object")
         for key in required:
             if key not in value:
-                raise ValueError(f"{where}: the key '{key}' is missing; required: {', '.join(required)}")
+                raise UserError(f"{where}: the key '{key}' is missing; required: {', '.join(required)}")
         for key, inner in {**required, **optional}.items():
             if key in value:
                 inner(value[key], f"{where}.{key}")
@@ -123,4 +125,4 @@ def estimate(value: Any, where: str) -> None:
     _ESTIMATE_SHAPE(value, where)
     low, high = value.get("low"), value.get("high")
     if low is not None and high is not None and low > high:
-        raise ValueError(f"{where}: got low {low} above high {high}, allowed: low <= high, or null for both")
+        raise UserError(f"{where}: got low {low} above high {high}, allowed: low <= high, or null for both")

@@ -6,6 +6,7 @@ Keys that are not named here are kept and ignored.
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.checks import (
     a_number,
     anything,
@@ -95,7 +96,7 @@ def validate_crossplay(table: Mapping[str, Any]) -> None:
     _TABLE(table, "crossplay")
     names = [agent["name"] for agent in table["agents"]]
     if len(set(names)) < max(len(names), 2):
-        raise ValueError(f"crossplay.agents: got {names}, allowed: at least two, each once")
+        raise UserError(f"crossplay.agents: got {names}, allowed: at least two, each once")
     _same(
         [(cell["agent"], cell["opponent"]) for cell in table["cells"]],
         [(a, b) for a in names for b in names],
@@ -108,14 +109,14 @@ def validate_crossplay(table: Mapping[str, Any]) -> None:
     )
     for index, cell in enumerate(table["cells"]):
         if len(cell["seat_pay"]) != 2:
-            raise ValueError(f"crossplay.cells[{index}].seat_pay: got {len(cell['seat_pay'])} figures, allowed: 2")
+            raise UserError(f"crossplay.cells[{index}].seat_pay: got {len(cell['seat_pay'])} figures, allowed: 2")
     for index, match in enumerate(table.get("transcripts", ())):
         if len(match["seats"]) != 2 or not set(match["seats"]) <= set(names):
-            raise ValueError(f"crossplay.transcripts[{index}].seats: got {match['seats']}, allowed: two of the agents")
+            raise UserError(f"crossplay.transcripts[{index}].seats: got {match['seats']}, allowed: two of the agents")
 
 
 def _same(got: list[tuple[str, ...]], wanted: list[tuple[str, ...]], where: str) -> None:
     if sorted(got) != sorted(wanted):
         missing = sorted(set(wanted) - set(got))
         what = f"none for {' and '.join(missing[0])}" if missing else f"{len(got)} entries for {len(wanted)} pairs"
-        raise ValueError(f"{where}: got {what}, allowed: one for every pair of agents")
+        raise UserError(f"{where}: got {what}, allowed: one for every pair of agents")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.alignment_arms import ARMS, per_round, seed_pairs
 from equipoise.reports.layout import NARROW, draw_legend, identifier, legend_rows, padded
 from equipoise.reports.scatter import LEFT, Box, Frame, draw_axes, draw_names
@@ -35,7 +36,7 @@ def corner_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None = 
         ValueError: when no model has both values.
     """
     if not has_corner(game):
-        raise ValueError(f"got no row of {game['game']} with both values; the figure needs at least one")
+        raise UserError(f"got no row of {game['game']} with both values; the figure needs at least one")
     drawn = {row["arm"]: _points(row) for row in arms(game, ARMS) if _points(row)}
     scripts = [(row["label"], *point) for row in references(game) for point in _points(row)]
     shown = {

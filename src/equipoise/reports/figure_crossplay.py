@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import INK, MUTED, SERIES
 from equipoise.reports.formats import bounds, number
 from equipoise.reports.layout import LETTER, NARROW, identifier, wrapped
@@ -90,7 +91,7 @@ def crossplay_svg(table: Mapping[str, Any], width: int = 720, agents: Mapping[st
     """
     names = [agent["name"] for agent in table["agents"]]
     if not names:
-        raise ValueError("got a tournament without agents; a heat map needs at least one")
+        raise UserError("got a tournament without agents; a heat map needs at least one")
     labels = [(agents or {}).get(name, name) for name in names]
     cells = {(cell["agent"], cell["opponent"]): cell["pay"] for cell in table["cells"]}
     values = [estimate["value"] for estimate in cells.values() if estimate.get("value") is not None]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import MUTED, SERIES, agent_slots
 from equipoise.reports.layout import NARROW, draw_legend, legend_rows, log_ticks, round_ticks, spread, wrapped
 from equipoise.reports.svg import Sheet, sheet
@@ -90,7 +91,7 @@ def learning_curves_svg(
     every = [point for lines in seeds.values() for line in lines for point in line]
     positive = [value for _, value in every if value > 0]
     if not positive:
-        raise ValueError(
+        raise UserError(
             "got no positive 'nash_conv' in any curve; a learning curve needs points with step and nash_conv"
         )
     narrow, zero = width < NARROW, len(positive) < len(every)

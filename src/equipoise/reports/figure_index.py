@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import INK, MUTED, RULE, SERIES
 from equipoise.reports.formats import bounds, number
 from equipoise.reports.layout import NARROW, identifier, padded, ticks_between, wrapped
@@ -50,7 +51,7 @@ def index_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None = N
     rows += [(row["label"], measured(row, "sepo_index"), None) for row in references(game)]
     rows = [row for row in rows if row[1]]
     if not rows:
-        raise ValueError(f"got no row of {game['game']} with 'sepo_index'; the figure needs at least one")
+        raise UserError(f"got no row of {game['game']} with 'sepo_index'; the figure needs at least one")
     narrow = width < NARROW
     left, right = (8.0, width - 8.0) if narrow else (width * 0.27, width - _READING)
     values = [float(e[key]) for _, e, _ in rows for key in ("value", "low", "high") if e.get(key) is not None]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import BAND, INK, MUTED, agent_slots
 from equipoise.reports.layout import NARROW, draw_legend, legend_rows, round_ticks, wrapped
 from equipoise.reports.svg import Sheet, sheet
@@ -117,7 +118,7 @@ def policy_svg(policy_table: Mapping[str, Any], width: int = 720, agents: Mappin
         if agent in present
     }
     if not labels:
-        raise ValueError("got a policy table without states or agents; a policy figure needs at least one of each")
+        raise UserError("got a policy table without states or agents; a policy figure needs at least one of each")
     narrow = width < NARROW
     plan = _Plan(agent_slots(agents or present), list(labels), narrow, *_panels(states, width, narrow))
     seats = sorted({state.get("seat", 0) for state in states})

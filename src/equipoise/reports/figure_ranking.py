@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import INK, MUTED, SERIES, agent_slots
 from equipoise.reports.findings import Row, exact_metric, ordered
 from equipoise.reports.formats import bounds, decimals, number
@@ -57,7 +58,7 @@ def ranking_svg(rows: Sequence[Row], width: int = 720, agents: Mapping[str, str]
     name = "NashConv" if exact == "nash_conv" else "worst case"
     known: list[Any] = ordered(ordered(rows, "pool_exploitability"), exact)
     if not known:
-        raise ValueError(f"got no row with both 'pool_exploitability' and '{exact}'; a ranking needs at least one")
+        raise UserError(f"got no row with both 'pool_exploitability' and '{exact}'; a ranking needs at least one")
     slots = agent_slots(agents or [row["agent"] for row in rows])
     narrow = width < NARROW
     start, step = (width / 2 - 62, 78) if narrow else (width * 0.36, 54)

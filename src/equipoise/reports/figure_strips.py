@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import INK, MUTED, RULE
 from equipoise.reports.alignment_arms import ARMS, head_of, per_round, seed_values
 from equipoise.reports.alignment_tables import rows_of
@@ -120,7 +121,7 @@ def strips_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None = 
     """
     panels = _panels(game, width)
     if not panels:
-        raise ValueError(
+        raise UserError(
             f"got no row of {game['game']} with one of {', '.join(MEASURES)}; the figure needs at least one"
         )
     slots = arm_slots((row["arm"] for row in arms(game, ARMS)), ARMS)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.agents import MUTED, SERIES
 from equipoise.reports.layout import NARROW, draw_legend, identifier, legend_rows, padded
 from equipoise.reports.scatter import Box, Frame, draw_axes, draw_names
@@ -95,7 +96,7 @@ def tradeoff_svg(game: Game, width: int = 720, agents: Mapping[str, str] | None 
     metrics = tradeoff_metrics(game)
     marks = _marks(game, *metrics) if metrics is not None else []
     if metrics is None or not marks:
-        raise ValueError(f"got no row of {game['game']} with both values; a trade-off figure needs at least one")
+        raise UserError(f"got no row of {game['game']} with both values; a trade-off figure needs at least one")
     shown = {row["arm"]: (agents or {}).get(row["arm"], row["label"]) for row in arms(game)}
     legend = legend_rows(shown, width)
     frame = Frame(

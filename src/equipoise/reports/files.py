@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from equipoise.errors import UserError
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Nothing; `path` then holds `text` as UTF-8 and held its old content, complete, until that moment."""
@@ -45,11 +47,11 @@ def read_validated(
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(missing.format(file=file, error=error.strerror)) from None
+        raise UserError(missing.format(file=file, error=error.strerror)) from None
     except ValueError as error:
-        raise ValueError(broken.format(file=file, error=error)) from None
+        raise UserError(broken.format(file=file, error=error)) from None
     try:
         validate(found)
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+        raise UserError(f"{file}: {error}") from None
     return found

@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from equipoise.errors import UserError
 from equipoise.reports.formats import visible
 from equipoise.reports.svg import Sheet
 
@@ -84,7 +85,7 @@ def ticks_between(low: float, high: float, count: int) -> list[float]:
         ValueError: unless low < high.
     """
     if not low < high:
-        raise ValueError(f"got low {low} and high {high}; ticks need low < high")
+        raise UserError(f"got low {low} and high {high}; ticks need low < high")
     rough = (high - low) / count
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough * 0.999)
@@ -98,7 +99,7 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
         ValueError: for no values.
     """
     if not values:
-        raise ValueError("got no values; a range needs at least one")
+        raise UserError("got no values; a range needs at least one")
     low, high = min(values), max(values)
     margin = (high - low) * share or max(abs(low) * 0.1, 0.05)
     return low - margin, high + margin

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.errors import UserError
 from equipoise.reports.checks import (
     Check,
     a_number,
@@ -111,10 +112,10 @@ def validate_report(report: Mapping[str, Any]) -> None:
     _REPORT(report, "report")
     agents = [row["agent"] for row in report["rows"]]
     if not agents:
-        raise ValueError("report.rows: got no rows, allowed: one row per audited agent, at least one")
+        raise UserError("report.rows: got no rows, allowed: one row per audited agent, at least one")
     twice = sorted({agent for agent in agents if agents.count(agent) > 1})
     if twice:
-        raise ValueError(f"report.rows: got {twice[0]!r} more than once, allowed: one row per agent")
+        raise UserError(f"report.rows: got {twice[0]!r} more than once, allowed: one row per agent")
 
 
 def clean_report(value: Any) -> Any:

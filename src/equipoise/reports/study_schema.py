@@ -7,6 +7,7 @@ an estimate of one seed has no interval.
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.checks import (
     a_number,
     anything,
@@ -83,4 +84,4 @@ def validate_study(table: Mapping[str, Any]) -> None:
 def _distinct(names: list[str], where: str, allowed: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{where}: got {twice[0]!r} more than once, allowed: one {allowed}")
+        raise UserError(f"{where}: got {twice[0]!r} more than once, allowed: one {allowed}")

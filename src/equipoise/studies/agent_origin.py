@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import model_in
 
@@ -27,7 +28,7 @@ def name_and_source(text: str) -> tuple[str, str]:
     if not (separator and _NAME.fullmatch(name)) or Path(text).exists():
         name, source = "", text
     if not source:
-        raise ValueError(f"got an agent without a source: {text!r}; write NAME=AGENT, for example mine=runs/mine")
+        raise UserError(f"got an agent without a source: {text!r}; write NAME=AGENT, for example mine=runs/mine")
     return name, source
 
 
@@ -48,7 +49,7 @@ def run_recipe(source: str) -> Path | None:
                 return run / RECIPE
             if model_in(folder) is None:
                 again = f"equipoise train {folder / RECIPE} --resume --out {folder}"
-                raise ValueError(f"{source} has no model yet: its training did not end; continue it with {again}")
+                raise UserError(f"{source} has no model yet: its training did not end; continue it with {again}")
             return folder / RECIPE
     return None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Game
+from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -101,7 +102,7 @@ class AlignmentSettings:
         for what, named, known in (("game", self.games, PLAYERS), ("arm", self.arms, ARMS)):
             unknown = sorted(set(named) - set(known))
             if unknown:
-                raise ValueError(f"unknown {what} {unknown[0]!r} of this study; known: {', '.join(known)}")
+                raise UserError(f"unknown {what} {unknown[0]!r} of this study; known: {', '.join(known)}")
         check_size(self.arms, self.games, self.max_seeds)
         CrossplaySettings(self.matches)
 

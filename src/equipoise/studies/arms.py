@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from equipoise.errors import UserError
 from equipoise.studies.cells import Cell, Result, claimed, finished
 from equipoise.training.recipe import Recipe
 from equipoise.training.run import train, versions
@@ -63,9 +64,9 @@ def check_size(arms: Sequence[str], games: Sequence[str], max_seeds: int) -> Non
         ValueError: For one that would have no cells.
     """
     if not games or not arms:
-        raise ValueError("got no games or no arms; name at least one of each")
+        raise UserError("got no games or no arms; name at least one of each")
     if max_seeds < 1:
-        raise ValueError(f"got {max_seeds} seeds; at least 1 is needed")
+        raise UserError(f"got {max_seeds} seeds; at least 1 is needed")
 
 
 def key(game: str, arm: str, seed: int) -> str:
@@ -99,7 +100,7 @@ def stored(folder: Path, study: Study, listed: Sequence[Cell]) -> list[Result]:
         if found is None:
             continue
         if found["made_by"] != study.made_by(found["game"], found["arm"], found["seed"]):
-            raise ValueError(
+            raise UserError(
                 f"cell {cell.key} in {folder} was made under other settings; repeat them, or choose another --out"
             )
         results.append(found)

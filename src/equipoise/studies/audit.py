@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equipoise.core import AUDIT_KEY, Episode, Estimate, FaultRule, Game, Opponent
+from equipoise.errors import UserError
 from equipoise.games import domain
 from equipoise.games.domain import Profile, ProfileName
 from equipoise.games.free_text import text_limit
@@ -79,15 +80,15 @@ class AuditSettings:
 
     def __post_init__(self) -> None:
         if self.deals < 1:
-            raise ValueError(f"got {self.deals} episodes per opponent and seat; an audit needs at least 1")
+            raise UserError(f"got {self.deals} episodes per opponent and seat; an audit needs at least 1")
         if self.seed < 0:
-            raise ValueError(f"got seed {self.seed}; seeds are 0 or more")
+            raise UserError(f"got seed {self.seed}; seeds are 0 or more")
         if self.exact_rounds is not None and self.exact_rounds < 1:
-            raise ValueError(f"got {self.exact_rounds} exact rounds; allowed: 1 or more, or exact=False for none")
+            raise UserError(f"got {self.exact_rounds} exact rounds; allowed: 1 or more, or exact=False for none")
         if self.learned_episodes < 0:
-            raise ValueError(f"got {self.learned_episodes} episodes to learn from; allowed: 0 or more")
+            raise UserError(f"got {self.learned_episodes} episodes to learn from; allowed: 0 or more")
         if self.regret_deals < 0:
-            raise ValueError(f"got {self.regret_deals} deals for the regret; allowed: 0 or more")
+            raise UserError(f"got {self.regret_deals} deals for the regret; allowed: 0 or more")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from equipoise.arena import against, rollout
 from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game, Opponent, Pools
+from equipoise.errors import UserError
 from equipoise.metrics.opponents import opponents
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
@@ -35,7 +36,7 @@ def played(
     """
     scripts = {opponent.name: ScriptedPolicy(opponent) for opponent in others}
     if policy.name in scripts:
-        raise ValueError(
+        raise UserError(
             f"the agent is named {policy.name!r} like one of its opponents; give it another name, for example "
             "ScriptedPolicy(dataclasses.replace(opponent, name='agent'))"
         )

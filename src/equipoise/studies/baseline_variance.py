@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.core import Estimate
+from equipoise.errors import UserError
 from equipoise.objectives import AlignmentWeights, advantage_alignment, naive, sum_of_rewards
 from equipoise.studies.memory_one import mixed_groups, play, shared_groups
 from equipoise.studies.tabular import sigmoid
@@ -79,7 +80,7 @@ def compare_baselines(
         ValueError: For fewer than 20 draws.
     """
     if draws < FEWEST_DRAWS:
-        raise ValueError(f"draws is {draws}; at least {FEWEST_DRAWS} batches are needed for an interval of a variance")
+        raise UserError(f"draws is {draws}; at least {FEWEST_DRAWS} batches are needed for an interval of a variance")
     alone = replace(settings, seats=1, entropy=0.0)
     mixed, shared = (
         np.array(

@@ -24,6 +24,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.reports.files import write_atomically
 
 STALE_S = 3 * 3600.0
@@ -66,9 +67,9 @@ def finished(folder: Path, key: str) -> Result | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); delete it to compute the cell again") from error
+        raise UserError(f"{path} is not JSON ({error}); delete it to compute the cell again") from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no JSON object; delete it to compute the cell again")
+        raise UserError(f"{path} holds no JSON object; delete it to compute the cell again")
     return found
 
 
@@ -155,12 +156,12 @@ def run_cells(
         ValueError: For jobs below 1 or a need that no cell fulfils; and whatever a cell raises.
     """
     if jobs < 1:
-        raise ValueError(f"got jobs={jobs}; at least 1 worker is needed")
+        raise UserError(f"got jobs={jobs}; at least 1 worker is needed")
     keys = {cell.key for cell in cells}
     for cell in cells:
         missing = [need for need in cell.needs if need not in keys and finished(folder, need) is None]
         if missing:
-            raise ValueError(f"cell {cell.key} needs {missing[0]}, which is neither finished nor asked for")
+            raise UserError(f"cell {cell.key} needs {missing[0]}, which is neither finished nor asked for")
     started = time.monotonic()
     waiting = [cell for cell in cells if not result_path(folder, cell.key).is_file()]
     done, running = 0, dict[Future[Result | None], Cell]()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from equipoise.arena import Match, rollout
 from equipoise.core import AUDIT_KEY, FAULT_RULES, Episode, FaultRule, Game
+from equipoise.errors import UserError
 from equipoise.games import DOMAINS
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
@@ -42,11 +43,11 @@ class CrossplaySettings:
 
     def __post_init__(self) -> None:
         if self.matches < 2:
-            raise ValueError(f"got {self.matches} matches; an interval needs at least 2 of every ordered pair")
+            raise UserError(f"got {self.matches} matches; an interval needs at least 2 of every ordered pair")
         if self.seed < 0:
-            raise ValueError(f"got seed {self.seed}; seeds are 0 or more")
+            raise UserError(f"got seed {self.seed}; seeds are 0 or more")
         if self.fault_rule not in FAULT_RULES:
-            raise ValueError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
+            raise UserError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
 
 
 class _Apart(Policy):
@@ -69,9 +70,9 @@ def check_agents(names: Sequence[str]) -> None:
     """
     twice = [name for name in names if list(names).count(name) > 1]
     if twice:
-        raise ValueError(f"agent {twice[0]!r} is named twice; give each agent once, or a name of its own: NAME=AGENT")
+        raise UserError(f"agent {twice[0]!r} is named twice; give each agent once, or a name of its own: NAME=AGENT")
     if len(names) < 2:
-        raise ValueError(f"got {len(names)} agent{'' if len(names) == 1 else 's'}; cross-play needs at least 2")
+        raise UserError(f"got {len(names)} agent{'' if len(names) == 1 else 's'}; cross-play needs at least 2")
 
 
 def ordered_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
@@ -104,7 +105,7 @@ def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settin
         ValueError: For a game of other than two players.
     """
     if game.num_players != 2:
-        raise ValueError(f"{game.name} has {game.num_players} players; cross-play is between two")
+        raise UserError(f"{game.name} has {game.num_players} players; cross-play is between two")
     players: dict[str, Policy] = {name: _Apart(agents[name], name, seats) for name in seats}
     matches = [Match(seats, deal) for deal in range(settings.matches)]
     return rollout(game, players, matches, seed=[AUDIT_KEY, settings.seed], fault_rule=settings.fault_rule)

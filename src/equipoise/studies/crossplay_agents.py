@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from equipoise.core import Game, Opponent
+from equipoise.errors import UserError
 from equipoise.games import domain
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
@@ -75,7 +76,7 @@ def _agent(name: str, source: str, game: Game, sampling: Mapping[str, Any]) -> A
         return Agent(name or source, source, "script")
     folder = folder_of(source)
     if not folder.exists() and not is_hub_id(source):
-        raise ValueError(_unknown(source, game))
+        raise UserError(_unknown(source, game))
     own = _own_sampling(source, game)
     content = _content(model_folder(folder)) if folder.exists() else ""
     return Agent(name or _short(source), source, "model", _checked({**own, **sampling}), content)
@@ -119,7 +120,7 @@ def _own_sampling(source: str, game: Game) -> Mapping[str, Any]:
     if run is None:
         return {"max_new_tokens": usual_reply_tokens(game)}
     if game.name not in run.names:
-        raise ValueError(
+        raise UserError(
             f"{source} was trained on {', '.join(run.names)} (see {run_recipe(source)}), not on {game.name}; give an "
             "agent that was trained on it"
         )
@@ -132,7 +133,7 @@ def _checked(sampling: Mapping[str, Any]) -> dict[str, Any]:
     known = {field.name for field in dataclasses.fields(Sampling)}
     unknown = sorted(set(sampling) - known)
     if unknown:
-        raise ValueError(f"unknown sampling key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        raise UserError(f"unknown sampling key {unknown[0]!r}; known: {', '.join(sorted(known))}")
     return dataclasses.asdict(Sampling(**sampling))
 
 

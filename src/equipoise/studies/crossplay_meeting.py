@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import Episode
+from equipoise.errors import UserError
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.metrics.cooperation import BEFORE, cooperation_counts, joint_pay
 from equipoise.metrics.faults import first_fault
@@ -86,7 +87,7 @@ def meeting_of(episodes: Sequence[Episode], cooperation: Cooperation | None, tal
     """
     pairs = {episode.policies for episode in episodes}
     if len(pairs) != 1 or len(next(iter(pairs))) != 2:
-        raise ValueError(f"got episodes of {len(pairs)} pairs of agents; allowed: the same two in the same seats")
+        raise UserError(f"got episodes of {len(pairs)} pairs of agents; allowed: the same two in the same seats")
     first, second = next(iter(pairs))
     played = np.array([max(rounds_played(episode), 1) for episode in episodes], dtype=float)
     taken = [[[d for d in episode.decisions if d.seat == seat] for seat in SEATS] for episode in episodes]
@@ -123,10 +124,10 @@ def meeting_from_json(record: Mapping[str, Any], where: str) -> Meeting:
         counts = _counts(record["cooperation"], BEFORE, matches, "cooperation")
         words = _counts(record.get("talk", {}), FIGURES, matches, "talk")
         if any(array.shape != (matches, 2) for array in (*arrays.values(), *(() if joint is None else (joint,)))):
-            raise ValueError(f"pair: got figures that are not 2 for each of {matches} matches")
+            raise UserError(f"pair: got figures that are not 2 for each of {matches} matches")
         first, second = record["seats"]
     except ValueError as error:
-        raise ValueError(f"{where} is no stored pair ({error}); delete it to play the pair again") from None
+        raise UserError(f"{where} is no stored pair ({error}); delete it to play the pair again") from None
     return Meeting((first, second), tuple(record["deals"]), **arrays, joint=joint, cooperation=counts, talk=words)
 
 
@@ -134,5 +135,5 @@ def _counts(record: Mapping[str, Any], names: Sequence[str], matches: int, where
     """Stored counts by name, [B, 2 seats, 2] each."""
     counts = {name: np.array(rows, dtype=float) for name, rows in record.items()}
     if any(array.shape != (matches, 2, 2) for array in counts.values()) or not set(counts) <= set(names):
-        raise ValueError(f"pair.{where}: got counts that are not 2 x 2 for each of {matches} matches")
+        raise UserError(f"pair.{where}: got counts that are not 2 x 2 for each of {matches} matches")
     return counts

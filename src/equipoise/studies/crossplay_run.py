@@ -19,6 +19,7 @@ from typing import Any
 
 from equipoise.arena.records import write_episodes
 from equipoise.core import Game
+from equipoise.errors import UserError
 from equipoise.games import make_game
 from equipoise.games.text import render_rules
 from equipoise.reports.crossplay_schema import SCHEMA
@@ -65,9 +66,7 @@ class Tournament:
         check_agents([agent.name for agent in self.agents])
         folded = [agent.name.casefold() for agent in self.agents]
         if len(set(folded)) < len(folded):
-            raise ValueError(
-                "two agents' names differ in upper and lower case alone; give one another name: NAME=AGENT"
-            )
+            raise UserError("two agents' names differ in upper and lower case alone; give one another name: NAME=AGENT")
 
     @property
     def game(self) -> Game:
@@ -132,7 +131,7 @@ class Tournament:
         for seats in self.seatings:
             found = finished(self.pairs, key_of(seats))
             if found is None:
-                raise ValueError(f"{key_of(seats)} is not finished in {self.pairs}; run the same command again")
+                raise UserError(f"{key_of(seats)} is not finished in {self.pairs}; run the same command again")
             stored[seats] = found
         meetings = {
             seats: meeting_from_json(found, str(result_path(self.pairs, key_of(seats))))

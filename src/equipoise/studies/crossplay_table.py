@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from equipoise.core import Estimate
+from equipoise.errors import UserError
 from equipoise.metrics.cooperation import BEFORE, efficiency_of, share_of
 from equipoise.metrics.estimate import clustered_mean, clustered_ratio, paired_difference, within
 from equipoise.metrics.talk import FIGURES
@@ -159,9 +160,9 @@ def crossplay_table(agents: Sequence[str], meetings: Meetings, *, zero_sum: bool
 def _check(pairs: Sequence[tuple[str, str]], meetings: Meetings) -> None:
     missing = [pair for pair in pairs if pair not in meetings]
     if missing:
-        raise ValueError(f"{missing[0][0]} has not met {missing[0][1]}; a table needs every ordered pair and self-play")
+        raise UserError(f"{missing[0][0]} has not met {missing[0][1]}; a table needs every ordered pair and self-play")
     if len({meetings[pair].deals for pair in pairs}) > 1:
-        raise ValueError("got meetings on different deals; agents are compared on common deals alone")
+        raise UserError("got meetings on different deals; agents are compared on common deals alone")
 
 
 def _sides(meetings: Meetings, agent: str, opponent: str) -> tuple[tuple[Meeting, int], tuple[Meeting, int]]:

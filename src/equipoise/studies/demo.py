@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Estimate
+from equipoise.errors import UserError
 from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -102,7 +103,7 @@ def _cell(
     if path.is_file():
         cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if cell["made_by"] != made_by:
-            raise ValueError(f"{folder} was made under other settings; repeat them, or choose another --out")
+            raise UserError(f"{folder} was made under other settings; repeat them, or choose another --out")
         return cell
     started = time.perf_counter()
     model, tokenizer = load(run())

@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.errors import UserError
 from equipoise.objectives import (
     CreditRule,
     SepoWeights,
@@ -153,9 +154,9 @@ def gradient_audit(draws: int = 2000, seed: int = 0, problems: Sequence[TabularP
         ValueError: If `draws` is below 2 or the seed is negative.
     """
     if draws < 2:
-        raise ValueError(f"draws is {draws}; at least 2 are needed for an interval")
+        raise UserError(f"draws is {draws}; at least 2 are needed for an interval")
     if seed < 0:
-        raise ValueError(f"seed is {seed}; seeds are 0 or more")
+        raise UserError(f"seed is {seed}; seeds are 0 or more")
     audited = (Dilemma(), Kuhn()) if problems is None else problems
     results = (_audit(problem, draws, [seed, number]) for number, problem in enumerate(audited))
     return AuditResult(draws=draws, seed=seed, problems=tuple(results))

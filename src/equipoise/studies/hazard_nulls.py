@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from equipoise.core import Estimate, Game
+from equipoise.errors import UserError
 from equipoise.games.domain import Profile
 from equipoise.metrics import components, hazard_rate
 from equipoise.policies.scripted import ScriptedPolicy
@@ -33,7 +34,7 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
         ValueError: For fewer than one deal.
     """
     if deals < 1:
-        raise ValueError(f"got {deals} deals; reference players need at least 1")
+        raise UserError(f"got {deals} deals; reference players need at least 1")
     nulls: dict[str, dict[str, Estimate]] = {name: {} for name in ("collusion", "externality", *profile.figures)}
     others = [o for pool in (*MEASURED_ON, "collusive") for o in profile.pools.of(pool)]
     if not others:

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from equipoise.core import Action, Decision, Episode, Estimate, Event, Game, InformationState
+from equipoise.errors import UserError
 from equipoise.games.domain import Domain, Talk
 from equipoise.games.free_text import is_legal, text_limit
 from equipoise.metrics.estimate import clustered_mean, within
@@ -102,11 +103,11 @@ def heard_claims(
         ValueError: For unequal lengths, a game without talk or cooperation, or `most` below 1.
     """
     if len(episodes) != len(seats):
-        raise ValueError(f"got {len(episodes)} episodes and {len(seats)} seats; allowed: one seat for each episode")
+        raise UserError(f"got {len(episodes)} episodes and {len(seats)} seats; allowed: one seat for each episode")
     if domain.talk is None or domain.cooperation is None:
-        raise ValueError("got a game that does not say how its messages are judged; give one whose domain has talk")
+        raise UserError("got a game that does not say how its messages are judged; give one whose domain has talk")
     if most < 1:
-        raise ValueError(f"got most={most}; ask for at least 1 claim")
+        raise UserError(f"got most={most}; ask for at least 1 claim")
     found = []
     for episode, seat in zip(episodes, seats, strict=True):
         sides = _sides(episode, seat, domain)
@@ -136,13 +137,13 @@ def message_effect_scores(
             allow, or claims that are no numbers.
     """
     if not claims:
-        raise ValueError("got no claim after a message; give episodes in which the listener hears one before it claims")
+        raise UserError("got no claim after a message; give episodes in which the listener hears one before it claims")
     asked = [(c.decision.seat, c.decision.information_state, c.decision.legal) for c in claims]
     for name, message in talk.replacements.items():
         for claim in claims:
             text = message(claim.decision.information_state)
             if not is_legal(text, game.actions):
-                raise ValueError(f"replacement {name!r} gives {text[:40]!r}, which is no message of this {game.name}")
+                raise UserError(f"replacement {name!r} gives {text[:40]!r}, which is no message of this {game.name}")
             asked.append((claim.decision.seat, claim.replaced(text), claim.decision.legal))
     odds = _odds(game, listener, asked)
     shares = np.array([_share(each, legal) for each, (_, _, legal) in zip(odds, asked, strict=True)])
@@ -219,7 +220,7 @@ def _odds(game: Game, listener: Policy, asked: Sequence[Question]) -> Sequence[M
         return [listener.behaviour(state, legal) for _, state, legal in asked]
     if isinstance(listener, LanguageModelPolicy):
         return listener.action_probabilities(game, asked)
-    raise ValueError(
+    raise UserError(
         f"{listener.name!r} ({type(listener).__name__}) cannot tell how likely its claims are; "
         "give a script, a table or a language model"
     )
@@ -229,7 +230,7 @@ def _share(odds: Mapping[Action, float], legal: tuple[Action, ...]) -> float:
     """The expected claim as a share of the largest, under odds renormalised over the legal claims."""
     sizes = {action: action for action in legal if isinstance(action, int)}
     if len(sizes) < len(legal):
-        raise ValueError(f"got claims {legal[:3]} ...; a message's effect is measured on claims that are whole numbers")
+        raise UserError(f"got claims {legal[:3]} ...; a message's effect is measured on claims that are whole numbers")
     total = sum(odds.get(action, 0.0) for action in legal)
     if total <= 0.0:  # nothing legal is ever said: any claim is as likely as another, as where faults are `constrained`
         return float(np.mean(list(sizes.values()))) / max(sizes.values())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import Estimate
+from equipoise.errors import UserError
 from equipoise.models.load import load
 from equipoise.objectives import sepo
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -58,10 +59,10 @@ def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: 
         ValueError: For fewer than 4 batches (two halves need two each) or an unknown rule.
     """
     if batches < 4:
-        raise ValueError(f"got {batches} batches; at least 4 are needed for two halves of two")
+        raise UserError(f"got {batches} batches; at least 4 are needed for two halves of two")
     unknown = sorted(set(rules) - set(RULES))
     if unknown:
-        raise ValueError(f"unknown credit rule {unknown[0]!r}; known: {', '.join(RULES)}")
+        raise UserError(f"unknown credit rule {unknown[0]!r}; known: {', '.join(RULES)}")
     model, tokenizer = load(source)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     true, _ = _gradients(policy, recipe, sepo.own_pool, batches, [_KEY, seed, 0])

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.models.sources import folder_of
 from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.schema import clean_report
@@ -71,7 +72,7 @@ class Once:
             self._refuse_others(read_settings(settings))
             return False
         if self.out.exists() and any(self.out.iterdir()):
-            raise ValueError(f"{self.out} exists and holds no {self.what}; choose another --out")
+            raise UserError(f"{self.out} exists and holds no {self.what}; choose another --out")
         write_atomically(settings, json.dumps(self.made_by, indent=1) + "\n")
         return True
 
@@ -99,9 +100,9 @@ class Once:
         try:
             self.validate(record)
             if not isinstance(record.get("made_by"), dict):
-                raise ValueError("it does not say what made it")
+                raise UserError("it does not say what made it")
         except ValueError as error:
-            raise ValueError(f"no stored {self.what} ({error}); delete it to compute it again") from None
+            raise UserError(f"no stored {self.what} ({error}); delete it to compute it again") from None
 
     def _refuse_others(self, found: Mapping[str, Any]) -> None:
         refuse_others(found, self.made_by, f"{self.out} holds a {self.what}")
@@ -115,7 +116,7 @@ def check_folder(out: Path) -> None:
     """
     for path in (out, *out.parents):
         if path.exists() and not path.is_dir():
-            raise ValueError(f"--out {out}: {path} is a file; choose another folder")
+            raise UserError(f"--out {out}: {path} is a file; choose another folder")
 
 
 def read_settings(file: Path) -> Record:
@@ -143,7 +144,7 @@ def refuse_others(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str
     for key in dict.fromkeys([*asked, *stored]):
         if stored.get(key) != asked.get(key):
             was, now = (json.dumps(each.get(key)) for each in (stored, asked))
-            raise ValueError(f"{what} of other settings ({key}: {was}, now {now}); choose another --out")
+            raise UserError(f"{what} of other settings ({key}: {was}, now {now}); choose another --out")
 
 
 def fingerprint(model: str) -> str:
@@ -161,7 +162,7 @@ def fingerprint(model: str) -> str:
 
 def _an_object(found: Any) -> None:
     if not isinstance(found, dict):
-        raise ValueError("got no JSON object; choose another --out")
+        raise UserError("got no JSON object; choose another --out")
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

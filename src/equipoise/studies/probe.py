@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.core import Estimate, Game
+from equipoise.errors import UserError
 from equipoise.metrics.cooperation import share_of
 from equipoise.metrics.estimate import clustered_mean, paired_difference
 from equipoise.policies.policy import Policy
@@ -59,7 +60,7 @@ def of_one_game(recipe: Recipe) -> Recipe:
         ValueError: For a recipe of several games.
     """
     if len(recipe.names) > 1:
-        raise ValueError(
+        raise UserError(
             f"a probe plays one game, and the recipe has {len(recipe.names)}: {', '.join(recipe.names)}; "
             f"choose one, for example --set game={recipe.names[0]}"
         )

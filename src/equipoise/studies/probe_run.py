@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Game
+from equipoise.errors import UserError
 from equipoise.reports.probe_terminal import PROBE, SCHEMA, validate_probe
 from equipoise.studies.agent_origin import name_and_source, run_recipe
 from equipoise.studies.arms import chosen
@@ -130,8 +131,8 @@ def learner_recipe(text: str, named: str | None, changes: list[str], start: str 
     path = run_recipe(source) if named is None else find_recipe(named)
     if path is None:
         if "/" in source and not Path(source).exists():
-            raise ValueError(f"no folder {source!r}; give a run folder, or a hub id with --recipe")
-        raise ValueError(
+            raise UserError(f"no folder {source!r}; give a run folder, or a hub id with --recipe")
+        raise UserError(
             f"{source!r} is no run folder, so nothing says what it plays; give a run folder, or name a recipe: "
             "--recipe alignment/prisoners_dilemma"
         )
@@ -151,7 +152,7 @@ def probed(text: str, recipe: Recipe) -> Agent:
     """
     (agent,) = agents_of([text], recipe.tasks[0].game, dataclasses.asdict(recipe.sampling))
     if agent.kind == "script":
-        raise ValueError(
+        raise UserError(
             f"{agent.source!r} is a script, and a probe takes a model: beside a script its learner would also meet its "
             "own past selves; give a run folder, a model folder or an embedded model"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES, domain
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -71,7 +72,7 @@ class SepoSettings:
             domain(name)
         unknown = sorted(set(self.arms) - set(ARMS))
         if unknown:
-            raise ValueError(f"unknown arm {unknown[0]!r}; known: {', '.join(ARMS)}")
+            raise UserError(f"unknown arm {unknown[0]!r}; known: {', '.join(ARMS)}")
         check_size(self.arms, self.games, self.max_seeds)
         AuditSettings(deals=self.deals)
 

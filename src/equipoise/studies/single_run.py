@@ -9,6 +9,7 @@ from typing import Any
 
 from equipoise.arena.records import write_episodes
 from equipoise.core import Game
+from equipoise.errors import UserError
 from equipoise.games import domain
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
@@ -33,7 +34,7 @@ def report_of_run(recipe: Recipe, out: Path, deals: int, name: str | None = None
     started = time.perf_counter()
     chosen = recipe.names[0] if name is None else name
     if chosen not in recipe.names:
-        raise ValueError(f"the run did not train on {chosen!r}; its games: {', '.join(recipe.names)}")
+        raise UserError(f"the run did not train on {chosen!r}; its games: {', '.join(recipe.names)}")
     game = recipe.tasks[recipe.names.index(chosen)].game
     stages = {"base": ("Base", recipe.model)}
     if recipe.imitates and recipe.rl.steps:

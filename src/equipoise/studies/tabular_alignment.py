@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.errors import UserError
 from equipoise.objectives import (
     AlignmentRule,
     AlignmentWeights,
@@ -107,16 +108,16 @@ class TabularSettings:
                 one that can be trained with.
         """
         if len(self.start) != len(STATES):
-            raise ValueError(f"start has {len(self.start)} logits; it must have {len(STATES)}: {', '.join(STATES)}")
+            raise UserError(f"start has {len(self.start)} logits; it must have {len(STATES)}: {', '.join(STATES)}")
         if self.steps < 1 or self.rounds < 1 or self.games < 2:
             got = f"steps {self.steps}, games {self.games}, rounds {self.rounds}"
-            raise ValueError(f"got {got}; allowed: at least 1 step, 2 games (for a baseline) and 1 round")
+            raise UserError(f"got {got}; allowed: at least 1 step, 2 games (for a baseline) and 1 round")
         if not self.reward_divisor > 0.0:
-            raise ValueError(f"reward_divisor is {self.reward_divisor}; it must be above 0 (1 leaves rewards alone)")
+            raise UserError(f"reward_divisor is {self.reward_divisor}; it must be above 0 (1 leaves rewards alone)")
         if not 0.0 <= self.past_probability <= 1.0:
-            raise ValueError(f"past_probability is {self.past_probability}; it must lie in [0, 1]")
+            raise UserError(f"past_probability is {self.past_probability}; it must lie in [0, 1]")
         if self.seats not in (1, 2):
-            raise ValueError(f"seats is {self.seats}; it must be 1 (the first seat) or 2 (both)")
+            raise UserError(f"seats is {self.seats}; it must be 1 (the first seat) or 2 (both)")
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ def alignment_table(arms: Mapping[str, TabularSettings], seeds: Sequence[int]) -
         ValueError: If there are no seeds.
     """
     if not seeds:
-        raise ValueError("got no seeds; give at least one")
+        raise UserError("got no seeds; give at least one")
     rows = [_row(name, arm, [train_memory_one(arm, seed) for seed in seeds]) for name, arm in arms.items()]
     return {"seeds": list(seeds), "states": list(STATES), "rows": rows}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.errors import UserError
 from equipoise.studies.baseline_variance import FEWEST_DRAWS, variance_table
 from equipoise.studies.memory_one import mixed_groups, shared_groups
 from equipoise.studies.tabular import sigmoid
@@ -68,9 +69,9 @@ class TabularAlignmentStudy:
             ValueError: For fewer than 2 seeds, or too few draws for an interval.
         """
         if self.seeds < _FEWEST_SEEDS:
-            raise ValueError(f"got seeds {self.seeds}; at least {_FEWEST_SEEDS} are needed for a range over seeds")
+            raise UserError(f"got seeds {self.seeds}; at least {_FEWEST_SEEDS} are needed for a range over seeds")
         if self.draws < FEWEST_DRAWS:
-            raise ValueError(f"got draws {self.draws}; at least {FEWEST_DRAWS} are needed for a variance's interval")
+            raise UserError(f"got draws {self.draws}; at least {FEWEST_DRAWS} are needed for a variance's interval")
 
     @property
     def command(self) -> str:

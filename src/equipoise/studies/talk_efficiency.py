@@ -13,6 +13,7 @@ from typing import Any
 
 from equipoise.arena import Match, rollout
 from equipoise.core import AUDIT_KEY, CHANCE, Episode, Estimate, FaultRule, Game
+from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.metrics.cooperation import efficiency, share_of
 from equipoise.metrics.faults import first_fault
@@ -69,11 +70,11 @@ def efficiency_with_and_without_talk(
     """
     given = dict(parameters or {})
     if first is not second and first.name == second.name:
-        raise ValueError(f"two agents are named {first.name!r}; give one another name")
+        raise UserError(f"two agents are named {first.name!r}; give one another name")
     if "talk" in given:
-        raise ValueError("got the parameter 'talk'; both games are played, so leave it out")
+        raise UserError("got the parameter 'talk'; both games are played, so leave it out")
     if matches < 2:
-        raise ValueError(f"got {matches} matches; an interval needs at least 2")
+        raise UserError(f"got {matches} matches; an interval needs at least 2")
     cooperation = domain(GAME).cooperation
     assert cooperation is not None
     agents = {first.name: first, second.name: second}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Episode, Game
+from equipoise.errors import UserError
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.policies.policy import Policy
 from equipoise.reports.files import write_atomically
@@ -180,11 +181,11 @@ def talking_game(text: str, named: str | None, parameters: Mapping[str, Any]) ->
     name = named or trained[0]
     if domain(name).talk is None:
         whose = f"{source} was trained on {name}, which" if named is None else name
-        raise ValueError(f"{whose} has no messages; games with messages: {', '.join(known)}")
+        raise UserError(f"{whose} has no messages; games with messages: {', '.join(known)}")
     tasks = {task.game.name: task.game.parameters for task in own.tasks} if own is not None else {}
     game = make_game(name, **{**domain(name).corrected.parameters, **tasks.get(name, {}), **parameters})
     if talk_in(game) is None:
-        raise ValueError(f"{name} has no messages with talk=false; judge it with --set talk=true")
+        raise UserError(f"{name} has no messages with talk=false; judge it with --set talk=true")
     return game
 
 
@@ -197,7 +198,7 @@ def talkers(texts: Sequence[str], game: Game) -> tuple[Agent, ...]:
     agents = agents_of(texts, game, {})
     folded = [agent.name.casefold() for agent in agents]
     if len(set(folded)) < len(folded):
-        raise ValueError(
+        raise UserError(
             f"both agents are named {agents[0].name!r}; leave --with out for self-play, or name one: --with NAME=AGENT"
         )
     return agents

@@ -15,6 +15,7 @@ import numpy as np
 
 from equipoise.arena import Match, rollout
 from equipoise.core import Action, FaultRule, Game, InformationState, Opponent
+from equipoise.errors import UserError
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.metrics.exact import mean_worst_case_advantage, nash_conv, pool_values, worst_case_response
 from equipoise.metrics.exact_faults import renormalised
@@ -107,7 +108,7 @@ class ExactAdversary:
         self.tree = first_rounds_tree(game, rounds)
         covered = self.tree.game.num_rounds
         if covered < game.num_rounds and type(game).as_first_round is Game.as_first_round:
-            raise ValueError(
+            raise UserError(
                 f"the best response covers the first {covered} of {game.num_rounds} rounds of {game.name}, whose later "
                 "rounds differ from them; set play.rounds = 0 (all), or use another adversary"
             )
@@ -131,7 +132,7 @@ class ExactAdversary:
     def opponent(self) -> Opponent:
         """The response as an opponent; beyond the covered rounds it plays as it would in the first."""
         if not self.ready:
-            raise ValueError("the adversary has not been refreshed yet; call refresh(policy, seed) first")
+            raise UserError("the adversary has not been refreshed yet; call refresh(policy, seed) first")
         moves, game = self._moves, self.game
 
         def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
@@ -159,7 +160,7 @@ class ExactAdversary:
             for point, choice in zip(points, numbers, strict=True)
         }
         if len(self._moves) < sum(map(len, choices)):
-            raise ValueError(f"{self.game.name} shows both seats the same state; an event must tell them apart")
+            raise UserError(f"{self.game.name} shows both seats the same state; an event must tell them apart")
 
 
 class LearnedAdversary:
@@ -196,7 +197,7 @@ class LearnedAdversary:
 
     def opponent(self) -> Opponent:
         if self._table is None:
-            raise ValueError("the adversary has not been refreshed yet; call refresh(policy, seed) first")
+            raise UserError("the adversary has not been refreshed yet; call refresh(policy, seed) first")
         return replace(self._table.opponent(), name=LEARNED)
 
     def metrics(self) -> dict[str, float]:

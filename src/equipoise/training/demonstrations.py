@@ -15,6 +15,7 @@ import numpy as np
 
 from equipoise.arena import Match, rollout
 from equipoise.core import Episode, Game, Opponent
+from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.games.text import Reasoning
 from equipoise.policies.chat import ChatFormat
@@ -47,11 +48,11 @@ class Demonstrations:
         if isinstance(self.experts, dict):
             for name, weight in self.experts.items():
                 if not (isinstance(weight, (int, float)) and math.isfinite(weight) and weight > 0):
-                    raise ValueError(f"expert {name!r} has weight {weight}; weights must be above 0")
+                    raise UserError(f"expert {name!r} has weight {weight}; weights must be above 0")
         if self.opponents not in get_args(Partners):
-            raise ValueError(f"unknown opponents {self.opponents!r} of demonstrations; known: experts, pools")
+            raise UserError(f"unknown opponents {self.opponents!r} of demonstrations; known: experts, pools")
         if self.episodes < 1 or not 0 <= self.validation <= 1:
-            raise ValueError(
+            raise UserError(
                 f"got episodes={self.episodes}, validation={self.validation}; allowed: episodes of 1 or more, "
                 "validation from 0 to 1"
             )
@@ -84,7 +85,7 @@ def trainable(profile: Profile, name: str) -> Opponent:
     """
     player = profile.find(name)
     if name in {opponent.name for opponent in profile.pools.held_out}:
-        raise ValueError(f"opponent {name!r} is held out for audits; train on another")
+        raise UserError(f"opponent {name!r} is held out for audits; train on another")
     return player
 
 
@@ -113,7 +114,7 @@ def demonstrate(game: Game, experts: Weighted, episodes: int, seed: Sequence[int
         seed: Keys the draw of seats and all play. More episodes begin with the fewer ones.
     """
     if episodes < 1:
-        raise ValueError(f"got {episodes} demonstration episodes; at least 1 is needed")
+        raise UserError(f"got {episodes} demonstration episodes; at least 1 is needed")
     policies = {opponent.name: ScriptedPolicy(opponent) for opponent, _ in experts}
     weights = {opponent.name: weight for opponent, weight in experts}
     matches = mixture_matches(weights, episodes, np.random.default_rng([*seed, 1]))
@@ -133,7 +134,7 @@ def demonstrate_against(
         seed: Keys the draw of players and seats and all play.
     """
     if episodes < 1:
-        raise ValueError(f"got {episodes} demonstration episodes; at least 1 is needed")
+        raise UserError(f"got {episodes} demonstration episodes; at least 1 is needed")
     shares = np.array([weight for _, weight in experts], dtype=float)
     draws = np.random.default_rng([*seed, 1]).random((episodes, 3))
     matches, seats = [], []
@@ -173,7 +174,7 @@ def demonstration_rows(
         if episode.of(seat):
             reason = silent if reasoning == "none" else reasons.get(episode.policies[seat])
             if reason is None:
-                raise ValueError(
+                raise UserError(
                     f"expert {episode.policies[seat]!r} of {game.name} gives no reasons; use sampling.reasoning "
                     "'none', or experts that give them"
                 )

@@ -14,6 +14,7 @@ import numpy as np
 
 from equipoise.arena import Match, enumerated_deals, rollout
 from equipoise.core import FAULT_RULES, Decision, Episode, FaultRule, Game, Opponent, State
+from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.objectives.sepo import CreditRule, SepoBatch, SepoWeights
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -52,21 +53,21 @@ class PlaySettings:
 
     def __post_init__(self) -> None:
         if self.rollouts < 2:
-            raise ValueError(f"got rollouts={self.rollouts}; a leave-one-out baseline needs at least 2")
+            raise UserError(f"got rollouts={self.rollouts}; a leave-one-out baseline needs at least 2")
         if self.fault_rule not in FAULT_RULES:
-            raise ValueError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
+            raise UserError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
         if self.deals < 0 or self.refresh < 1:
-            raise ValueError(f"got deals={self.deals}, refresh={self.refresh}; allowed: deals >= 0, refresh >= 1")
+            raise UserError(f"got deals={self.deals}, refresh={self.refresh}; allowed: deals >= 0, refresh >= 1")
         if self.rounds < 0 or self.learned_episodes < 2:
-            raise ValueError(
+            raise UserError(
                 f"got rounds={self.rounds}, learned_episodes={self.learned_episodes}; allowed: rounds >= 0, "
                 "learned_episodes >= 2"
             )
         if sorted(self.seats) not in ([0], [1], [0, 1]):
-            raise ValueError(f"got seats {list(self.seats)}; allowed: [0, 1], [0] or [1]")
+            raise UserError(f"got seats {list(self.seats)}; allowed: [0, 1], [0] or [1]")
         if not set(self.adversaries) <= set(KINDS) or not self.adversaries:
             known = ", ".join(repr(kind) for kind in KINDS)
-            raise ValueError(f"got adversaries {list(self.adversaries)}; allowed: {known}, one or more")
+            raise UserError(f"got adversaries {list(self.adversaries)}; allowed: {known}, one or more")
 
 
 class SepoPlay(Play):
@@ -153,7 +154,7 @@ class SepoPlay(Play):
             return [None] * self.settings.deals
         deals = enumerated_deals(self.game)
         if max(p for _, p in deals) > min(p for _, p in deals) + 1e-9:
-            raise ValueError(f"the deals of {self.game.name} are not equally likely; set play.deals to draw them")
+            raise UserError(f"the deals of {self.game.name} are not equally likely; set play.deals to draw them")
         return [state for state, _ in deals]
 
     def _batch(

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from equipoise.core import Action, Game, Reply
+from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy, Request, Session
 
@@ -108,12 +109,12 @@ class PastSettings:
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.recent < 0 or self.offered < 1:
-            raise ValueError(
+            raise UserError(
                 f"got every={self.every}, recent={self.recent}, offered={self.offered}; allowed: every >= 1, "
                 "recent >= 0, offered >= 1"
             )
         if not 0.0 <= self.probability <= 1.0:
-            raise ValueError(f"got probability={self.probability}; allowed: 0 to 1")
+            raise UserError(f"got probability={self.probability}; allowed: 0 to 1")
 
 
 class Population:
@@ -136,7 +137,7 @@ class Population:
         try:
             save_file({name: value.contiguous() for name, value in weights.items()}, partial)
         except (OSError, SafetensorError) as error:
-            raise ValueError(f"cannot save a past self to {self._folder}: {error}; free some space, resume") from error
+            raise UserError(f"cannot save a past self to {self._folder}: {error}; free some space, resume") from error
         partial.replace(self._path(step))
         self.steps.append(step)
         self._kept[step] = weights
@@ -168,7 +169,7 @@ class Population:
         """
         missing = [step for step in steps if not self._path(step).is_file()]
         if missing:
-            raise ValueError(f"the past self {self._path(missing[0])} is gone; start again in a new folder")
+            raise UserError(f"the past self {self._path(missing[0])} is gone; start again in a new folder")
         self.steps = list(steps)
 
     def _recently(self, step: int) -> set[int]:

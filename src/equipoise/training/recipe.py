@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import AUDIT_KEY, Game
+from equipoise.errors import UserError
 from equipoise.games import DOMAINS, SEPO_GAMES, Profile, domain, make_game
 from equipoise.games.domain import ProfileName
 from equipoise.objectives.sepo import SepoWeights
@@ -110,20 +111,20 @@ class Recipe:
     def __post_init__(self) -> None:
         kept = (AUDIT_KEY, SELECTION_KEY)
         if not 0 <= self.seed < 2**31 or self.seed in kept:
-            raise ValueError(
+            raise UserError(
                 f"got seed {self.seed}; allowed: 0 to 2147483647 except {kept[0]} and {kept[1]}, which key audits and "
                 "the choice of a policy"
             )
         if bool(self.game) == bool(self.games):
-            raise ValueError(
+            raise UserError(
                 f"got game={self.game!r} and games={list(self.games)}; give one of them: a game, or a list of games"
             )
         if self.games == (ALL,):
             object.__setattr__(self, "games", SEPO_GAMES)
         if len(set(self.games)) < len(self.games):
-            raise ValueError(f"got games={list(self.games)}; each game may be named once")
+            raise UserError(f"got games={list(self.games)}; each game may be named once")
         if self.games and self.game_parameters:
-            raise ValueError("game_parameters belong to a run of one game; write [by_game.NAME] parameters = { ... }")
+            raise UserError("game_parameters belong to a run of one game; write [by_game.NAME] parameters = { ... }")
         for name in self.names:
             domain(name)
         for name in self.by_game:
@@ -157,11 +158,11 @@ class Recipe:
     def _task(self, name: str) -> Task:
         own, where = self.by_game.get(name, {}), f"by_game.{name}"
         if not isinstance(own, Mapping):
-            raise ValueError(f"recipe key {where!r} is a section; got {own!r}")
+            raise UserError(f"recipe key {where!r} is a section; got {own!r}")
         for key in own:
             check_known(f"recipe key in [{where}]", key, dict.fromkeys(OWN_SECTIONS))
         if "kl" in own.get("objective", {}):
-            raise ValueError(f"{where}.objective.kl: the KL penalty is one for the whole run; set objective.kl")
+            raise UserError(f"{where}.objective.kl: the KL penalty is one for the whole run; set objective.kl")
         profile = domain(name).profile(self.profile)
         parameters = {**profile.parameters, **self.game_parameters, **own.get("parameters", {})}
         return Task(
@@ -199,11 +200,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         ValueError: A missing file, broken TOML, an unknown key, or a value that is not allowed; one line each.
     """
     if not path.is_file():
-        raise ValueError(f"no recipe file {str(path)!r}; give a .toml file or a game's name")
+        raise UserError(f"no recipe file {str(path)!r}; give a .toml file or a game's name")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from None
+        raise UserError(f"{path} is not valid TOML: {error}") from None
     return parse_recipe(table, overrides)
 
 
@@ -217,13 +218,13 @@ def parse_recipe(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
     for text in overrides:
         key, separator, value = text.partition("=")
         if not separator:
-            raise ValueError(f"override {text!r} has no '='; write section.key=value, for example rl.steps=50")
+            raise UserError(f"override {text!r} has no '='; write section.key=value, for example rl.steps=50")
         *sections, leaf = key.strip().split(".")
         target = merged
         for section in sections:
             target = target.setdefault(section, {})
             if not isinstance(target, dict):
-                raise ValueError(f"override {text!r}: {section!r} is not a section")
+                raise UserError(f"override {text!r}: {section!r} is not a section")
         chosen = not sections and leaf in ("game", "games")
         if chosen:
             merged.pop("game", None)

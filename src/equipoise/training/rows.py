@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from equipoise.core import Action, Decision, Episode, Game, InformationState
+from equipoise.errors import UserError
 from equipoise.games.text import Reasoning, observations, render_reply, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
 
@@ -55,7 +56,7 @@ def transcript_row(episode: Episode, seat: int) -> Row:
     for index, decision in enumerate(episode.of(seat)):
         tokens = decision.reply.tokens
         if tokens is None:
-            raise ValueError(f"seat {seat} was not played by a language model: its replies have no tokens")
+            raise UserError(f"seat {seat} was not played by a language model: its replies have no tokens")
         if index == 0:
             prompt = tokens.prompt
         else:
@@ -75,7 +76,7 @@ def turn_rows(episode: Episode, seat: int) -> list[Row]:
     for index, decision in enumerate(episode.of(seat)):
         tokens = decision.reply.tokens
         if tokens is None:
-            raise ValueError(f"seat {seat} was not played by a language model: its replies have no tokens")
+            raise UserError(f"seat {seat} was not played by a language model: its replies have no tokens")
         prompt = before + tokens.prompt
         rows.append(Row(prompt, tokens.completion, (index,) * len(tokens.completion), tokens.log_probs))
         before = prompt + tokens.completion

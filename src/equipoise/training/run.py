@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
+from equipoise.errors import UserError
 from equipoise.models.load import load_merged
 from equipoise.policies.chat import Ids
 from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
@@ -113,17 +114,15 @@ def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     written = out / "recipe.toml"
     if resume:
         if not written.is_file():
-            raise ValueError(f"nothing to resume in {out}: it has no recipe.toml; start without --resume")
+            raise UserError(f"nothing to resume in {out}: it has no recipe.toml; start without --resume")
         if written.read_text(encoding="utf-8") != recipe.to_toml():
-            raise ValueError(
-                f"{out} was started with another recipe (see {written}); use it unchanged, or a new folder"
-            )
+            raise UserError(f"{out} was started with another recipe (see {written}); use it unchanged, or a new folder")
         return
     if out.exists() and not out.is_dir():
-        raise ValueError(f"--out {out} is a file; choose another folder")
+        raise UserError(f"--out {out} is a file; choose another folder")
     found = {path.name for path in out.iterdir()} if out.exists() else set()
     if found and found != {"recipe.toml", "versions.json"}:  # those two alone: a run that never started
-        raise ValueError(f"run folder {out} exists; continue it with --resume, or choose another --out")
+        raise UserError(f"run folder {out} exists; continue it with --resume, or choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     written.write_text(recipe.to_toml(), encoding="utf-8")
     (out / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
@@ -141,7 +140,7 @@ def device_of(hardware: Hardware) -> str:
         ValueError: When a GPU is asked for and torch finds none.
     """
     if hardware.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("hardware.device is 'cuda' and torch finds no GPU; use 'auto' or 'cpu'")
+        raise UserError("hardware.device is 'cuda' and torch finds no GPU; use 'auto' or 'cpu'")
     return "cuda" if hardware.device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
@@ -206,7 +205,7 @@ def adapted_modules(model: PreTrainedModel, targets: Sequence[str]) -> list[str]
     missing = [target for target in targets if not any(name.split(".")[-1] == target for name in linear)]
     if missing:
         known = ", ".join(sorted({name.split(".")[-1] for name in linear}))
-        raise ValueError(f"lora.targets: no linear layer is named {missing[0]!r}, so no target modules; known: {known}")
+        raise UserError(f"lora.targets: no linear layer is named {missing[0]!r}, so no target modules; known: {known}")
     return [name for name in linear if not targets or name.split(".")[-1] in targets]
 
 
@@ -371,7 +370,7 @@ def _save(model: Any, tokenizer: Any, folder: Path, base: str = "") -> None:
             text = {**json.loads(written.read_text(encoding="utf-8")), "base_model_name_or_path": up + base}
             written.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"cannot save the model to {folder}: {error}; free some space and use --resume") from error
+        raise UserError(f"cannot save the model to {folder}: {error}; free some space and use --resume") from error
     finally:
         model.config.use_cache = kept
     partial.replace(folder)

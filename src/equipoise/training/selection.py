@@ -19,6 +19,7 @@ import numpy as np
 
 from equipoise.arena import against, rollout
 from equipoise.core import Episode, FaultRule, Game
+from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.metrics.sepo_index import components, index_over_grid
 from equipoise.objectives.sepo import POOLS
@@ -47,7 +48,7 @@ class SelectionSettings:
 
     def __post_init__(self) -> None:
         if self.every < 0 or self.deals < 1:
-            raise ValueError(f"got every={self.every}, deals={self.deals}; allowed: every >= 0, deals >= 1")
+            raise UserError(f"got every={self.every}, deals={self.deals}; allowed: every >= 0, deals >= 1")
 
 
 def sampled_index(

@@ -16,6 +16,7 @@ import numpy as np
 
 from equipoise.arena import Match, rollout
 from equipoise.core import FAULT_RULES, Episode, FaultRule, Game
+from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.models.load import load
 from equipoise.objectives import discounted_returns, leave_one_out
@@ -66,19 +67,19 @@ class SelfPlaySettings:
 
     def __post_init__(self) -> None:
         if self.deals < 1 or self.rollouts < 2:
-            raise ValueError(
+            raise UserError(
                 f"got deals={self.deals}, rollouts={self.rollouts}; allowed: deals >= 1, rollouts >= 2 (the rest of a "
                 "group is its baseline)"
             )
         for name, kinds in (("agents", Agents), ("trained", Trained), ("baseline", Baseline), ("rows", RowKind)):
             if getattr(self, name) not in get_args(kinds):
-                raise ValueError(f"got {name}={getattr(self, name)!r}; allowed: {', '.join(get_args(kinds))}")
+                raise UserError(f"got {name}={getattr(self, name)!r}; allowed: {', '.join(get_args(kinds))}")
         if self.agents == "two" and self.trained == "one":
-            raise ValueError('got agents="two" with trained="one"; two agents are both trained: set trained = "both"')
+            raise UserError('got agents="two" with trained="one"; two agents are both trained: set trained = "both"')
         if not self.reward_divisor > 0:
-            raise ValueError(f"got reward_divisor={self.reward_divisor}; it must be above 0")
+            raise UserError(f"got reward_divisor={self.reward_divisor}; it must be above 0")
         if self.fault_rule not in FAULT_RULES:
-            raise ValueError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
+            raise UserError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from equipoise.core import Game
+from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.objectives import alignment, sepo
 from equipoise.training.tables import check_known
@@ -65,17 +66,17 @@ class Objective:
             check_known("credit rule", name, {**RULES, **ALIGNMENT_RULES})
         families = [name in ALIGNMENT_RULES for name in self.rules]
         if sorted(families) not in ([False], [True], [False, True]):
-            raise ValueError(
+            raise UserError(
                 f"got rule={list(self.rules)}; allowed: one rule, or one of self-play ({', '.join(ALIGNMENT_RULES)}) "
                 f"and one of SEPO's ({', '.join(RULES)})"
             )
         for name in ("kl", "entropy"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ValueError(f"got {name}={getattr(self, name)}; it must be 0 or more")
+                raise UserError(f"got {name}={getattr(self, name)}; it must be 0 or more")
         if not (math.isfinite(self.scale) and self.scale >= 0):
-            raise ValueError(f"got scale={self.scale}; allowed: above 0, or 0 for the profile's own")
+            raise UserError(f"got scale={self.scale}; allowed: above 0, or 0 for the profile's own")
         if len(self.lambdas) not in (0, 3) or not all(_is_weight(value) for value in self.lambdas):
-            raise ValueError(
+            raise UserError(
                 f"got lambdas={list(self.lambdas)}; allowed: [le, lc, lx], three numbers of 0 or more, or [] for the "
                 "profile's own"
             )
@@ -125,7 +126,7 @@ class Lora:
 
     def __post_init__(self) -> None:
         if self.rank < 0:
-            raise ValueError(f"got lora rank {self.rank}; allowed: 0 (off) or more")
+            raise UserError(f"got lora rank {self.rank}; allowed: 0 (off) or more")
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,9 @@ class Optimisation:
     def __post_init__(self) -> None:
         for name in ("micro_batches", "save_every", "exact_every", "learning_rate"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"got {name}={getattr(self, name)}; it must be above 0")
+                raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
         if self.steps < 0 or self.exact_rounds < 0:
-            raise ValueError(f"got steps={self.steps}, exact_rounds={self.exact_rounds}; allowed: 0 (off) or more")
+            raise UserError(f"got steps={self.steps}, exact_rounds={self.exact_rounds}; allowed: 0 (off) or more")
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,9 @@ class Hardware:
 
     def __post_init__(self) -> None:
         if self.device not in get_args(Device):
-            raise ValueError(f"unknown device {self.device!r}; known: {', '.join(get_args(Device))}")
+            raise UserError(f"unknown device {self.device!r}; known: {', '.join(get_args(Device))}")
         if self.dtype not in get_args(Dtype):
-            raise ValueError(f"unknown dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
+            raise UserError(f"unknown dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
 
 
 def _is_weight(value: object) -> bool:

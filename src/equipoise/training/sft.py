@@ -20,6 +20,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from equipoise.errors import UserError
 from equipoise.policies.language_model import token_log_probs
 from equipoise.training.rows import NOT_OURS, Row
 
@@ -49,9 +50,9 @@ class SftSettings:
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "learning_rate", "micro_batches", "validate_every"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"got {name}={getattr(self, name)}; it must be above 0")
+                raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
         if self.batch_size % self.micro_batches:
-            raise ValueError(f"got batch_size={self.batch_size}, micro_batches={self.micro_batches}; it must divide it")
+            raise UserError(f"got batch_size={self.batch_size}, micro_batches={self.micro_batches}; it must divide it")
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def fit(
         similar_lengths: Puts rows of similar lengths into one batch: less padding, where lengths differ a lot.
     """
     if not rows:
-        raise ValueError("got no rows to train on")
+        raise UserError("got no rows to train on")
     measured = _Validation(lambda: validation_loss(model, validation), settings.validate_every, out / "sft.jsonl")
     arguments = _arguments(settings, out, model.device.type == "cpu", gradient_checkpointing)
     arguments.train_sampling_strategy = "group_by_length" if similar_lengths else "random"

@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from equipoise.errors import UserError
+
 Settings = TypeVar("Settings")
 
 _NAMES = {
@@ -41,7 +43,7 @@ def build(kind: type[Settings], table: Mapping[str, Any], where: str = "") -> Se
         name = f"{where}.{key}" if where else key
         if isinstance(default, type) and dataclasses.is_dataclass(default):
             if not isinstance(value, Mapping):
-                raise ValueError(f"recipe key {name!r} is a section; got {value!r}")
+                raise UserError(f"recipe key {name!r} is a section; got {value!r}")
             values[key] = build(default, value, name)
         else:
             values[key] = _typed(name, value, known[key])
@@ -55,7 +57,7 @@ def changed(settings: Settings, table: Any, where: str) -> Settings:
         ValueError: As `build`.
     """
     if not isinstance(table, Mapping):
-        raise ValueError(f"recipe key {where!r} is a section; got {table!r}")
+        raise UserError(f"recipe key {where!r} is a section; got {table!r}")
     own = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}  # type: ignore[arg-type]
     own = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
     return build(type(settings), {**own, **table}, where)
@@ -87,7 +89,7 @@ def check_known(what: str, name: str, known: Mapping[str, Any]) -> None:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(known)}.{hint}")
+        raise UserError(f"unknown {what} {name!r}; known: {', '.join(known)}.{hint}")
 
 
 def _typed(name: str, value: Any, known: dataclasses.Field[Any]) -> Any:
@@ -99,7 +101,7 @@ def _typed(name: str, value: Any, known: dataclasses.Field[Any]) -> Any:
         return float(value)
     if type(value) not in (type(default), also):
         takes = " or ".join(_NAMES[kind] for kind in (type(default), also) if kind is not None)
-        raise ValueError(f"recipe key {name!r} takes {takes}; got {value!r}")
+        raise UserError(f"recipe key {name!r} takes {takes}; got {value!r}")
     return value
 
 

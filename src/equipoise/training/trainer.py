@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from equipoise.errors import UserError
 from equipoise.training.adapters import FIRST, SECOND, routed, train_both, weights_of
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row
@@ -105,7 +106,7 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
         if kl > 0 and reference is None:
-            raise ValueError(f"got kl={kl} without a reference policy; pass one, or set kl to 0")
+            raise UserError(f"got kl={kl} without a reference policy; pass one, or set kl to 0")
         self._collect, self._reference, self._kl, self._kl_every = collect, reference, kl, kl_every
         self._pending: list[Row] = []
         self.last_metrics: dict[str, float] = {}
@@ -166,7 +167,7 @@ class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
         if self._reference is None or not measured:
             return experience.rows, experience.weights
         if any(len(row.log_probs) != len(row.completion) for row in experience.rows):
-            raise ValueError("a row has no log-probabilities; the KL penalty is for rows that the policy sampled")
+            raise UserError("a row has no log-probabilities; the KL penalty is for rows that the policy sampled")
         reference = self._reference([(row.prompt, row.completion) for row in experience.rows])
         current = [np.array(row.log_probs) for row in experience.rows]  # as sampled: the weights have not moved since
         weights, divergence, tokens = [], 0.0, 0.0

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equipoise.core import Episode
+from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.training.adapters import SECOND, weights_of
@@ -97,7 +98,7 @@ def has_two_agents(recipe: Recipe) -> bool:
     )
     for is_so, reason in refused:
         if is_so:
-            raise ValueError(f'got self_play.agents = "two" with {reason}')
+            raise UserError(f'got self_play.agents = "two" with {reason}')
     return True
 
 

@@ -29,6 +29,7 @@ from itertools import product
 from typing import Any, Literal, get_args
 
 from equipoise.core import CHANCE, Action, Event, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.history import joint_moves, last_value, own_seat
 from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, announced, total
 
@@ -81,7 +82,7 @@ class AuctionState(RoundsState):
         first, second = actions[0], actions[1]
         if first not in BIDS or second not in BIDS:
             wrong = second if first in BIDS else first
-            raise ValueError(f"illegal action {wrong!r} in the auction; allowed: {BIDS}")
+            raise UserError(f"illegal action {wrong!r} in the auction; allowed: {BIDS}")
         assert isinstance(first, int)
         assert isinstance(second, int)
         acts = Event("act", 0, first), Event("act", 1, second)
@@ -98,7 +99,7 @@ class AuctionState(RoundsState):
 
     def _dealt(self, deal: Action) -> AuctionState:
         if deal not in dict(_DEALS):
-            raise ValueError(f"unknown values {deal!r} in the auction; known: {', '.join(str(d) for d, _ in _DEALS)}")
+            raise UserError(f"unknown values {deal!r} in the auction; known: {', '.join(str(d) for d, _ in _DEALS)}")
         assert isinstance(deal, tuple)
         header = announced(self.finished, self.rounds)
         events = (
@@ -109,7 +110,7 @@ class AuctionState(RoundsState):
 
     def _tossed(self, winner: Action) -> AuctionState:
         if winner not in dict(_COIN):
-            raise ValueError(f"unknown winner {winner!r} of a coin in the auction; known: 0, 1")
+            raise UserError(f"unknown winner {winner!r} of a coin in the auction; known: 0, 1")
         assert isinstance(winner, int)
         return self._won(winner, self.tied[winner], self.events)
 
@@ -140,7 +141,7 @@ class Auction(RoundsGame):
         """
         super().__init__(rounds)
         if losses not in get_args(Losses):
-            raise ValueError(f"got losses={losses!r}; allowed: {', '.join(get_args(Losses))}")
+            raise UserError(f"got losses={losses!r}; allowed: {', '.join(get_args(Losses))}")
         self.losses: Losses = losses
         self.max_reward = float(max(winner_pay(value, bid, losses) for value, bid in product(VALUES, (1, 2, 3))))
         self.min_reward = float(worst_pay(losses))
@@ -210,4 +211,4 @@ class Auction(RoundsGame):
             case "forfeit":
                 cost = f" and {{loses|lose}} {event.value}" if event.value else ""
                 return f"{{Player}} {{forfeits|forfeit}} the round{cost}."
-        raise ValueError(f"the auction has no event {event.kind!r}")
+        raise UserError(f"the auction has no event {event.kind!r}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from equipoise.core import CHANCE, Action, Event, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.bargaining.deal import (
     ITEMS,
     MOST,
@@ -83,15 +84,13 @@ class BargainingState(RoundsState):
     def _checked(self, demand: Action) -> Triple:
         assert self.pool is not None
         if demand not in demands_within(self.pool):
-            raise ValueError(f"illegal demand {demand!r}; allowed: three whole numbers from 0 to the pool {self.pool}")
+            raise UserError(f"illegal demand {demand!r}; allowed: three whole numbers from 0 to the pool {self.pool}")
         assert isinstance(demand, tuple)
         return demand
 
     def _dealt(self, outcome: Action) -> BargainingState:
         if outcome not in dict(self.chance_outcomes()):
-            raise ValueError(
-                f"got the deal {outcome!r}; chance deals the pool, then the values of seat 0 and of seat 1"
-            )
+            raise UserError(f"got the deal {outcome!r}; chance deals the pool, then the values of seat 0 and of seat 1")
         assert isinstance(outcome, tuple)
         if self.pool is None:
             event = Event("pool", None, outcome)
@@ -184,4 +183,4 @@ class Bargaining(RoundsGame):
                 return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
             case "forfeit":
                 return "{Player} {forfeits|forfeit} the round."
-        raise ValueError(f"bargaining has no event {event.kind!r}")
+        raise UserError(f"bargaining has no event {event.kind!r}")

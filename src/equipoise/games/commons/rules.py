@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from equipoise.core import Action, Event, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.history import joint_moves, last_value
 from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
@@ -69,7 +70,7 @@ FAIR_SHARE = LARGEST_YIELD // 2
 
 def _ask(action: Action) -> int:
     if type(action) is not int or action not in ASKS:
-        raise ValueError(f"illegal action {action!r} in the commons; allowed: {ASKS}")
+        raise UserError(f"illegal action {action!r} in the commons; allowed: {ASKS}")
     return action
 
 
@@ -181,4 +182,4 @@ class Commons(RoundsGame):
                 return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
             case "forfeit":
                 return "{Player} {forfeits|forfeit} the round."
-        raise ValueError(f"the commons has no event {event.kind!r}")
+        raise UserError(f"the commons has no event {event.kind!r}")

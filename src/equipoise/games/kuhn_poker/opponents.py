@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from equipoise.core import Action, InformationState, Opponent, Pools
+from equipoise.errors import UserError
 from equipoise.games.kuhn_poker.rules import hand_view
 
 KUHN = "H. W. Kuhn, A simplified two-person poker, 1950"
@@ -58,7 +59,7 @@ class Style:
 def nash(alpha: float) -> Style:
     """The Nash strategy of parameter `alpha` in [0, 1/3], in both seats."""
     if not 0 <= alpha <= 1 / 3 + 1e-12:
-        raise ValueError(f"got alpha={alpha}; the Nash family of Kuhn poker has alpha in [0, 1/3]")
+        raise UserError(f"got alpha={alpha}; the Nash family of Kuhn poker has alpha in [0, 1/3]")
     return Style((alpha, 0, 3 * alpha), (1 / 3, 0, 1), (0, 1 / 3, 1), (0, alpha + 1 / 3, 1))
 
 

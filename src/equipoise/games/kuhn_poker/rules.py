@@ -15,6 +15,7 @@ from itertools import permutations
 from typing import Any
 
 from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.errors import UserError
 
 CARDS = ("J", "Q", "K")
 DEALS: tuple[tuple[str, str], ...] = tuple((a, b) for a, b in permutations(CARDS, 2))
@@ -89,7 +90,7 @@ class KuhnState(State):
         (seat,) = self.players_to_move
         action = actions[seat]
         if action not in legal_after(self.history):
-            raise ValueError(f"illegal action {action!r} in Kuhn poker; allowed: {legal_after(self.history)}")
+            raise UserError(f"illegal action {action!r} in Kuhn poker; allowed: {legal_after(self.history)}")
         history = (*self.history, str(action))
         seen: tuple[Event, ...] = (Event("act", seat, action),)
         if history in _SHOWDOWNS:
@@ -106,7 +107,7 @@ class KuhnState(State):
 
     def _dealt(self, deal: Action) -> KuhnState:
         if deal not in DEALS:
-            raise ValueError(f"unknown deal {deal!r} in Kuhn poker; known: {DEALS}")
+            raise UserError(f"unknown deal {deal!r} in Kuhn poker; known: {DEALS}")
         assert isinstance(deal, tuple)
         header: tuple[Event, ...] = (Event("first", self.first),)
         if self.hands > 1:
@@ -144,7 +145,7 @@ class KuhnPoker(Game):
     def __init__(self, hands: int = 1) -> None:
         """Args: hands: Hands per episode, 1 to 100."""
         if type(hands) is not int or not 1 <= hands <= 100:
-            raise ValueError(f"got hands={hands!r}; allowed: a whole number from 1 to 100")
+            raise UserError(f"got hands={hands!r}; allowed: a whole number from 1 to 100")
         self.hands = hands
         self.num_rounds = hands
 
@@ -209,4 +210,4 @@ class KuhnPoker(Game):
                 return f"{{Player}} {{wins|win}} {event.value} chip{'s' if event.value > 1 else ''}."
             case "forfeit":
                 return f"{{Player}} {{forfeits|forfeit}} the hand and {{loses|lose}} {event.value} chips."
-        raise ValueError(f"Kuhn poker has no event {event.kind!r}")
+        raise UserError(f"Kuhn poker has no event {event.kind!r}")

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from equipoise.core import Action, Event, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.history import joint_moves
 from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
@@ -48,7 +49,7 @@ def cooperates(move: Action) -> bool:
         ValueError: For what is not a move of this game.
     """
     if move not in _COOPERATION and move not in _DEFECTION:
-        raise ValueError(f"got the move {move!r}; allowed: {', '.join(sorted(_COOPERATION | _DEFECTION))}")
+        raise UserError(f"got the move {move!r}; allowed: {', '.join(sorted(_COOPERATION | _DEFECTION))}")
     return move in _COOPERATION
 
 
@@ -98,7 +99,7 @@ class DilemmaState(RoundsState):
         allowed = LABELS[self.labels]
         for move in moves:
             if move not in allowed:
-                raise ValueError(f"illegal action {move!r} in the prisoner's dilemma; allowed: {allowed}")
+                raise UserError(f"illegal action {move!r} in the prisoner's dilemma; allowed: {allowed}")
         return self._after(*_played(moves))
 
     def forfeit(self, seat: int) -> DilemmaState:
@@ -128,9 +129,9 @@ class PrisonersDilemma(RoundsGame):
         """
         super().__init__(rounds)
         if horizon not in get_args(Horizon):
-            raise ValueError(f"got horizon={horizon!r}; allowed: {', '.join(get_args(Horizon))}")
+            raise UserError(f"got horizon={horizon!r}; allowed: {', '.join(get_args(Horizon))}")
         if labels not in get_args(Labels):
-            raise ValueError(f"got labels={labels!r}; allowed: {', '.join(get_args(Labels))}")
+            raise UserError(f"got labels={labels!r}; allowed: {', '.join(get_args(Labels))}")
         self.horizon, self.labels = horizon, labels
 
     @property
@@ -195,4 +196,4 @@ class PrisonersDilemma(RoundsGame):
                 return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
             case "forfeit":
                 return "{Player} {forfeits|forfeit} the round."
-        raise ValueError(f"the prisoner's dilemma has no event {event.kind!r}")
+        raise UserError(f"the prisoner's dilemma has no event {event.kind!r}")

@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import product
 
 from equipoise.core import Action, Event, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.history import joint_moves
 from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
 
@@ -53,7 +54,7 @@ class SplitState(RoundsState):
         first, second = actions[0], actions[1]
         for demand in (first, second):
             if demand not in DEMANDS:
-                raise ValueError(f"illegal demand {demand!r}; allowed: a whole number from 1 to {PIE - 1}")
+                raise UserError(f"illegal demand {demand!r}; allowed: a whole number from 1 to {PIE - 1}")
         assert isinstance(first, int)
         assert isinstance(second, int)
         return self._after(*_played((first, second)))
@@ -127,4 +128,4 @@ class Split(RoundsGame):
                 return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
             case "forfeit":
                 return "{Player} {forfeits|forfeit} the round."
-        raise ValueError(f"split has no event {event.kind!r}")
+        raise UserError(f"split has no event {event.kind!r}")

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.history import joint_moves
 from equipoise.games.random_length import RandomLength
 from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, total
@@ -105,7 +106,7 @@ class SplitItemsState(RoundsState):
 
     def _drew(self, outcome: Action) -> SplitItemsState:
         if outcome not in dict(self.chance_outcomes()):
-            raise ValueError(f"got the draw {outcome!r} of values; allowed: the outcomes of {self.rule} at this state")
+            raise UserError(f"got the draw {outcome!r} of values; allowed: the outcomes of {self.rule} at this state")
         drawn = (*self.drawn, outcome)
         values = dealt(self.rule, drawn)
         if values is None:
@@ -123,7 +124,7 @@ class SplitItemsState(RoundsState):
 
 def _checked(claim: Action) -> Triple:
     if claim not in CLAIMS:
-        raise ValueError(f"illegal claim {claim!r}; allowed: three whole numbers from 0 to {STOCK}")
+        raise UserError(f"illegal claim {claim!r}; allowed: three whole numbers from 0 to {STOCK}")
     assert isinstance(claim, tuple)
     return claim
 
@@ -143,7 +144,7 @@ class SplitItems(RoundsGame):
         """
         super().__init__(rounds)
         if values not in VALUE_RULES:
-            raise ValueError(f"got values={values!r}; allowed: {', '.join(VALUE_RULES)}")
+            raise UserError(f"got values={values!r}; allowed: {', '.join(VALUE_RULES)}")
         self.values: ValueRule = values
         self.max_reward, self.min_reward = (float(units * largest_sum(values)) for units in (STOCK, 0))
 
@@ -206,7 +207,7 @@ class SplitItems(RoundsGame):
                 return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
             case "forfeit":
                 return "{Player} {forfeits|forfeit} the round."
-        raise ValueError(f"split_items has no event {event.kind!r}")
+        raise UserError(f"split_items has no event {event.kind!r}")
 
 
 def split_items(rounds: int = 10, values: ValueRule = "one_or_ten", stop: float = 0.0) -> Game:

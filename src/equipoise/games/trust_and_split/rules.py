@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from equipoise.core import CHANCE, Action, Event, Game, InformationState, State
+from equipoise.errors import UserError
 from equipoise.games.free_text import MAX_TEXT, AnyText, is_legal, text_limit
 from equipoise.games.random_length import RandomLength
 from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, total
@@ -121,7 +122,7 @@ class TrustState(RoundsState):
     def _drawn(self, outcome: Action) -> TrustState:
         known = self.chance_outcomes()
         if outcome not in dict(known):
-            raise ValueError(f"got the chance outcome {outcome!r}; allowed here: {', '.join(str(o) for o, _ in known)}")
+            raise UserError(f"got the chance outcome {outcome!r}; allowed here: {', '.join(str(o) for o, _ in known)}")
         if isinstance(outcome, int):
             first = (Event("first", outcome),)
             return replace(self, first=outcome, events=after(self.events, (first, first)))
@@ -133,7 +134,7 @@ class TrustState(RoundsState):
 
     def _spoken(self, message: Action) -> TrustState:
         if not is_legal(message, self.messages):
-            raise ValueError(
+            raise UserError(
                 f"illegal message {message!r:.60}; allowed: one line of 1 to {text_limit(self.messages)} characters "
                 "without blanks around it"
             )
@@ -155,7 +156,7 @@ class TrustState(RoundsState):
 
 def _checked(claim: Action) -> int:
     if claim not in CLAIMS:
-        raise ValueError(f"illegal claim {claim!r}; allowed: a whole number from 0 to {COINS}")
+        raise UserError(f"illegal claim {claim!r}; allowed: a whole number from 0 to {COINS}")
     assert isinstance(claim, int)
     return claim
 
@@ -178,11 +179,11 @@ class TrustAndSplit(RoundsGame):
         """
         super().__init__(rounds)
         if type(limit) is not int or not LEAST_LIMIT <= limit <= MAX_TEXT:
-            raise ValueError(f"got limit={limit!r}; allowed: a whole number from {LEAST_LIMIT} to {MAX_TEXT}")
+            raise UserError(f"got limit={limit!r}; allowed: a whole number from {LEAST_LIMIT} to {MAX_TEXT}")
         if hands not in get_args(Hands):
-            raise ValueError(f"got hands={hands!r}; allowed: {', '.join(get_args(Hands))}")
+            raise UserError(f"got hands={hands!r}; allowed: {', '.join(get_args(Hands))}")
         if type(talk) is not bool:
-            raise ValueError(f"got talk={talk!r}; allowed: true or false")
+            raise UserError(f"got talk={talk!r}; allowed: true or false")
         self.limit, self.hands, self.talk = limit, hands, talk
         self.max_slots = 2 if talk else 1
         self.answer = "the message or the whole number asked for" if talk else "one whole number"
@@ -269,7 +270,7 @@ class TrustAndSplit(RoundsGame):
                 return f"{{Player}} had the {side} hand and claimed {event.value[1]}."
             case "forfeit":
                 return "{Player} {forfeits|forfeit} the round."
-        raise ValueError(f"trust and split has no event {event.kind!r}")
+        raise UserError(f"trust and split has no event {event.kind!r}")
 
 
 def trust_and_split(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from equipoise.core import Episode, InformationState
+from equipoise.errors import UserError
 from equipoise.games.domain import Talk
 from equipoise.games.free_text import SILENCE
 from equipoise.games.trust_and_split.deal import BEATEN_BY, BEATS, COINS
@@ -53,7 +54,7 @@ def lower(information_state: InformationState) -> str:
 def _hand(information_state: InformationState) -> str:
     hand = current(information_state).hand
     if not hand:
-        raise ValueError("got an information state between two rounds; a listener has been dealt a hand")
+        raise UserError("got an information state between two rounds; a listener has been dealt a hand")
     return hand
 
 
