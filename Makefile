@@ -12,7 +12,7 @@ setup: $(READY)
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $$(grep '^torch==' constraints.txt)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,report,openspiel,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,report,openspiel,docs,dev]'
 	touch $(READY)
 
 demo: setup

@@ -24,7 +24,7 @@ ORDER = {
     "models": 5,
     "training": 6,
     "reports": 7,
-    "studies": 8,
+    "lab": 8,
     "testing": 8,
     "cli": 9,
 }
@@ -36,8 +36,8 @@ OPTIONAL = {
     "peft": ("models/", "training/"),
     "torch": ("policies/", "models/", "training/"),
     "transformers": ("policies/", "models/", "training/", "cli/"),
-    "matplotlib": ("reports/", "studies/"),
-    "jinja2": ("reports/", "studies/"),
+    "matplotlib": ("reports/", "lab/"),
+    "jinja2": ("reports/", "lab/"),
 }
 """Packages that need an extra, and the only places that may import them."""
 

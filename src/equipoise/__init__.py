@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from equipoise.arena import Match, against, rollout
     from equipoise.core import Decision, Episode, Estimate, Event, Fault, Game, Opponent, Pools, Reply, State
     from equipoise.games import domain, make_game
+    from equipoise.lab.audit import audit
     from equipoise.metrics import (
         best_response,
         nash_conv,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from equipoise.objectives import SepoBatch, SepoWeights, own_pool
     from equipoise.policies import Policy, ScriptedPolicy, TabularPolicy
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-    from equipoise.studies.audit import audit
     from equipoise.training.recipe import Recipe, load_recipe
     from equipoise.training.run import train
 
@@ -50,7 +50,7 @@ _HOMES = {
     "equipoise.objectives": ("SepoBatch", "SepoWeights", "own_pool"),
     "equipoise.policies": ("Policy", "ScriptedPolicy", "TabularPolicy"),
     "equipoise.policies.language_model": ("LanguageModelPolicy", "Sampling"),
-    "equipoise.studies.audit": ("audit",),
+    "equipoise.lab.audit": ("audit",),
     "equipoise.training.recipe": ("Recipe", "load_recipe"),
     "equipoise.training.run": ("train",),
 }

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from equipoise.studies import alignment as study
+from equipoise.lab import alignment as study
 
 TINY = ("rl.steps=1", "self_play.deals=2", "self_play.rollouts=2", "rl.exact_every=1000", "rl.exact_rounds=0")
 SMALL = dataclasses.replace(study.QUICK, matches=2, probe_steps=dict.fromkeys(study.PLAYERS, 1), overrides=TINY)

@@ -12,9 +12,9 @@ import pytest
 
 from equipoise.arena.records import read_episodes
 from equipoise.cli.main import main
+from equipoise.lab.crossplay_run import Tournament
 from equipoise.models.tiny import FOLDER
 from equipoise.reports.crossplay import load_crossplay
-from equipoise.studies.crossplay_run import Tournament
 
 AGENTS = ["tit_for_tat", "always_defect"]
 GAME = ["--game", "prisoners_dilemma", "--set", "rounds=10"]

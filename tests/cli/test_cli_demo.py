@@ -5,8 +5,8 @@ import json
 import pytest
 
 from equipoise.cli.main import main
+from equipoise.lab import demo as study
 from equipoise.reports import load_report
-from equipoise.studies import demo as study
 from equipoise.training.run import Interrupted
 
 ARGUMENTS = ["demo", "--seeds", "1", "--deals", "5", "--set", "rl.steps=2", "--set", "sft.steps=2"]

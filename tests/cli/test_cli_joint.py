@@ -5,8 +5,8 @@ import json
 import pytest
 
 from equipoise.cli.main import main
+from equipoise.lab.single_run import report_of_run
 from equipoise.reports import load_report, validate_report
-from equipoise.studies.single_run import report_of_run
 from equipoise.training.recipe import load_recipe
 
 GAMES = ("split", "commons")

@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from equipoise.cli import games
 from equipoise.cli.main import main
 from equipoise.games import DOMAINS
+from equipoise.lab import single_run
 from equipoise.models.tiny import FOLDER
 from equipoise.reports import load_report
-from equipoise.studies import single_run
 
 AUDIT = ("--game", "kuhn_poker", "--deals", 2)
 

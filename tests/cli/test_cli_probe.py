@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from equipoise.cli.main import main
+from equipoise.lab import probe_run
 from equipoise.models.tiny import FOLDER
-from equipoise.studies import probe_run
 from equipoise.training.self_play import SelfPlay
 
 LITTLE = [

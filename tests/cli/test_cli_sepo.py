@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from equipoise.studies import sepo as study
-from equipoise.studies.sepo import QUICK
+from equipoise.lab import sepo as study
+from equipoise.lab.sepo import QUICK
 
 TINY = (
     *("rl.steps=1", "selection.every=0", "rl.exact_every=1", "sft.steps=1"),
@@ -66,7 +66,7 @@ def start(folder, *extra):
     """The command in a process group of its own, as a terminal would start it, on the small study."""
     code = (
         "import dataclasses, sys\n"
-        "from equipoise.studies import sepo\n"
+        "from equipoise.lab import sepo\n"
         f"sepo.QUICK = dataclasses.replace(sepo.QUICK, deals=2, learned_episodes=0, overrides={TINY!r})\n"
         "from equipoise.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from equipoise.studies import baseline_variance, tabular_alignment_study
-from equipoise.studies.tabular_alignment import TabularSettings
+from equipoise.lab import baseline_variance, tabular_alignment_study
+from equipoise.lab.tabular_alignment import TabularSettings
 
 QUICK = ("reproduce", "tabular-alignment", "--seeds", 2, "--draws", 20)
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from equipoise.cli.main import main
+from equipoise.lab import talk_run
 from equipoise.models.tiny import FOLDER
-from equipoise.studies import talk_run
 
 COMMAND = ["talk", "honest_cooperative", "--matches", "8", "--set", "rounds=4"]
 

@@ -10,6 +10,7 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import UNIFORM, nash
 from equipoise.games.kuhn_poker.rules import hand_view
+from equipoise.lab.audit_exact import exact_audit
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -26,7 +27,6 @@ from equipoise.metrics import tree as tree_module
 from equipoise.metrics.exact_faults import fault_aware_worst_case_advantage, forfeits_fit, states_after_forfeits
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.policy import Policy, Session
-from equipoise.studies.audit_exact import exact_audit
 
 TREE = GameTree(KuhnPoker())
 

@@ -9,11 +9,11 @@ import pytest
 from equipoise.core import Episode, Opponent, Pools
 from equipoise.games import DOMAINS, make_game
 from equipoise.games.domain import Hazard, Profile
+from equipoise.lab.audit_play import by_opponent, by_pool, played
 from equipoise.metrics import components, index_over_grid, sepo_index
 from equipoise.objectives.sepo import SepoWeights
 from equipoise.objectives.sepo import sepo_index as objective
 from equipoise.policies import ScriptedPolicy
-from equipoise.studies.audit_play import by_opponent, by_pool, played
 
 GAME = make_game("kuhn_poker")
 PAID = Hazard(lambda episode, seat: np.array([row[seat] for row in episode.rewards]), "own pay", low=-9, high=9)

@@ -3,12 +3,12 @@
 import pytest
 
 from equipoise.games import domain
+from equipoise.lab.crossplay import CrossplaySettings, met
 from equipoise.metrics.cooperation import conditional_cooperation, cooperation_rate
 from equipoise.metrics.payoff import payoff
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.studies.crossplay import CrossplaySettings, met
 from equipoise.training.recipe import find_recipe, load_recipe
 from equipoise.training.run import train
 

@@ -16,8 +16,8 @@ from equipoise.games import domain, make_game
 
 def train(options: argparse.Namespace) -> None:
     """Trains by a recipe, then audits where it started and where it ended."""
-    from equipoise.studies.audit import AuditSettings
-    from equipoise.studies.single_run import report_of_run
+    from equipoise.lab.audit import AuditSettings
+    from equipoise.lab.single_run import report_of_run
     from equipoise.training.recipe import find_recipe, load_recipe
     from equipoise.training.run import Interrupted
     from equipoise.training.run import train as run
@@ -49,10 +49,10 @@ def train(options: argparse.Namespace) -> None:
 
 def audit(options: argparse.Namespace) -> None:
     """Audits one model in one game."""
+    from equipoise.lab.audit import AuditSettings
+    from equipoise.lab.once import check_folder
+    from equipoise.lab.single_run import report_of_model
     from equipoise.policies.language_model import Sampling, usual_reply_tokens
-    from equipoise.studies.audit import AuditSettings
-    from equipoise.studies.once import check_folder
-    from equipoise.studies.single_run import report_of_model
 
     profile = domain(options.game).profile(options.profile)
     game = make_game(options.game, **{**profile.parameters, **pairs(options.set)})
@@ -85,8 +85,8 @@ def report(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """Runs or continues the demo and writes its report."""
-    from equipoise.studies.demo import DemoSettings
-    from equipoise.studies.demo import demo as run
+    from equipoise.lab.demo import DemoSettings
+    from equipoise.lab.demo import demo as run
     from equipoise.training.run import Interrupted
 
     if options.seeds < 1:

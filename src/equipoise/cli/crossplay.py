@@ -49,8 +49,8 @@ def add_to(verbs: Any) -> None:
 
 def crossplay(options: argparse.Namespace) -> None:
     """Plays or continues a tournament and writes its matrix and page."""
+    from equipoise.lab.cells import run_cells
     from equipoise.reports import crossplay_text, write_crossplay
-    from equipoise.studies.cells import run_cells
 
     tournament = _tournament(options)
     if options.jobs < 1:
@@ -75,9 +75,9 @@ def crossplay(options: argparse.Namespace) -> None:
 
 def _tournament(options: argparse.Namespace) -> Any:
     """The tournament that the options ask for; every mistake that can be seen before play is raised here."""
-    from equipoise.studies.crossplay import CrossplaySettings, check_agents
-    from equipoise.studies.crossplay_agents import agents_of
-    from equipoise.studies.crossplay_run import Tournament
+    from equipoise.lab.crossplay import CrossplaySettings, check_agents
+    from equipoise.lab.crossplay_agents import agents_of
+    from equipoise.lab.crossplay_run import Tournament
 
     settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
     parameters = {**domain(options.game).corrected.parameters, **pairs(options.set)}

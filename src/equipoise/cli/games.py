@@ -81,7 +81,7 @@ def _opponent(opponent: Opponent) -> dict[str, Any]:
 
 def _hazards(game: Game, profile: Profile) -> dict[str, Any]:
     """Every hazard and figure: what it means, and its value for the reference players."""
-    from equipoise.studies.hazard_nulls import hazard_nulls
+    from equipoise.lab.hazard_nulls import hazard_nulls
 
     nulls = hazard_nulls(game, profile, NULL_DEALS, 0)
     return {

@@ -51,8 +51,8 @@ def probe(options: argparse.Namespace) -> None:
 
 def _planned(options: argparse.Namespace) -> Any:
     """The probe that the options ask for; every mistake that can be seen before training is raised here."""
-    from equipoise.studies.crossplay import CrossplaySettings
-    from equipoise.studies.probe_run import ProbeRun, learner_recipe, probed
+    from equipoise.lab.crossplay import CrossplaySettings
+    from equipoise.lab.probe_run import ProbeRun, learner_recipe, probed
 
     if options.steps is not None and options.steps < 1:
         raise UserError(f"got --steps {options.steps}; a learner needs at least 1")

@@ -16,7 +16,7 @@ from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES
 
 if TYPE_CHECKING:
-    from equipoise.studies.cells import Cell
+    from equipoise.lab.cells import Cell
 
 FEWEST_BATCHES = 4
 """Two halves of two batches, for the credit audit on the model."""
@@ -77,7 +77,7 @@ def _study_options(study: argparse.ArgumentParser, name: str, games: str) -> Non
 
 def gradient_audit(options: argparse.Namespace) -> None:
     """Repeats the gradient audit."""
-    from equipoise.studies.gradient_audit import audit_table, gradient_audit, write_audit
+    from equipoise.lab.gradient_audit import audit_table, gradient_audit, write_audit
 
     result = gradient_audit(draws=options.draws, seed=options.seed)
     paths = write_audit(result, options.out)
@@ -91,8 +91,8 @@ def gradient_audit(options: argparse.Namespace) -> None:
 
 def tabular_alignment(options: argparse.Namespace) -> None:
     """Repeats the study of alignment on a memory-one policy."""
-    from equipoise.studies.tabular_alignment_report import alignment_text, write_alignment
-    from equipoise.studies.tabular_alignment_study import TabularAlignmentStudy, tabular_alignment_study
+    from equipoise.lab.tabular_alignment_report import alignment_text, write_alignment
+    from equipoise.lab.tabular_alignment_study import TabularAlignmentStudy, tabular_alignment_study
 
     study = TabularAlignmentStudy(options.seeds, options.draws)
     options.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work, not after
@@ -112,9 +112,9 @@ def tabular_alignment(options: argparse.Namespace) -> None:
 
 def sepo(options: argparse.Namespace) -> None:
     """Runs or continues the SEPO study, then writes its tables from whatever is finished."""
+    from equipoise.lab.sepo import QUICK, SepoSettings, SepoStudy, cells
+    from equipoise.lab.sepo_table import sepo_table
     from equipoise.reports import study_markdown, study_text, write_study
-    from equipoise.studies.sepo import QUICK, SepoSettings, SepoStudy, cells
-    from equipoise.studies.sepo_table import sepo_table
 
     if 0 < options.gradients < FEWEST_BATCHES or options.gradients < 0:
         raise UserError(f"got --gradients {options.gradients}; allowed: 0, or at least {FEWEST_BATCHES} batches")
@@ -133,9 +133,9 @@ def sepo(options: argparse.Namespace) -> None:
 
 def alignment(options: argparse.Namespace) -> None:
     """Runs or continues the alignment study, then writes its tables from whatever is finished."""
+    from equipoise.lab.alignment import AGENT, QUICK, AlignmentSettings, AlignmentStudy, cells
+    from equipoise.lab.alignment_table import alignment_study_table
     from equipoise.reports import alignment_study_markdown, alignment_study_text, write_alignment_study
-    from equipoise.studies.alignment import AGENT, QUICK, AlignmentSettings, AlignmentStudy, cells
-    from equipoise.studies.alignment_table import alignment_study_table
 
     settings = _sized(options, QUICK if options.quick else AlignmentSettings())
     study, listed = AlignmentStudy(settings, options.work), cells(settings)
@@ -171,8 +171,8 @@ def _results(
     options: argparse.Namespace, study: Any, listed: Sequence[Cell], shown: Callable[[dict[str, Any]], str]
 ) -> list[dict[str, Any]]:
     """The study's finished cells, after computing what is missing; `shown` says a cell's main figures."""
-    from equipoise.studies.arms import stored
-    from equipoise.studies.cells import run_cells
+    from equipoise.lab.arms import stored
+    from equipoise.lab.cells import run_cells
     from equipoise.training.run import Interrupted
 
     folder = options.out / "cells"
@@ -224,8 +224,8 @@ def _written(
 
 def _gradients(options: argparse.Namespace, study: Any) -> dict[str, Any] | None:
     """The credit audit on the model itself: computed where asked, else what an earlier call left."""
+    from equipoise.lab.sepo import model_credit_audit
     from equipoise.reports.files import write_atomically
-    from equipoise.studies.sepo import model_credit_audit
 
     path = options.out / "gradients.json"
     stored: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -49,8 +49,8 @@ def talk(options: argparse.Namespace) -> None:
 
 def _planned(options: argparse.Namespace) -> Any:
     """What the options ask for; every mistake that can be seen before play is raised here."""
-    from equipoise.studies.crossplay import CrossplaySettings
-    from equipoise.studies.talk_run import TalkRun, talkers, talking_game
+    from equipoise.lab.crossplay import CrossplaySettings
+    from equipoise.lab.talk_run import TalkRun, talkers, talking_game
 
     settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
     game = talking_game(options.agent, options.game, pairs(options.set))

@@ -1,0 +1,152 @@
+"""Cross-play: every agent against every agent, itself included, in both seats, on common deals.
+
+Deal d is the same luck in every meeting, under seeds that no training uses, and a script's own dice of match d are the
+same, too. A language model's dice are keyed by who meets whom: two models that meet never draw the same numbers, and
+what a pair plays depends on nothing but the pair. The cell (agent, opponent) is the agent's pay per round, averaged
+over the rounds that were played, then over the matches of both seats.
+
+Reference: the evaluation of arXiv 2511.19405 (256 matches per pairing); its figures had no intervals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from equipoise.arena import Match, rollout
+from equipoise.core import AUDIT_KEY, FAULT_RULES, Episode, FaultRule, Game
+from equipoise.errors import UserError
+from equipoise.games import DOMAINS
+from equipoise.games.domain import Cooperation, Talk
+from equipoise.games.free_text import text_limit
+from equipoise.lab.crossplay_meeting import meeting_of
+from equipoise.lab.crossplay_table import Crossplay, crossplay_table
+from equipoise.policies.policy import Policy, Session
+
+MATCHES = 256
+
+
+@dataclass(frozen=True)
+class CrossplaySettings:
+    """How much a tournament plays.
+
+    Attributes:
+        matches: Matches of every ordered pair, each on its own deal.
+        seed: Keys the deals and all play.
+        fault_rule: What a fault plays.
+    """
+
+    matches: int = MATCHES
+    seed: int = 0
+    fault_rule: FaultRule = "forfeit"
+
+    def __post_init__(self) -> None:
+        if self.matches < 2:
+            raise UserError(f"got {self.matches} matches; an interval needs at least 2 of every ordered pair")
+        if self.seed < 0:
+            raise UserError(f"got seed {self.seed}; seeds are 0 or more")
+        if self.fault_rule not in FAULT_RULES:
+            raise UserError(f"unknown fault rule {self.fault_rule!r}; known: {', '.join(FAULT_RULES)}")
+
+
+class _Apart(Policy):
+    """A policy whose own dice are those of one seating alone."""
+
+    def __init__(self, policy: Policy, name: str, seats: tuple[str, str]) -> None:
+        self.name, self.immediate, self._policy = name, policy.immediate, policy
+        digest = hashlib.sha256("\n".join((name, *seats)).encode()).digest()
+        self._key = int.from_bytes(digest[:8], "big")
+
+    def session(self, game: Game, seed: Sequence[int]) -> Session:
+        return self._policy.session(game, (*seed, self._key))
+
+
+def check_agents(names: Sequence[str]) -> None:
+    """Nothing for the names of at least two agents, each its own.
+
+    Raises:
+        ValueError: For fewer than two, or a name that stands twice.
+    """
+    twice = [name for name in names if list(names).count(name) > 1]
+    if twice:
+        raise UserError(f"agent {twice[0]!r} is named twice; give each agent once, or a name of its own: NAME=AGENT")
+    if len(names) < 2:
+        raise UserError(f"got {len(names)} agent{'' if len(names) == 1 else 's'}; cross-play needs at least 2")
+
+
+def ordered_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Every (first seat, second seat), self-play included: what a tournament plays."""
+    return [(first, second) for first in names for second in names]
+
+
+def cooperation_in(game: Game) -> Cooperation | None:
+    """What cooperating means in a game, where the product says so."""
+    return DOMAINS[game.name].cooperation if game.name in DOMAINS else None
+
+
+def talk_in(game: Game) -> Talk | None:
+    """How the messages of a game are judged, where its players talk and the product says so."""
+    return DOMAINS[game.name].talk if game.name in DOMAINS and text_limit(game.actions) else None
+
+
+def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settings: CrossplaySettings) -> list[Episode]:
+    """The episodes of one ordered pair, one per deal, in the order of the deals.
+
+    They depend on the game, the two agents with their names and the settings, and on nothing else.
+
+    Args:
+        game: A two-player game.
+        agents: At least the two that meet, by name.
+        seats: The names of the agents in the first and in the second seat.
+        settings: How much is played.
+
+    Raises:
+        ValueError: For a game of other than two players.
+    """
+    if game.num_players != 2:
+        raise UserError(f"{game.name} has {game.num_players} players; cross-play is between two")
+    players: dict[str, Policy] = {name: _Apart(agents[name], name, seats) for name in seats}
+    matches = [Match(seats, deal) for deal in range(settings.matches)]
+    return rollout(game, players, matches, seed=[AUDIT_KEY, settings.seed], fault_rule=settings.fault_rule)
+
+
+def crossplay(
+    game: Game,
+    agents: Mapping[str, Policy],
+    matches: int = MATCHES,
+    seed: int = 0,
+    fault_rule: FaultRule = "forfeit",
+) -> Crossplay:
+    """The figures of a tournament among `agents`, played here and now; nothing is written.
+
+    Args:
+        game: A two-player game.
+        agents: At least two, by name.
+        matches: Matches of every ordered pair.
+        seed: Keys the deals and all play.
+        fault_rule: What a fault plays.
+
+    Raises:
+        ValueError: For fewer than two agents or matches, or a game of other than two players.
+    """
+    settings = CrossplaySettings(matches, seed, fault_rule)
+    check_agents(list(agents))
+    played = {pair: met(game, agents, pair, settings) for pair in ordered_pairs(list(agents))}
+    return table_of(game, played)
+
+
+def table_of(game: Game, played: Mapping[tuple[str, str], Sequence[Episode]]) -> Crossplay:
+    """The figures of a tournament from its episodes.
+
+    Args:
+        game: What was played.
+        played: The episodes by (first seat, second seat): every ordered pair and self-play, on the same deals.
+
+    Raises:
+        ValueError: For a pair that is missing, or one played on other deals.
+    """
+    cooperation, talk = cooperation_in(game), talk_in(game)
+    names = list(dict.fromkeys(name for pair in played for name in pair))
+    meetings = {pair: meeting_of(episodes, cooperation, talk) for pair, episodes in played.items()}
+    return crossplay_table(names, meetings, zero_sum=game.zero_sum)

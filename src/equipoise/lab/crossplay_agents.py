@@ -1,0 +1,188 @@
+"""Who takes part in a tournament: scripts of the game by name, and models by folder or hub id.
+
+A run folder brings along how its policy samples, since temperature and length of a reply are part of a policy, and on
+which games it was trained. What a folder holds is told apart by its content, so that a tournament is never continued
+with other weights under the same name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from equipoise.core import Game, Opponent
+from equipoise.errors import UserError
+from equipoise.games import domain
+from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
+from equipoise.models import EMBEDDED
+from equipoise.models.sources import folder_of, is_hub_id, model_folder
+from equipoise.policies.policy import Policy
+from equipoise.policies.scripted import ScriptedPolicy
+
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
+
+_WHOLE, _BLOCKS, _BLOCK = 1 << 26, 64, 1 << 16
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One participant.
+
+    Attributes:
+        name: In tables and files.
+        source: A script's name, a folder or a hub id.
+        kind: "script" or "model".
+        sampling: How a model replies, as `policies.language_model.Sampling` takes it; empty for a script.
+        content: A digest of a model folder's content; empty for scripts and hub ids.
+    """
+
+    name: str
+    source: str
+    kind: Literal["script", "model"]
+    sampling: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    content: str = ""
+
+    def made_by(self) -> dict[str, Any]:
+        """What decides how the agent plays; where a folder lies does not."""
+        source = {} if self.content else {"source": self.source}
+        return {"kind": self.kind, **source, "sampling": dict(self.sampling), "content": self.content}
+
+
+def agents_of(texts: Sequence[str], game: Game, sampling: Mapping[str, Any]) -> tuple[Agent, ...]:
+    """The agents that a user named, each as AGENT or NAME=AGENT.
+
+    Args:
+        texts: As on the command line.
+        game: What they will play.
+        sampling: What all models' sampling shall be, where it is not the model's own.
+
+    Raises:
+        ValueError: For what is no agent, a folder without a model, or a model that was trained on other games.
+    """
+    return tuple(_agent(*name_and_source(text), game, sampling) for text in texts)
+
+
+def _agent(name: str, source: str, game: Game, sampling: Mapping[str, Any]) -> Agent:
+    if source in scripts_of(game):
+        return Agent(name or source, source, "script")
+    folder = folder_of(source)
+    if not folder.exists() and not is_hub_id(source):
+        raise UserError(_unknown(source, game))
+    own = _own_sampling(source, game)
+    content = _content(model_folder(folder)) if folder.exists() else ""
+    return Agent(name or _short(source), source, "model", _checked({**own, **sampling}), content)
+
+
+def scripts_of(game: Game) -> dict[str, Opponent]:
+    """The scripts of a game's corrected profile by name, in pools and beside them."""
+    profile = domain(game.name).corrected
+    return {o.name: o for o in (*(opponent for _, opponent in profile.pools.all()), *profile.players)}
+
+
+def _unknown(source: str, game: Game) -> str:
+    scripts, embedded = scripts_of(game), ", ".join(EMBEDDED)
+    if "/" in source:
+        return f"no model folder {source!r}; give a folder with weights, a script of {game.name}, or one of {embedded}"
+    close = difflib.get_close_matches(source, [*scripts, *EMBEDDED], n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    known = ", ".join(scripts)
+    others = f"or {embedded}, a model folder, a run folder"
+    return f"unknown agent {source!r}; scripts of {game.name}: {known}; {others}.{hint}"
+
+
+def _short(source: str) -> str:
+    """A name for a model: its folder's, or its run's."""
+    path = Path(source)
+    last = path.resolve() if path.exists() else path
+    last = last.parent if last.name == "model" and path.exists() else last
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", last.name).strip("-._")[:40]
+    return name or "agent"
+
+
+def _own_sampling(source: str, game: Game) -> Mapping[str, Any]:
+    """How a model replies as long as a user says nothing: as in its run, else long enough for the game's words.
+
+    Raises:
+        ValueError: For a run on other games, or one whose recipe cannot be read.
+    """
+    from equipoise.policies.language_model import usual_reply_tokens
+
+    run = run_of(source)
+    if run is None:
+        return {"max_new_tokens": usual_reply_tokens(game)}
+    if game.name not in run.names:
+        raise UserError(
+            f"{source} was trained on {', '.join(run.names)} (see {run_recipe(source)}), not on {game.name}; give an "
+            "agent that was trained on it"
+        )
+    return dataclasses.asdict(run.sampling)
+
+
+def _checked(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    from equipoise.policies.language_model import Sampling
+
+    known = {field.name for field in dataclasses.fields(Sampling)}
+    unknown = sorted(set(sampling) - known)
+    if unknown:
+        raise UserError(f"unknown sampling key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    return dataclasses.asdict(Sampling(**sampling))
+
+
+def _content(model: Path) -> str:
+    """A digest of a model folder's weights and settings; of a large file the size and blocks all over it."""
+    digest = hashlib.sha256()
+    for path in sorted([*model.glob("*.safetensors"), *model.glob("*.json"), *model.glob("*.jinja")]):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            if size <= _WHOLE:
+                digest.update(file.read())
+                continue
+            for block in range(_BLOCKS):
+                file.seek(block * (size - _BLOCK) // (_BLOCKS - 1))
+                digest.update(file.read(_BLOCK))
+    return digest.hexdigest()[:16]
+
+
+def policy_of(agent: Agent, game: Game, device: Device = "auto", dtype: Dtype = "float32") -> Policy:
+    """The agent as a player of its name; a model is loaded once in a process, however many pairs it plays.
+
+    Raises:
+        ValueError: For a model that cannot be loaded, or a GPU that is not there.
+    """
+    if agent.kind == "script":
+        return ScriptedPolicy(dataclasses.replace(scripts_of(game)[agent.source], name=agent.name))
+    from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+
+    model, tokenizer = _loaded(agent.source, device, dtype)
+    return LanguageModelPolicy(agent.name, model, tokenizer, Sampling(**agent.sampling))
+
+
+def versions_of(agents: Sequence[Agent]) -> dict[str, str]:
+    """Installed versions of the packages that decide how agents play."""
+    found = {}
+    models = any(agent.kind == "model" for agent in agents)
+    for package in ("equipoise", "numpy", *(("torch", "transformers") if models else ())):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@lru_cache
+def _loaded(source: str, device: Device, dtype: Dtype) -> tuple[Any, Any]:
+    from equipoise.models.load import load
+    from equipoise.training.run import DTYPES, device_of
+    from equipoise.training.settings import Hardware
+
+    return load(source, dtype=DTYPES[dtype], device=device_of(Hardware(device, dtype)))

@@ -1,0 +1,53 @@
+"""What a hazard's figures mean: what a selfish, a fair and a random player get where an agent is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from equipoise.core import Estimate, Game
+from equipoise.errors import UserError
+from equipoise.games.domain import Profile
+from equipoise.lab.audit_play import by_opponent, by_pool, played
+from equipoise.metrics import components, hazard_rate
+from equipoise.policies.scripted import ScriptedPolicy
+
+MEASURED_ON = ("train", "exploiter")
+"""The pools that a game's further figures are measured on, as externality is."""
+
+_AGENT = "reference player"
+
+
+def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[str, dict[str, Estimate]]:
+    """By hazard and reference player ("selfish", "fair", "random"), the hazard per round, as an audit measures it.
+
+    Collusion is measured against the collusive pool, externality and the game's further figures against the train and
+    exploiter pools, in both seats, on the deals of an audit with the same seed. A hazard whose pools are empty has no
+    entries; a profile without reference players has none at all.
+
+    Args:
+        game: The game.
+        profile: Its hazards, pools and reference players.
+        deals: Common deals.
+        seed: Keys the deals and all play.
+
+    Raises:
+        ValueError: For fewer than one deal.
+    """
+    if deals < 1:
+        raise UserError(f"got {deals} deals; reference players need at least 1")
+    nulls: dict[str, dict[str, Estimate]] = {name: {} for name in ("collusion", "externality", *profile.figures)}
+    others = [o for pool in (*MEASURED_ON, "collusive") for o in profile.pools.of(pool)]
+    if not others:
+        return nulls
+    for reference, name in profile.references.items():
+        player = ScriptedPolicy(replace(profile.find(name), name=_AGENT))
+        met = by_pool(by_opponent(played(player, game, others, deals, key=[seed]), _AGENT), profile.pools)
+        found = components(met, _AGENT, game, profile)
+        if "c" not in found.absent:
+            nulls["collusion"][reference] = found.c
+        measured = [episode for pool in MEASURED_ON for episode in met[pool]]
+        if measured:
+            nulls["externality"][reference] = found.x
+            for figure, hazard in profile.figures.items():
+                nulls[figure][reference] = hazard_rate(measured, _AGENT, hazard)
+    return nulls

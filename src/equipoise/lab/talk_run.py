@@ -1,0 +1,204 @@
+"""What an agent's talk is worth, in a folder: what it says, what that changes in the listener's claim, what both reach.
+
+    settings.json   what decides the result        parts/   each part when it ends, so that it is not played again
+    talk.json       the result, with intervals
+
+The agent meets another one, or itself. In both seats on common deals its messages are held against its hands and its
+claims (`metrics.talk`), then recorded claims are asked again after other messages (`message_effect`); last both play
+with messages and without on the same hands (`talk_efficiency`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from equipoise.core import Episode, Game
+from equipoise.errors import UserError
+from equipoise.games import DOMAINS, domain, make_game
+from equipoise.lab.agent_origin import name_and_source, run_of
+from equipoise.lab.cells import finished, result_path
+from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
+from equipoise.lab.crossplay_agents import Agent, Device, Dtype, agents_of, policy_of, versions_of
+from equipoise.lab.crossplay_meeting import meeting_of
+from equipoise.lab.crossplay_table import cell_of
+from equipoise.lab.message_effect import heard_claims, message_effect
+from equipoise.lab.once import Once, Record
+from equipoise.lab.talk_efficiency import efficiency_with_and_without_talk
+from equipoise.policies.policy import Policy
+from equipoise.reports.files import write_atomically
+from equipoise.reports.talk_terminal import SCHEMA, TALK, validate_talk
+
+MESSAGES, EFFICIENCY = "messages", "efficiency"
+
+Sides = tuple[list[Episode], list[int]]
+"""Episodes and the seat in each of the player that is judged."""
+
+
+@dataclass(frozen=True)
+class TalkRun:
+    """An agent's talk with another agent, or with itself.
+
+    Attributes:
+        game: What is played, with messages.
+        agents: The agent, and whom it meets; it alone for self-play.
+        settings: How much is played.
+        out: The folder.
+        device: Where models compute.
+        dtype: Of their weights.
+    """
+
+    game: Game
+    agents: tuple[Agent, ...]
+    settings: CrossplaySettings
+    out: Path
+    device: Device = "auto"
+    dtype: Dtype = "float32"
+
+    @cached_property
+    def once(self) -> Once:
+        """The result that the folder is for."""
+        return Once(self.out, TALK, self._made_by(), validate_talk)
+
+    def __call__(self, command: str = "") -> Record:
+        """The result: read where it is finished, else computed, with the parts that are there.
+
+        Raises:
+            ValueError: For a folder of other settings, or a model that cannot be loaded.
+        """
+        with self.once.opened(self.parts):
+            found = self.once.stored()
+            if found is None:
+                found = self.once.store(self._measured(command))
+            return found
+
+    @property
+    def parts(self) -> Path:
+        """The folder of finished parts."""
+        return self.out / "parts"
+
+    def _measured(self, command: str) -> Record:
+        return {
+            "schema": SCHEMA,
+            "game": self.game.name,
+            "game_parameters": self.game.parameters,
+            "agents": [{"name": a.name, "kind": a.kind, "source": a.source} for a in self.agents],
+            **asdict(self.settings),
+            **self._part(MESSAGES, self._messages),
+            **self._part(EFFICIENCY, self._efficiency),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            "versions": versions_of(self.agents),
+        }
+
+    def _part(self, key: str, compute: Callable[[], Record]) -> Record:
+        found = finished(self.parts, key)
+        if found is None:
+            found = compute()
+            write_atomically(result_path(self.parts, key), json.dumps(found, indent=1) + "\n")
+        return found
+
+    def _players(self) -> dict[str, Policy]:
+        return {agent.name: policy_of(agent, self.game, self.device, self.dtype) for agent in self.agents}
+
+    def _messages(self) -> Record:
+        """What each agent says to the other, and what messages change in the claims of each."""
+        players, names = self._players(), [agent.name for agent in self.agents]
+        pairs = list(dict.fromkeys([(names[0], names[-1]), (names[-1], names[0])]))
+        played = {pair: met(self.game, players, pair, self.settings) for pair in pairs}
+        cooperation, talk = cooperation_in(self.game), talk_in(self.game)
+        meetings = {pair: meeting_of(episodes, cooperation, talk) for pair, episodes in played.items()}
+        cells = {pair: cell_of(meetings, *pair).to_json() for pair in pairs}
+        return {
+            "said": [
+                {"agent": agent, "to": other, "figures": cell["talk"], "fault_rate": cell["fault_rate"]}
+                for (agent, other), cell in cells.items()
+            ],
+            "effects": [
+                {"listener": agent, "speaker": other, **self._effect(players[agent], *_sides(played, agent, other))}
+                for agent, other in reversed(pairs)
+            ],
+        }
+
+    def _effect(self, listener: Policy, episodes: list[Episode], seats: list[int]) -> Record:
+        """What messages change in the claims of a listener; or why that cannot be told."""
+        agent = next(agent for agent in self.agents if agent.name == listener.name)
+        if agent.sampling.get("reasoning", "none") != "none":
+            return {"effect": None, "why": "it reasons before it claims, so its claims have no exact probabilities"}
+        known = domain(self.game.name)
+        claims = heard_claims(episodes, seats, known, seed=self.settings.seed)
+        if not claims:
+            return {"effect": None, "why": "it never heard a message before a claim"}
+        assert known.talk is not None
+        return {"effect": message_effect(self.game, listener, claims, known.talk).to_json(), "why": None}
+
+    def _efficiency(self) -> Record:
+        """What both reach with messages and without."""
+        players = list(self._players().values())
+        parameters = {key: value for key, value in self.game.parameters.items() if key != "talk"}
+        matches, seed, fault_rule = self.settings.matches, self.settings.seed, self.settings.fault_rule
+        found = efficiency_with_and_without_talk(players[0], players[-1], parameters, matches, seed, fault_rule)
+        faults = dict(zip(("with_talk", "without_talk"), found.faults, strict=True))
+        figures = {name: getattr(found, name).to_json() for name in ("with_talk", "without_talk", "difference")}
+        return {"efficiency": figures, "faults": {name: share.to_json() for name, share in faults.items()}}
+
+    def _made_by(self) -> dict[str, Any]:
+        return {
+            "game": self.game.name,
+            "parameters": self.game.parameters,
+            "agents": {agent.name: agent.made_by() for agent in self.agents},
+            **asdict(self.settings),
+            "dtype": self.dtype,
+        }
+
+
+def _sides(played: Mapping[tuple[str, str], Sequence[Episode]], agent: str, other: str) -> Sides:
+    """The matches of two agents in both seatings with the agent's seat in each; in self-play every match twice."""
+    ahead, behind = played[agent, other], played[other, agent]
+    return [*ahead, *behind], [0] * len(ahead) + [1] * len(behind)
+
+
+def talking_game(text: str, named: str | None, parameters: Mapping[str, Any]) -> Game:
+    """The game in which an agent's talk is judged: the one of its run, or the one that is named.
+
+    Args:
+        text: The agent as a user wrote it.
+        named: A game's name; None for that of the agent's run, or the first game with messages.
+        parameters: Of the game, in place of the run's.
+
+    Raises:
+        ValueError: For a game without messages, or an agent that was trained on other games.
+    """
+    _, source = name_and_source(text)
+    own = run_of(source)
+    known = [name for name, found in DOMAINS.items() if found.talk is not None]
+    trained = [name for name in own.names if name in known] or list(own.names) if own is not None else known
+    name = named or trained[0]
+    if domain(name).talk is None:
+        whose = f"{source} was trained on {name}, which" if named is None else name
+        raise UserError(f"{whose} has no messages; games with messages: {', '.join(known)}")
+    tasks = {task.game.name: task.game.parameters for task in own.tasks} if own is not None else {}
+    game = make_game(name, **{**domain(name).corrected.parameters, **tasks.get(name, {}), **parameters})
+    if talk_in(game) is None:
+        raise UserError(f"{name} has no messages with talk=false; judge it with --set talk=true")
+    return game
+
+
+def talkers(texts: Sequence[str], game: Game) -> tuple[Agent, ...]:
+    """The agents that a user wrote: one, or two of different names.
+
+    Raises:
+        ValueError: For what is no agent, a model that was trained on other games, or two agents of one name.
+    """
+    agents = agents_of(texts, game, {})
+    folded = [agent.name.casefold() for agent in agents]
+    if len(set(folded)) < len(folded):
+        raise UserError(
+            f"both agents are named {agents[0].name!r}; leave --with out for self-play, or name one: --with NAME=AGENT"
+        )
+    return agents
