@@ -14,7 +14,8 @@ import equipoise
 
 ROOT = Path(equipoise.__file__).parent
 ORDER = {
-    "errors": -1,
+    "errors": -2,
+    "files": -1,
     "core": 0,
     "games": 1,
     "policies": 2,

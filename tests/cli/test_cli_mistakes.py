@@ -211,7 +211,7 @@ def test_a_full_disk_while_a_report_is_written_keeps_the_old_one(run, small_run,
     shutil.copytree(small_run, tmp_path / "r")
     before = contents(tmp_path / "r")
     with monkeypatch.context() as patch:
-        patch.setattr("equipoise.reports.files.os.fsync", lambda handle: full_disk())
+        patch.setattr("equipoise.files.os.fsync", lambda handle: full_disk())
         ran = run("report", "r")
     assert ran.code == 2
     assert ran.err.startswith("equipoise: error: ")

@@ -207,7 +207,7 @@ def _written(
     text: Callable[[dict[str, Any]], str],
 ) -> None:
     """Writes a study's files and prints its table."""
-    from equipoise.reports.files import write_atomically
+    from equipoise.files import write_atomically
 
     paths = write(table, options.out)
     if options.document is not None:
@@ -224,8 +224,8 @@ def _written(
 
 def _gradients(options: argparse.Namespace, study: Any) -> dict[str, Any] | None:
     """The credit audit on the model itself: computed where asked, else what an earlier call left."""
+    from equipoise.files import write_atomically
     from equipoise.lab.sepo import model_credit_audit
-    from equipoise.reports.files import write_atomically
 
     path = options.out / "gradients.json"
     stored: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import UserError
-from equipoise.reports.files import write_atomically
+from equipoise.files import write_atomically
 
 STALE_S = 3 * 3600.0
 """A claim by another machine this old is taken over: its process cannot be asked whether it still lives."""

@@ -20,6 +20,7 @@ from typing import Any
 from equipoise.arena.records import write_episodes
 from equipoise.core import Game
 from equipoise.errors import UserError
+from equipoise.files import write_atomically
 from equipoise.games import make_game
 from equipoise.games.text import render_rules
 from equipoise.lab.cells import Cell, Result, finished, result_path
@@ -30,7 +31,6 @@ from equipoise.lab.crossplay_table import crossplay_table
 from equipoise.lab.crossplay_transcripts import transcripts
 from equipoise.lab.once import check_folder, read_settings, refuse_others
 from equipoise.reports.crossplay_schema import SCHEMA
-from equipoise.reports.files import write_atomically
 
 SETTINGS, PAIRS, EPISODES = "tournament.json", "pairs", "episodes"
 

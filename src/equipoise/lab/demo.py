@@ -17,11 +17,11 @@ from typing import Any
 
 from equipoise.core import Estimate
 from equipoise.errors import UserError
+from equipoise.files import write_atomically
 from equipoise.lab.audit import Audit, AuditSettings, audit
 from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.reports.files import write_atomically
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import train, versions
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import UserError
+from equipoise.files import read_validated, write_atomically
 from equipoise.models.sources import folder_of
-from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.schema import clean_report
 
 SETTINGS = "settings.json"

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from equipoise.files import write_atomically
 from equipoise.lab.tabular_alignment_figure import probabilities_svg
-from equipoise.reports.files import write_atomically
 from equipoise.reports.layout import wrapped
 from equipoise.reports.svg import write_figure
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from equipoise.core import Episode, Game
 from equipoise.errors import UserError
+from equipoise.files import write_atomically
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.lab.agent_origin import name_and_source, run_of
 from equipoise.lab.cells import finished, result_path
@@ -31,7 +32,6 @@ from equipoise.lab.message_effect import heard_claims, message_effect
 from equipoise.lab.once import Once, Record
 from equipoise.lab.talk_efficiency import efficiency_with_and_without_talk
 from equipoise.policies.policy import Policy
-from equipoise.reports.files import write_atomically
 from equipoise.reports.talk_terminal import SCHEMA, TALK, validate_talk
 
 MESSAGES, EFFICIENCY = "messages", "efficiency"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from equipoise.files import write_atomically
 from equipoise.reports.agents import GROUND, INK, INKS, MARKERS, MUTED, RULE, SERIES, Ink
-from equipoise.reports.files import write_atomically
 from equipoise.reports.formats import visible
 
 if TYPE_CHECKING:
