@@ -1,8 +1,11 @@
 """How a report writes numbers and texts it was given: fixed decimals, real minus signs, nothing invisible."""
 
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from equipoise.core import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -24,7 +27,7 @@ def decimals(values: Iterable[float | None]) -> int:
 
 def number(value: float | None, digits: int) -> str:
     """The value with `digits` decimals and a real minus sign; one too small to show reads as a bound, never as zero."""
-    if value is None:
+    if value is None or math.isnan(value):
         return MISSING
     smallest = 10.0**-digits
     if 0 < abs(value) < smallest / 2:
@@ -53,3 +56,15 @@ def listing(names: Iterable[str]) -> str:
     """The names as an English list: `a`, `a and b`, `a, b and c`."""
     *head, last = list(names)
     return f"{', '.join(head)} and {last}" if head else last
+
+
+def interval(estimate: Estimate, digits: int) -> str:
+    """The interval as `[low, high]`, or an empty text where the estimate has none or was computed exactly."""
+    if math.isnan(estimate.low) or math.isnan(estimate.high) or estimate.method == "exact":
+        return ""
+    return f"[{number(estimate.low, digits)}, {number(estimate.high, digits)}]"
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a value: a number that is none is not known."""
+    return value is not None and not math.isnan(value)

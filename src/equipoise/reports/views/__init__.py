@@ -1,0 +1,1 @@
+"""Views: what each kind of result says, as a `Document`."""
