@@ -139,6 +139,42 @@ class Weighting(Value):
     best: str
 
 
+class Drawn(Value):
+    """What a study draws of each game.
+
+    Attributes:
+        scatter: The columns across and upward of the scatter of all agents; empty for none.
+        note: Which corner of it is the good one.
+        intervals: The column drawn as intervals, an arm a line; empty for none.
+        strips: Columns drawn seed by seed, beside each other.
+    """
+
+    scatter: tuple[str, ...] = ()
+    note: str = ""
+    intervals: str = ""
+    strips: tuple[str, ...] = ()
+
+
+class HypothesisRecord(Value):
+    """A comparison that a study names before it runs.
+
+    Attributes:
+        name: Short and unique.
+        arm: Whose figure.
+        minus: Whose figure is taken from it.
+        metric: Which.
+        text: The sentence, with {arm}, {minus} and {more} (more or less).
+        expected: On which side of zero the difference is expected.
+    """
+
+    name: str
+    arm: str
+    minus: str
+    metric: str
+    text: str
+    expected: Literal["above", "below"]
+
+
 class StudyGame(Value):
     """One game of a study.
 
@@ -156,6 +192,7 @@ class StudyGame(Value):
         weightings: The index at other weights.
         front: Arms that no other arm beats in all of payoff, exploitability, collusion and externality.
         shares: Share of weightings that each arm wins.
+        drawn: What is drawn of it.
     """
 
     game: GameRecord
@@ -171,6 +208,7 @@ class StudyGame(Value):
     weightings: tuple[Weighting, ...] = ()
     front: tuple[str, ...] = ()
     shares: dict[str, Number] = Field(default_factory=dict)
+    drawn: Drawn = Drawn()
 
 
 class CreditRecord(Value):
@@ -199,6 +237,8 @@ class StudyResult(Value):
         planned: Seeds of every arm.
         settings: How large it is.
         games: One for each game with a finished cell.
+        hypotheses: Comparisons that were named beforehand; they are corrected together (Holm), the rest is exploratory.
+        correction: How, in one sentence; empty where none were named.
         credits: The credit audit on the model, where it was made.
         notes: How to read it.
     """
@@ -212,5 +252,7 @@ class StudyResult(Value):
     planned: dict[str, int]
     settings: Settings = Field(default_factory=dict)
     games: tuple[StudyGame, ...]
+    hypotheses: tuple[HypothesisRecord, ...] = ()
+    correction: str = ""
     credits: CreditAudit | None = None
     notes: tuple[str, ...] = ()
