@@ -303,8 +303,8 @@ def _credits(credits: CreditAudit | None) -> list[Part]:
     rows = [Row(r.rule.replace("_", " "), [_short(r.cosine), _short(r.ratio)]) for r in credits.rules]
     lead = (
         f"Measured on the model itself at one fixed checkpoint in {credits.game.replace('_', ' ')}, "
-        f"{credits.batches:,} batches or {credits.episodes:,} episodes for each rule. A rule that follows the objective has cosine 1 and "
-        "length 1; one that adds noise alone has length 0."
+        f"{credits.batches:,} batches or {credits.episodes:,} episodes for each rule. A rule that follows the "
+        "objective has cosine 1 and length 1; one that adds noise alone has length 0."
     )
     heads = [Column("cosine with the true gradient"), Column("length along it")]
     return [Prose(lead), Table("Credit rules against the true gradient", "Rule", heads, rows)]
