@@ -37,6 +37,7 @@ def wheel(tmp_path_factory):
     shutil.copytree(
         ROOT / "src", sources / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "*.partial")
     )
+    shutil.copytree(ROOT / "research", sources / "research", ignore=shutil.ignore_patterns("__pycache__"))
     built = tmp_path_factory.mktemp("dist")
     run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built, sources], sources)
     (path,) = built.glob("*.whl")
@@ -72,6 +73,7 @@ def test_the_wheel_holds_every_source_file_and_nothing_else(wheel):
     }
     assert held == sources
     assert any(name.startswith("equipoise/reports/templates/") for name in held)
+    assert not any(name.startswith("research/") for name in held)
     assert "equipoise/models/embedded/model.safetensors" in held
     assert "equipoise/recipes/kuhn_poker/best_response.toml" in held
 
