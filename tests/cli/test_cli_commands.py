@@ -146,21 +146,6 @@ def test_a_report_can_go_elsewhere_and_prints_the_stored_json(run, small_run, tm
     assert files(small_run) == before
 
 
-def test_the_gradient_audit_writes_its_table_and_fits_a_terminal(run, tmp_path):
-    ran = run("reproduce", "gradient-audit", "--draws", 20)
-    assert ran.code == 0
-    assert widest(ran) <= 80
-    folder = tmp_path / "runs" / "gradient-audit"
-    assert ran.out.startswith((folder / "gradient-audit.md").read_text(encoding="utf-8").rstrip("\n"))
-    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".md", ".svg"]
-
-
-def test_the_gradient_audit_as_json_is_the_file_it_writes(run, tmp_path):
-    printed = json.loads(run("reproduce", "gradient-audit", "--draws", 3, "--seed", 5, "--json", "--out", "g").out)
-    assert printed["draws"] == 3
-    assert printed == json.loads((tmp_path / "g" / "gradient-audit.json").read_text(encoding="utf-8"))
-
-
 def test_the_version_is_the_package_s(run, capsys):
     from equipoise import __version__
 

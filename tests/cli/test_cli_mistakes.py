@@ -66,7 +66,8 @@ def contents(folder):
         ("audit tiny --game kuhn_poker --temperature 0", "got temperature 0.0; it must be above 0"),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
         ("report nowhere", "no report at nowhere"),
-        ("reproduce gradient-audit --draws 1", "draws is 1; at least 2"),
+        ("reproduce gradient-audit --draws 1", "python -m research.gradient_audit"),
+        ("reproduce tabular-alignment --json", "python -m research.tabular_alignment"),
         ("demo --seeds 0", "got --seeds 0; at least 1"),
     ],
 )
@@ -90,7 +91,6 @@ def test_a_game_parameter_of_the_wrong_type_is_told_in_the_user_s_words(mistake,
     [
         ["audit", "tiny", "--game", "kuhn_poker", "--deals", 1, "--seed", -1],
         ["train", "kuhn_poker", "--seed", -1],
-        ["reproduce", "gradient-audit", "--draws", 2, "--seed", -1],
     ],
 )
 def test_a_negative_seed_is_told_in_one_line_and_leaves_nothing(mistake, tmp_path, arguments):

@@ -25,7 +25,6 @@ EXAMPLES = """examples:
   equipoise train kuhn_poker --out runs/nash    against the exact best response
   equipoise train --games all --out runs/joint  one model, every game
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
-  equipoise reproduce gradient-audit            which credit rule is right
   equipoise reproduce sepo --quick              every game, every objective
 """
 

@@ -18,7 +18,6 @@ from equipoise.games import SEPO_GAMES, domain
 from equipoise.lab.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
 from equipoise.lab.audit import Audit, AuditSettings, audit
 from equipoise.lab.cells import Cell, Result
-from equipoise.lab.model_gradients import model_gradients, to_json
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -188,14 +187,6 @@ def audit_json(found: Audit) -> dict[str, Any]:
         "opponents": found.opponents,
         "faults": found.faults,
     }
-
-
-def model_credit_audit(study: SepoStudy, batches: int) -> dict[str, Any]:
-    """What each credit rule is worth on the embedded model in the dilemma: its supervised model of seed 0, fixed."""
-    recipe = study.recipe("prisoners_dilemma", "own_pool", 0)
-    study.supervised("prisoners_dilemma", 0)
-    rules = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
-    return to_json(recipe.game, batches, model_gradients(recipe.model, recipe, rules, batches, 0))
 
 
 def _records(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """What each credit rule's gradient is worth on a language model itself, at one fixed checkpoint.
 
+    python -m research.model_gradients runs/sepo/prisoners_dilemma/sft-0 --batches 24 --out results/sepo
+
+The checkpoint of this example is the supervised model of seed 0 of `equipoise reproduce sepo`, whose page shows the
+gradients.json that is written here.
+
 No exact gradient exists for a language model, so the true one is estimated by own-pool credit, which is unbiased where
 the gate of e does not flicker, on batches that no other estimate shares. A plain cosine between two noisy vectors is
 too small: it is divided by the root of both vectors' own reliabilities, each from two halves of the batches. The
@@ -8,24 +13,38 @@ interval resamples batches.
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from equipoise.core import Estimate
 from equipoise.errors import UserError
+from equipoise.files import write_atomically
 from equipoise.models.load import load
 from equipoise.objectives import sepo
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.experience import SepoPlay
-from equipoise.training.gradients import policy_gradient
-from equipoise.training.play import AGENT
-from equipoise.training.recipe import RULES, Recipe
+from equipoise.training.play import AGENT, Experience
+from equipoise.training.recipe import RULES, Recipe, find_recipe, load_recipe
+from equipoise.training.rows import NOT_OURS
+from research.command import exit_code
+
+COMPARED = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
+"""The credit rules whose gradients are compared with the true one."""
 
 RESAMPLES = 400
+FEWEST_BATCHES = 4
+"""Two halves of two batches."""
+
 _KEY = 9_003
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -56,10 +75,10 @@ def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: 
         seed: Keys all play.
 
     Raises:
-        ValueError: For fewer than 4 batches (two halves need two each) or an unknown rule.
+        UserError: For fewer than 4 batches (two halves need two each) or an unknown rule.
     """
-    if batches < 4:
-        raise UserError(f"got {batches} batches; at least 4 are needed for two halves of two")
+    if batches < FEWEST_BATCHES:
+        raise UserError(f"got {batches} batches; at least {FEWEST_BATCHES} are needed for two halves of two")
     unknown = sorted(set(rules) - set(RULES))
     if unknown:
         raise UserError(f"unknown credit rule {unknown[0]!r}; known: {', '.join(RULES)}")
@@ -86,6 +105,42 @@ def _gradients(
         gradients.append(policy_gradient(policy, experience))
         episodes += experience.episodes
     return np.stack(gradients), episodes
+
+
+def policy_gradient(policy: LanguageModelPolicy, experience: Experience) -> np.ndarray:
+    """(1/episodes) * sum over rows and tokens of weight * grad log-probability, over all trained parameters, [P].
+
+    Args:
+        policy: Whose parameters; it must be the policy that played.
+        experience: Its credited rows.
+    """
+    model = policy.model
+    model.zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        for start in range(0, len(experience.rows), _ROWS_AT_ONCE):
+            tokens, mask, credit = _padded(experience, slice(start, start + _ROWS_AT_ONCE))
+            logits = model(input_ids=tokens, attention_mask=mask).logits[:, :-1].float()
+            scores = torch.log_softmax(logits / policy.sampling.temperature, dim=-1)
+            chosen = scores.gather(2, tokens[:, 1:, None])[..., 0]  # [B, L - 1]
+            (chosen * credit[:, 1:]).sum().div(experience.episodes).backward()
+    flat = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+    model.zero_grad(set_to_none=True)
+    gradient: np.ndarray = torch.cat(flat).numpy()
+    return gradient
+
+
+def _padded(experience: Experience, part: slice) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Token ids, attention mask and credit of some rows, padded on the right, each [B, L]."""
+    rows, weights = experience.rows[part], experience.weights[part]
+    width = max(len(row.prompt) + len(row.completion) for row in rows)
+    tokens, mask = (torch.zeros((len(rows), width), dtype=torch.long) for _ in range(2))
+    credit = torch.zeros((len(rows), width))
+    for i, (row, weight) in enumerate(zip(rows, weights, strict=True)):
+        length = len(row.prompt) + len(row.completion)
+        tokens[i, :length], mask[i, :length] = torch.tensor(row.prompt + row.completion), 1
+        ours = np.array(row.turn) != NOT_OURS
+        credit[i, len(row.prompt) : length] = torch.from_numpy(np.where(ours, weight, 0.0)).float()
+    return tokens, mask, credit
 
 
 def _compared(
@@ -131,3 +186,39 @@ def to_json(game: str, batches: int, found: Sequence[RuleGradient]) -> dict[str,
     """The gradients as the study's table holds them."""
     rules = [{"rule": r.rule, "cosine": r.cosine.to_json(), "ratio": r.ratio.to_json()} for r in found]
     return {"game": game, "batches": batches, "episodes": max(r.episodes for r in found), "rules": rules}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The script's options."""
+    options = argparse.ArgumentParser(
+        prog="python -m research.model_gradients",
+        description="What each credit rule's gradient is worth on a language model.",
+    )
+    options.add_argument("model", help="the checkpoint: tiny, a model or run folder, or a hub id")
+    options.add_argument("--game", default="prisoners_dilemma", help="a game of SEPO's (default: prisoners_dilemma)")
+    options.add_argument("--batches", type=int, default=24, help="batches behind each gradient (default: 24)")
+    options.add_argument("--seed", type=int, default=0, help="keys all play (default: 0)")
+    options.add_argument("--out", type=Path, default=Path("runs/model-gradients"), help="folder for gradients.json")
+    options.add_argument("--json", action="store_true", help="print JSON instead of text")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Estimates the gradients, writes gradients.json and prints a line per rule."""
+    options = parser().parse_args(arguments)
+    recipe = load_recipe(find_recipe(f"sepo/{options.game}"))
+    found = model_gradients(options.model, recipe, COMPARED, options.batches, options.seed)
+    text = json.dumps(to_json(recipe.game, options.batches, found), indent=1)
+    path = options.out / "gradients.json"
+    write_atomically(path, text + "\n")
+    if options.json:
+        print(text)
+        return
+    for rule in found:
+        figures = (f"{each.value:+.2f} [{each.low:+.2f}, {each.high:+.2f}]" for each in (rule.cosine, rule.ratio))
+        print("{:<20} cosine {}, length {}".format(rule.rule, *figures))
+    print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))

@@ -17,19 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import UserError
-from equipoise.lab.memory_one import (
-    ALWAYS_COOPERATE,
-    ALWAYS_DEFECT,
-    Draw,
-    Games,
-    Pairing,
-    cooperation_rate,
-    one_group,
-    payoffs,
-    play,
-)
-from equipoise.lab.tabular import sigmoid
-from equipoise.lab.tabular_dilemma import STATES
 from equipoise.objectives import (
     AlignmentRule,
     AlignmentWeights,
@@ -40,6 +27,19 @@ from equipoise.objectives import (
     naive,
     sum_of_rewards,
 )
+from research.memory_one import (
+    ALWAYS_COOPERATE,
+    ALWAYS_DEFECT,
+    Draw,
+    Games,
+    Pairing,
+    cooperation_rate,
+    one_group,
+    payoffs,
+    play,
+)
+from research.tabular import sigmoid
+from research.tabular_dilemma import STATES
 
 RECIPROCAL = (1.0, 0.98, 0.01, 0.03, 0.0)
 """The reciprocal policy looked for, by `STATES`: start with cooperation and go on only after mutual cooperation."""
@@ -104,7 +104,7 @@ class TabularSettings:
         """Check what would otherwise fail late or train something else.
 
         Raises:
-            ValueError: If the number of logits, a count, the divisor, the probability or the number of seats is not
+            UserError: If the number of logits, a count, the divisor, the probability or the number of seats is not
                 one that can be trained with.
         """
         if len(self.start) != len(STATES):
@@ -230,7 +230,7 @@ def alignment_table(arms: Mapping[str, TabularSettings], seeds: Sequence[int]) -
     least 80 % of the time with themselves, `defects` the share that do so less than 10 % of it.
 
     Raises:
-        ValueError: If there are no seeds.
+        UserError: If there are no seeds.
     """
     if not seeds:
         raise UserError("got no seeds; give at least one")

@@ -1,5 +1,10 @@
 """Does a credit rule estimate the gradient it claims to? Measured against the exact gradient of two small games.
 
+    python -m research.gradient_audit --draws 2000 --out runs/gradient-audit
+
+Two thousand batches per game take 20 seconds on one core. Numbers go to gradient-audit.json, the table to
+gradient-audit.md, the figure to gradient-audit.svg.
+
 A policy small enough to differentiate exactly plays thousands of batches; every credit rule of `equipoise.objectives`
 turns each batch into an estimate of the gradient of each term of the SEPO objective and of the whole objective J.
 Reported per rule and term, over the draws:
@@ -19,8 +24,10 @@ it is 1.
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,9 +36,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import UserError
-from equipoise.lab.tabular import TERMS, Draw, TabularProblem, term_factors
-from equipoise.lab.tabular_dilemma import Dilemma
-from equipoise.lab.tabular_kuhn import Kuhn
 from equipoise.objectives import (
     CreditRule,
     SepoWeights,
@@ -42,6 +46,10 @@ from equipoise.objectives import (
     sepo_index,
     shared_penalty,
 )
+from research.command import exit_code
+from research.tabular import TERMS, Draw, TabularProblem, term_factors
+from research.tabular_dilemma import Dilemma
+from research.tabular_kuhn import Kuhn
 
 RULES: dict[str, CreditRule] = {
     "own pool": own_pool,
@@ -151,7 +159,7 @@ def gradient_audit(draws: int = 2000, seed: int = 0, problems: Sequence[TabularP
         problems: The games; None means the dilemma and Kuhn poker at their documented policies.
 
     Raises:
-        ValueError: If `draws` is below 2 or the seed is negative.
+        UserError: If `draws` is below 2 or the seed is negative.
     """
     if draws < 2:
         raise UserError(f"draws is {draws}; at least 2 are needed for an interval")
@@ -310,3 +318,30 @@ def _write_figure(result: AuditResult, path: Path) -> None:
         axes[0, 0].invert_yaxis()
         figure.supxlabel("mean estimate along the exact gradient (dashed: unbiased); whiskers: 95 %")
         figure.savefig(path, metadata={"Date": None})
+
+
+def parser() -> argparse.ArgumentParser:
+    """The script's options."""
+    options = argparse.ArgumentParser(
+        prog="python -m research.gradient_audit",
+        description="What each credit rule's gradient is worth against the exact one.",
+    )
+    options.add_argument("--out", type=Path, default=Path("runs/gradient-audit"), help="folder for table and figure")
+    options.add_argument("--draws", type=int, default=2000, help="gradient estimates per rule (default: 2000)")
+    options.add_argument("--seed", type=int, default=0, help="keys all draws (default: 0)")
+    options.add_argument("--json", action="store_true", help="print JSON instead of text")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Audits the rules, writes the files and prints the table."""
+    options = parser().parse_args(arguments)
+    result = gradient_audit(draws=options.draws, seed=options.seed)
+    paths = write_audit(result, options.out)
+    print(paths[0].read_text(encoding="utf-8") if options.json else audit_table(result))
+    if not options.json:
+        print(*paths, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))

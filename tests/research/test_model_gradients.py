@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from equipoise.lab.model_gradients import _compared, model_gradients, to_json
 from equipoise.training.recipe import parse_recipe
+from research.model_gradients import _compared, model_gradients, to_json
 
 SIZE = 400
 

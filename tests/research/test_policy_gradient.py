@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.training import gradients
-from equipoise.training.gradients import policy_gradient
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row
+from research import model_gradients
+from research.model_gradients import policy_gradient
 
 ROWS = [
     Row((5, 6, 7), (8, 9, 10, 11), (0, NOT_OURS, 1, 1)),
@@ -42,7 +42,7 @@ def by_hand(model, temperature):
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
 @pytest.mark.parametrize("at_once", [1, 2, 64])
 def test_it_is_the_hand_written_gradient(new_model, tokenizer, monkeypatch, temperature, at_once):
-    monkeypatch.setattr(gradients, "_ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(model_gradients, "_ROWS_AT_ONCE", at_once)
     model = new_model()
     found = policy_gradient(LanguageModelPolicy("agent", model, tokenizer, Sampling(temperature)), experience())
     expected = by_hand(model, temperature)

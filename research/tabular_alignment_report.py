@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from equipoise.files import write_atomically
-from equipoise.lab.tabular_alignment_figure import probabilities_svg
-from equipoise.reports.layout import wrapped
-from equipoise.reports.svg import write_figure
 
 _SHORT = {"advantage_alignment": "alignment", "advantage_alignment_inclusive": "inclusive"}
 _WIDTH = 80
+_COLOURS = {"naive": 0, "sum_of_rewards": 1, "advantage_alignment": 2, "advantage_alignment_inclusive": 3}
+_ELSEWHERE = "advantage_alignment, beta 1"
+"""The arm that the figure shows in every condition but the first."""
 
 
 def rule_label(row: Mapping[str, Any]) -> str:
@@ -39,7 +40,7 @@ def write_alignment(table: Mapping[str, Any], out: Path) -> list[Path]:
     paths = [out / name for name in ("table.json", "table.md", "probabilities.svg")]
     write_atomically(paths[0], json.dumps(table, indent=1, allow_nan=False) + "\n")
     write_atomically(paths[1], alignment_text(table))
-    write_figure(probabilities_svg(table), paths[2])
+    write_figure(table, paths[2])
     return paths
 
 
@@ -135,4 +136,32 @@ def _noise_row(row: Mapping[str, Any]) -> str:
 
 def _flow(text: str) -> list[str]:
     """The text in lines of at most 80 characters."""
-    return wrapped(text, _WIDTH, lines=99)
+    return textwrap.wrap(text, _WIDTH)
+
+
+def write_figure(table: Mapping[str, Any], path: Path) -> None:
+    """Draws the probability of cooperation by state: every rule in the first condition, alignment 1 in the others.
+
+    A mark is the median over seeds, a bar the range over seeds, a dashed line the aim.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    first, *others = table["conditions"]
+    rows = [(row["arm"].replace("_", " "), row) for row in first["rows"]]
+    rows += [(f"{part['name']}: beta 1", row) for part in others for row in part["rows"] if row["arm"] == _ELSEWHERE]
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tabular-alignment", "font.size": 8}):
+        figure = Figure(figsize=(10, 0.24 * len(rows) + 1.2), layout="constrained")
+        axes = figure.subplots(1, len(table["states"]), sharey=True)
+        for state, (axis, name) in enumerate(zip(axes, table["states"], strict=True)):
+            for line, (_, row) in enumerate(rows):
+                median, low, high = (row["probabilities"][state][key] for key in ("median", "low", "high"))
+                colour = f"C{_COLOURS[row['rule']]}"
+                axis.errorbar(median, line, xerr=[[median - low], [high - median]], fmt="o", color=colour, markersize=4)
+            axis.axvline(table["target"]["probabilities"][state], color="black", linewidth=0.8, linestyle="--")
+            axis.set(title=name, xlim=(-0.05, 1.05))
+        axes[0].set_yticks(range(len(rows)), [label for label, _ in rows])
+        axes[0].invert_yaxis()
+        seeds = len(table["seeds"])
+        figure.supxlabel(f"probability of cooperation: median and range over {seeds} seeds (dashed: the aim)")
+        figure.savefig(path, metadata={"Date": None})

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equipoise.lab.gradient_audit import AuditResult, audit_table, gradient_audit, write_audit
-from equipoise.lab.tabular import TabularProblem, sigmoid
-from equipoise.lab.tabular_dilemma import Dilemma
-from equipoise.lab.tabular_kuhn import Kuhn, best_response
 from equipoise.objectives import SepoWeights, own_pool, sepo_index
+from research.gradient_audit import AuditResult, audit_table, gradient_audit, write_audit
+from research.tabular import TabularProblem, sigmoid
+from research.tabular_dilemma import Dilemma
+from research.tabular_kuhn import Kuhn, best_response
 
 
 @pytest.fixture(scope="module")

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from equipoise.core import Estimate
 from equipoise.errors import UserError
-from equipoise.lab.memory_one import mixed_groups, play, shared_groups
-from equipoise.lab.tabular import sigmoid
-from equipoise.lab.tabular_alignment import SNAPSHOT_EVERY, TabularSettings, policy_gradient, train_memory_one
 from equipoise.objectives import AlignmentWeights, advantage_alignment, naive, sum_of_rewards
+from research.memory_one import mixed_groups, play, shared_groups
+from research.memory_one_training import SNAPSHOT_EVERY, TabularSettings, policy_gradient, train_memory_one
+from research.tabular import sigmoid
 
 SCENES = {"early": (50, (10, 20, 30)), "middle": (300, (10, 100, 200)), "late": (600, (150, 300, 450))}
 """The step of the policy that is trained and those of the three past selves that it meets beside itself."""
@@ -77,7 +77,7 @@ def compare_baselines(
         seed: Key of all draws.
 
     Raises:
-        ValueError: For fewer than 20 draws.
+        UserError: For fewer than 20 draws.
     """
     if draws < FEWEST_DRAWS:
         raise UserError(f"draws is {draws}; at least {FEWEST_DRAWS} batches are needed for an interval of a variance")

@@ -1,4 +1,6 @@
-"""Rebuilds the embedded model from generated transcripts of mixed-skill players (`make tiny`).
+"""Rebuilds the embedded model "tiny" from generated transcripts of mixed-skill players.
+
+    python -m research.tiny
 
 Two in five players it reads move at random, the others are the scripts that training may meet; the held-out pool is
 never among them. The model reads plain moves alone; reasons before them (`sampling.reasoning = "brief"`) are for
@@ -7,8 +9,10 @@ supervised training to teach.
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ from equipoise.policies.chat import ChatFormat
 from equipoise.training.demonstrations import demonstrate
 from equipoise.training.rows import demonstrated_row
 from equipoise.training.sft import SftSettings, all_labels, fit, reply_labels
+from research.command import exit_code
 
 RANDOM_SHARE = 0.4
 POKER_GAME = "kuhn_poker"
@@ -112,5 +117,17 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
     return model, tokenizer
 
 
+def parser() -> argparse.ArgumentParser:
+    """The script's options."""
+    options = argparse.ArgumentParser(prog="python -m research.tiny", description='Rebuilds the embedded model "tiny".')
+    options.add_argument("--out", type=Path, default=tiny.FOLDER, help="folder of the model (default: the package's)")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Trains tokenizer and model and writes them."""
+    build(parser().parse_args(arguments).out)
+
+
 if __name__ == "__main__":
-    build(tiny.FOLDER)
+    sys.exit(exit_code(main))

@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from equipoise.lab.baseline_variance import SCENES, BaselineComparison, compare_baselines, variance_table
-from equipoise.lab.memory_one import ALWAYS_COOPERATE, ALWAYS_DEFECT
-from equipoise.lab.tabular import sigmoid
-from equipoise.lab.tabular_alignment import TabularSettings
 from equipoise.objectives import AlignmentRule, advantage_alignment, naive
+from research.baseline_variance import SCENES, BaselineComparison, compare_baselines, variance_table
+from research.memory_one import ALWAYS_COOPERATE, ALWAYS_DEFECT
+from research.memory_one_training import TabularSettings
+from research.tabular import sigmoid
 
 APART = np.array([ALWAYS_COOPERATE, ALWAYS_DEFECT])
 RECIPROCATING = np.array([1.0, 2.0, -2.0, 0.0, -2.0])

@@ -4,7 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equipoise.lab.memory_one import (
+from equipoise.objectives import (
+    AlignmentRule,
+    AlignmentWeights,
+    advantage_alignment_inclusive,
+    naive,
+    sum_of_rewards,
+)
+from research.memory_one import (
     ALWAYS_COOPERATE,
     ALWAYS_DEFECT,
     cooperation_rate,
@@ -15,8 +22,7 @@ from equipoise.lab.memory_one import (
     play,
     shared_groups,
 )
-from equipoise.lab.tabular import sigmoid
-from equipoise.lab.tabular_alignment import (
+from research.memory_one_training import (
     RECIPROCAL,
     TabularResult,
     TabularSettings,
@@ -26,13 +32,7 @@ from equipoise.lab.tabular_alignment import (
     raw_returns,
     train_memory_one,
 )
-from equipoise.objectives import (
-    AlignmentRule,
-    AlignmentWeights,
-    advantage_alignment_inclusive,
-    naive,
-    sum_of_rewards,
-)
+from research.tabular import sigmoid
 
 TIT_FOR_TAT = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
 LOGITS = np.array([0.4, 0.8, -0.6, 0.3, -1.0])

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.lab.tabular import Draw, Gradients, TabularProblem, Values, sigmoid
 from equipoise.objectives import POOLS, Pool, SepoBatch, SepoWeights
+from research.tabular import Draw, Gradients, TabularProblem, Values, sigmoid
 
 START, CC, CD, DC, DD = range(5)
 STATES = ("start", "after CC", "after CD", "after DC", "after DD")

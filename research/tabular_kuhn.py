@@ -14,8 +14,8 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.lab.tabular import Draw, Gradients, TabularProblem, Values, sigmoid
 from equipoise.objectives import Pool, SepoBatch, SepoWeights
+from research.tabular import Draw, Gradients, TabularProblem, Values, sigmoid
 
 SITUATIONS = ("", "pb", "p", "b")
 """Moves so far, p = pass and b = bet: seat 0 decides at the first two, seat 1 at the others."""

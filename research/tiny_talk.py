@@ -1,5 +1,7 @@
 """Rebuilds the second embedded model, "tiny-talk", which reads the social dilemmas with and without messages.
 
+    python -m research.tiny_talk
+
 It reads the dilemma of ten rounds with hidden end and neutral labels, the split of items, and trust and split with
 messages. In each it reads one player, which at every decision does as one of several scripts would (`PLAYERS`): kind,
 a little reciprocal, and easy to exploit, as large models are before they are trained for a game. In trust and split it
@@ -9,8 +11,10 @@ are true.
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +27,10 @@ from equipoise.games import Profile, domain, make_game
 from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
 from equipoise.training.demonstrations import demonstrate
-from equipoise.training.pretrain import texts_of
 from equipoise.training.rows import Row, demonstrated_row
 from equipoise.training.sft import SftSettings, all_labels, fit, reply_labels
+from research.command import exit_code
+from research.tiny import texts_of
 
 VOCABULARY = 1_000
 WIDTH, LAYERS = 64, 2
@@ -188,5 +193,21 @@ def _shuffled(rows: list[Row], seed: int) -> list[Row]:
     return [rows[i] for i in order]
 
 
+def parser() -> argparse.ArgumentParser:
+    """The script's options."""
+    options = argparse.ArgumentParser(
+        prog="python -m research.tiny_talk", description='Rebuilds the embedded model "tiny-talk".'
+    )
+    options.add_argument(
+        "--out", type=Path, default=tiny.TALK_FOLDER, help="folder of the model (default: the package's)"
+    )
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Trains tokenizer and model and writes them."""
+    build(parser().parse_args(arguments).out)
+
+
 if __name__ == "__main__":
-    build(tiny.TALK_FOLDER)
+    sys.exit(exit_code(main))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.lab.tabular_dilemma import CC, CD, DC, DD, START, STATES
+from research.tabular_dilemma import CC, CD, DC, DD, START, STATES
 
 PAYOFF = np.array([[1.0, 5.0], [0.0, 3.0]])
 """What a round pays a player, by [own action, other's action], 1 = cooperate."""
