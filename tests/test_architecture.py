@@ -15,6 +15,7 @@ import equipoise
 ROOT = Path(equipoise.__file__).parent
 ORDER = {
     "errors": -1,
+    "process": -1,
     "core": 0,
     "games": 1,
     "policies": 2,
