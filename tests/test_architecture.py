@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).parents[1]
 ORDER = {
     "errors": -2,
     "files": -1,
+    "process": -1,
     "core": 0,
     "games": 1,
     "policies": 2,

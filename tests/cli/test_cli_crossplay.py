@@ -42,7 +42,7 @@ def test_a_tournament_writes_a_file_per_pair_its_matrix_and_its_page(finished):
     assert finished_pairs(finished) == PAIRS
     assert sorted(path.name for path in (finished / "episodes").iterdir()) == [f"{key}.jsonl.gz" for key in PAIRS]
     assert {path.name for path in finished.iterdir()} == {
-        "tournament.json",
+        "settings.json",
         "pairs",
         "episodes",
         "figures",
@@ -214,7 +214,7 @@ def test_broken_weights_are_one_line_and_keep_what_was_played(run, tmp_path):
     ran = run("crossplay", "grim", "m", *GAME, "--matches", "2", "--out", "o")
     assert ran.code == 2
     last = ran.err.splitlines()[-1]
-    assert last.startswith("equipoise: error: grim+m: cannot load a model from 'm'")
+    assert last.startswith("equipoise: error: pairs/grim+m: cannot load a model from 'm'")
     assert "Traceback" not in ran.err
     assert finished_pairs(tmp_path / "o") == ["grim+grim"]
 
@@ -234,7 +234,7 @@ def test_ctrl_c_says_how_to_continue_and_the_same_command_continues(tmp_path):
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     assert "Traceback" not in err
-    assert "equipoise: stopped; finished pairs are in o/pairs; the same command continues" in err
+    assert "equipoise: stopped; finished pairs are in o; the same command continues" in err
     kept = stamps(tmp_path / "o" / "pairs")
     assert 0 < len(finished_pairs(tmp_path / "o")) < 9
 

@@ -75,7 +75,7 @@ def test_a_stopped_demo_says_so_and_the_same_command_continues(finished, run, tm
         ran = run(*ARGUMENTS, "--out", "d")
     assert ran.code == 130
     assert ran.err.splitlines()[-1].startswith("equipoise: stopped; everything finished is kept.")
-    assert sorted(path.parent.name for path in (tmp_path / "d").rglob("cell.json")) == ["base", "sft-0"]
+    assert sorted(path.name for path in (tmp_path / "d" / "cells").glob("*.json")) == ["base-0.json", "sft-0.json"]
     before = stamps(tmp_path / "d")
     assert run(*ARGUMENTS, "--out", "d").code == 0
     assert before.items() <= stamps(tmp_path / "d").items()

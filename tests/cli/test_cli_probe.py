@@ -185,7 +185,7 @@ def test_another_agent_or_start_under_the_same_name_is_refused(finished, mistake
         ("a/b/c --recipe kuhn_poker", "no model folder 'a/b/c'"),
         ("tiny --recipe kuhn_poker --from nowhere", "no model folder 'nowhere'; give one of tiny, tiny-talk"),
         ("tiny --recipe kuhn_poker --out file/o", "--out file/o: file is a file; choose another folder"),
-        ("tiny --recipe kuhn_poker --out r", "r exists and holds no probe; choose another --out"),
+        ("tiny --recipe kuhn_poker --out r", "r holds files, but no settings.json of a probe; choose another --out"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(mistake, tmp_path, arguments, says):
@@ -214,7 +214,7 @@ def test_a_broken_agent_is_told_before_the_first_step_and_leaves_nothing(run, tm
     ("text", "says"),
     [
         ("{", "is no stored probe ("),
-        ("[]", "no stored probe (probe: got [], allowed: an object); delete it to compute it again"),
+        ("[]", "no stored probe (it holds no JSON object); delete it to compute it again"),
         ('{"schema": 2}', "delete it to compute it again"),
         (None, "no stored probe (it does not say what made it); delete it"),
     ],

@@ -115,7 +115,7 @@ def test_cells_of_other_settings_are_refused_and_kept(finished, mistake, monkeyp
     monkeypatch.setattr(study, "QUICK", dataclasses.replace(SMALL, deals=3))
     line = mistake(*COMMAND, "--out", folder / "o", "--work", folder / "w")
     assert "split/base-0" in line
-    assert "was made under other settings; repeat them, or choose another --out" in line
+    assert "is of other settings (deals: 2, now 3); choose another --out" in line
     assert stamps(folder / "o") == before
 
 
@@ -128,7 +128,7 @@ def test_run_folders_of_other_settings_are_one_line_too(finished, run, monkeypat
     ran = run(*COMMAND, "--out", "elsewhere", "--work", folder / "w")
     assert ran.code == 2
     last = ran.err.splitlines()[-1]
-    assert last.startswith("equipoise: error: cell split/sft-0: ")
+    assert last.startswith("equipoise: error: split/sft-0: ")
     assert "was started with another recipe" in last
     assert "Traceback" not in ran.err
 

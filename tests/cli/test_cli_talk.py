@@ -166,7 +166,7 @@ def test_a_folder_of_other_settings_is_refused_and_kept(finished, mistake, chang
         ("a/b/c", "no model folder 'a/b/c'"),
         ("empty", "empty is no model folder: it holds nothing"),
         ("liar --out file/o", "--out file/o: file is a file; choose another folder"),
-        ("liar --out r", "r exists and holds no talk; choose another --out"),
+        ("liar --out r", "r holds files, but no settings.json of a talk; choose another --out"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(mistake, tmp_path, arguments, says):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
+from equipoise.lab.agent_origin import fingerprint, name_and_source, run_of, run_recipe
 from equipoise.models.tiny import FOLDER
 
 
@@ -57,3 +57,14 @@ def test_an_agent_may_bear_a_name_and_a_folder_with_an_equals_sign_is_a_folder(t
 def test_a_name_without_an_agent_is_one_line(text):
     with pytest.raises(ValueError, match=f"got an agent without a source: '{text}'; write NAME=AGENT"):
         name_and_source(text)
+
+
+def test_a_fingerprint_follows_the_weights_and_not_the_place(tmp_path):
+    for name in ("a/model", "b"):
+        shutil.copytree(FOLDER, tmp_path / name)
+    first, second = (fingerprint(str(tmp_path / name)) for name in ("a", "b"))
+    assert first == second == fingerprint("tiny")
+    assert fingerprint("owner/name") == "owner/name"
+    weights = tmp_path / "b" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\1\0\1")
+    assert fingerprint(str(tmp_path / "b")) != first

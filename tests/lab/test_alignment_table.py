@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from equipoise.core import Estimate
+from equipoise.lab.agent_origin import fingerprint
 from equipoise.lab.alignment import (
     AGENT,
     ARMS,
@@ -17,7 +18,6 @@ from equipoise.lab.alignment import (
     scripted,
 )
 from equipoise.lab.alignment_table import METRICS, alignment_study_table, differences
-from equipoise.lab.once import fingerprint
 from equipoise.reports import write_alignment_study
 from equipoise.reports.alignment_arms import ARMS as NAMED
 from equipoise.training.recipe import find_recipe, load_recipe
@@ -196,11 +196,11 @@ def test_all_agents_of_a_seed_wait_for_the_naive_one_they_meet():
 
 
 def test_a_cell_is_made_by_its_recipe_its_sizes_and_the_weights_it_starts_from(study):
-    made = study.made_by("prisoners_dilemma", "naive", 0)
+    made = study.made_by("prisoners_dilemma/naive-0")
     assert made["recipe"]["objective"]["rule"] == "naive"
     assert made["start"] == fingerprint("tiny-talk")
     other = AlignmentStudy(dataclasses.replace(SETTINGS, matches=4), study.work)
-    assert other.made_by("prisoners_dilemma", "naive", 0) != made
+    assert other.made_by("prisoners_dilemma/naive-0") != made
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def train(options: argparse.Namespace) -> None:
 def audit(options: argparse.Namespace) -> None:
     """Audits one model in one game."""
     from equipoise.lab.audit import AuditSettings
-    from equipoise.lab.once import check_folder
     from equipoise.lab.single_run import report_of_model
+    from equipoise.lab.store import check_folder
     from equipoise.policies.language_model import Sampling, usual_reply_tokens
 
     profile = domain(options.game).profile(options.profile)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, Worker, command_line, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, command_line, pairs, quiet_libraries
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
 from equipoise.games import domain, make_game
@@ -49,18 +49,18 @@ def add_to(verbs: Any) -> None:
 
 def crossplay(options: argparse.Namespace) -> None:
     """Plays or continues a tournament and writes its matrix and page."""
-    from equipoise.lab.cells import run_cells
+    from equipoise.lab.workers import run
     from equipoise.reports import crossplay_text, write_crossplay
 
     tournament = _tournament(options)
     if options.jobs < 1:
         raise UserError(f"got --jobs {options.jobs}; at least 1 is needed")
-    tournament.open()
+    store = tournament.open()
     if any(agent.kind == "model" for agent in tournament.agents):
         quiet_libraries()
-    kept = f"finished pairs are in {tournament.pairs}; the same command continues"
+    kept = f"finished pairs are in {tournament.out}; the same command continues"
     try:
-        run_cells(tournament.pairs, tournament.cells(), Worker(tournament), jobs=options.jobs, told=_told)
+        run(store, tournament.cells(), tournament, jobs=options.jobs, progress=_progress)
     except KeyboardInterrupt:
         raise Stopped(f"stopped; {kept}") from None
     table = tournament.report(_command(options))
@@ -91,11 +91,14 @@ def _tournament(options: argparse.Namespace) -> Any:
     return Tournament(options.game, parameters, agents, settings, out, options.device, options.dtype)
 
 
-def _told(key: str, result: dict[str, Any], left: int, seconds: float) -> None:
+def _progress(key: str, result: dict[str, Any], left: int, seconds: float) -> None:
     rows = result["pay"]
     first, second = (sum(row[seat] for row in rows) / len(rows) for seat in (0, 1))
     shown = f"{first:.2f} / {second:.2f} ({result['seconds']:.1f} s)"
-    print(f"{key}: {shown}; {left} pair{'' if left == 1 else 's'} left, about {seconds / 60:.0f} min", file=sys.stderr)
+    print(
+        f"{key.partition('/')[2]}: {shown}; {left} pair{'' if left == 1 else 's'} left, about {seconds / 60:.0f} min",
+        file=sys.stderr,
+    )
 
 
 def _command(options: argparse.Namespace) -> str:

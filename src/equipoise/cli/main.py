@@ -1,4 +1,7 @@
-"""The command line. A user's mistake gives one line and exit code 2; Ctrl-C saves and says how to go on (130)."""
+"""The command line. A user's mistake gives one line and exit code 2; Ctrl-C saves and says how to go on (130).
+
+SIGTERM and SIGHUP do what Ctrl-C does.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from equipoise.cli.shared import Stopped, one_line
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
 from equipoise.games.text import REASONING
+from equipoise.process import like_ctrl_c
 
 EXAMPLES = """examples:
   equipoise demo                                base, SFT and SEPO side by side
@@ -152,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        with _own_interrupt():
+        with _own_interrupt(), like_ctrl_c():
             options.run(options)
     except Stopped as stop:
         print(f"equipoise: {stop}", file=sys.stderr)

@@ -31,7 +31,7 @@ def add_to(verbs: Any) -> None:
 
 def probe(options: argparse.Namespace) -> None:
     """Trains a learner against an agent, or goes on with it, and says what it gains."""
-    from equipoise.reports.probe_terminal import probe_text
+    from equipoise.reports.probe_terminal import PROBE, probe_text
     from equipoise.training.run import Interrupted
 
     run = _planned(options)
@@ -43,10 +43,10 @@ def probe(options: argparse.Namespace) -> None:
             f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
         ) from None
     if options.json:
-        print(run.once.file.read_text(encoding="utf-8"), end="")
+        print(run.store.path(PROBE).read_text(encoding="utf-8"), end="")
         return
     print(probe_text(record))
-    print(run.once.file)
+    print(run.store.path(PROBE))
 
 
 def _planned(options: argparse.Namespace) -> Any:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equipoise.cli.shared import Stopped, Worker, quiet_libraries
+from equipoise.cli.shared import Stopped, quiet_libraries
 from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES
 
 if TYPE_CHECKING:
-    from equipoise.lab.cells import Cell
+    from equipoise.lab.workers import Cell
 
 MOVED = {"gradient-audit": "research.gradient_audit", "tabular-alignment": "research.tabular_alignment"}
 """Scripts of a checkout, by the name of the study that an earlier command line had."""
@@ -130,27 +130,28 @@ def _results(
     options: argparse.Namespace, study: Any, listed: Sequence[Cell], shown: Callable[[dict[str, Any]], str]
 ) -> list[dict[str, Any]]:
     """The study's finished cells, after computing what is missing; `shown` says a cell's main figures."""
-    from equipoise.lab.arms import stored
-    from equipoise.lab.cells import run_cells
+    from equipoise.lab.arms import store_of
+    from equipoise.lab.workers import run
     from equipoise.training.run import Interrupted
 
-    folder = options.out / "cells"
-    stored(folder, study, listed)  # refuses cells of other settings before any work is done
+    store, keys = store_of(study, options.out / "cells"), [cell.key for cell in listed]
+    store.open()
+    store.finished(keys)  # refuses cells of other settings before any work is done
     quiet_libraries()
 
-    def told(name: str, result: dict[str, Any], left: int, seconds: float) -> None:
+    def progress(name: str, result: dict[str, Any], left: int, seconds: float) -> None:
         cells = f"{left} cell{'' if left == 1 else 's'}"
         text = f"{name}:{shown(result)} ({result['seconds']:.0f} s); {cells} left, about {seconds / 60:.0f} min"
         print(text, file=sys.stderr)
 
     try:
-        run_cells(folder, listed, Worker(study, "cell"), jobs=options.jobs, told=told, minutes=options.minutes)
+        run(store, listed, study, jobs=options.jobs, progress=progress, minutes=options.minutes)
     except (Interrupted, KeyboardInterrupt):
-        kept = f"finished cells are in {folder}; the same command continues"
+        kept = f"finished cells are in {store.folder}; the same command continues"
         raise Stopped(f"stopped; {kept}") from None
-    results = stored(folder, study, listed)
+    results = store.finished(keys)
     if not results:
-        raise UserError(f"no cell is finished in {folder}; give it more --minutes")
+        raise UserError(f"no cell is finished in {store.folder}; give it more --minutes")
     return results
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from equipoise.errors import UserError
@@ -21,25 +20,6 @@ def one_line(error: Exception) -> str:
     if isinstance(error, ImportError):
         return f"{error}; install what is missing with pip install 'equipoise[train,report]'"
     return " ".join(str(error).split())
-
-
-@dataclass(frozen=True)
-class Worker:
-    """Computes cells in a worker process; a mistake met there says which cell it was met in.
-
-    Attributes:
-        compute: Computes the cell of a key.
-        what: What a key names, as a mistake's line begins; "" for a key that says it itself.
-    """
-
-    compute: Callable[[str], dict[str, Any]]
-    what: str = ""
-
-    def __call__(self, key: str) -> dict[str, Any]:
-        try:
-            return self.compute(key)
-        except (UserError, OSError) as error:
-            raise UserError(f"{self.what} {key}: {one_line(error)}".lstrip()) from None
 
 
 def quiet_libraries() -> None:

@@ -31,7 +31,7 @@ def add_to(verbs: Any) -> None:
 
 def talk(options: argparse.Namespace) -> None:
     """Measures an agent's talk, or reads what was measured, and says what it is worth."""
-    from equipoise.reports.talk_terminal import talk_text
+    from equipoise.reports.talk_terminal import TALK, talk_text
 
     run = _planned(options)
     if any(agent.kind == "model" for agent in run.agents):
@@ -41,10 +41,10 @@ def talk(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues") from None
     if options.json:
-        print(run.once.file.read_text(encoding="utf-8"), end="")
+        print(run.store.path(TALK).read_text(encoding="utf-8"), end="")
         return
     print(talk_text(record))
-    print(run.once.file)
+    print(run.store.path(TALK))
 
 
 def _planned(options: argparse.Namespace) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
-from equipoise.models.sources import model_in
+from equipoise.models.sources import folder_of, model_in
 
 if TYPE_CHECKING:  # at run time a recipe loads torch, which a tournament of scripts does without
     from equipoise.training.recipe import Recipe
@@ -66,3 +67,16 @@ def run_of(source: str) -> Recipe | None:
     from equipoise.training.recipe import load_recipe
 
     return load_recipe(path)
+
+
+def fingerprint(model: str) -> str:
+    """A digest of the weights that a model's name stands for; of a hub id, the name itself."""
+    folder = folder_of(model)
+    if not folder.is_dir():
+        return model
+    inside = folder / "model" if (folder / "model").is_dir() else folder
+    digest = hashlib.sha256()
+    for path in sorted(inside.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]

@@ -18,13 +18,14 @@ from typing import Any
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import Profile
+from equipoise.lab.agent_origin import fingerprint
 from equipoise.lab.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
-from equipoise.lab.cells import Cell, Result
 from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_table import cell_of, together_of
-from equipoise.lab.once import fingerprint
 from equipoise.lab.probe import measure_probe, train_probe
+from equipoise.lab.store import Record
+from equipoise.lab.workers import Cell
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -139,7 +140,7 @@ class AlignmentStudy:
     settings: AlignmentSettings
     work: Path
 
-    def __call__(self, name: str) -> Result:
+    def __call__(self, name: str) -> Record:
         """The result of one cell."""
         game, arm, seed = parts(name)
         started = time.perf_counter()
@@ -158,7 +159,6 @@ class AlignmentStudy:
             "game": game,
             "arm": arm,
             "seed": seed,
-            "made_by": self.made_by(game, arm, seed),
             "train_seconds": ended - started,
             "seconds": time.perf_counter() - started,
             "met": figures,
@@ -170,8 +170,9 @@ class AlignmentStudy:
         changes = (*self.settings.overrides, f"seed={seed}", *ARMS[arm].overrides)
         return load_recipe(find_recipe(f"alignment/{game}"), changes)
 
-    def made_by(self, game: str, arm: str, seed: int) -> dict[str, Any]:
+    def made_by(self, name: str) -> dict[str, Any]:
         """What decides a cell's result; a stored cell made by anything else is refused."""
+        game, arm, seed = parts(name)
         recipe, settings = self.recipe(game, arm, seed), self.settings
         return {
             "recipe": chosen(recipe),

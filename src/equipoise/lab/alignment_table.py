@@ -14,11 +14,12 @@ from typing import Any
 from equipoise.core import Estimate
 from equipoise.lab.alignment import AGENT, ARMS, NAIVE, PLAYERS, AlignmentStudy, meetings, scripted
 from equipoise.lab.arms import table_head
-from equipoise.lab.cells import Cell, Result
+from equipoise.lab.store import Record
+from equipoise.lab.workers import Cell
 from equipoise.metrics import clustered_mean
 
 Figure = Mapping[str, Any]
-Read = Callable[[Result], Figure | None]
+Read = Callable[[Record], Figure | None]
 
 
 def _pay(opponent: str, who: str = "agent") -> Read:
@@ -161,7 +162,7 @@ TARGETS: dict[str, tuple[tuple[str, str, str, float], ...]] = {
 
 
 def alignment_study_table(
-    study: AlignmentStudy, listed: Sequence[Cell], results: Sequence[Result], command: str
+    study: AlignmentStudy, listed: Sequence[Cell], results: Sequence[Record], command: str
 ) -> dict[str, Any]:
     """The table of a study, finished or not, as `reports.write_alignment_study` takes it."""
     settings = study.settings
@@ -191,7 +192,7 @@ def alignment_study_table(
     }
 
 
-def _game(study: AlignmentStudy, name: str, results: Sequence[Result]) -> dict[str, Any]:
+def _game(study: AlignmentStudy, name: str, results: Sequence[Record]) -> dict[str, Any]:
     own = [result for result in results if result["game"] == name]
     by_arm = {arm: sorted((r for r in own if r["arm"] == arm), key=lambda r: int(r["seed"])) for arm in ARMS}
     by_arm = {arm: found for arm, found in by_arm.items() if found}
@@ -218,7 +219,7 @@ def _columns(game: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     ]
 
 
-def _row(arm: str, found: Sequence[Result]) -> dict[str, Any]:
+def _row(arm: str, found: Sequence[Record]) -> dict[str, Any]:
     estimates, values = {}, {}
     for key, _, _, _, read in METRICS:
         figures = [read(cell) for cell in found]
@@ -255,7 +256,7 @@ def _references(study: AlignmentStudy, name: str) -> list[dict[str, Any]]:
 
 
 def _target(
-    by_arm: Mapping[str, Sequence[Result]], arm: str, metric: str, relation: str, bound: float
+    by_arm: Mapping[str, Sequence[Record]], arm: str, metric: str, relation: str, bound: float
 ) -> dict[str, Any]:
     """A target with what was measured: whether the median meets it, and how many seeds do."""
     values = _values(by_arm.get(arm, ()), metric)
@@ -266,7 +267,7 @@ def _target(
     return target | {"value": middle, "met": reached, "seeds_met": sum(met), "seeds": len(met)}
 
 
-def differences(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
+def differences(by_arm: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
     """Paired differences between arms, each a mean over the seeds both have with a t interval over seeds."""
     found = []
     for arm, minus in DIFFERENCES:
@@ -281,7 +282,7 @@ def differences(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
     return found
 
 
-def _values(found: Sequence[Result], metric: str) -> dict[int, float]:
+def _values(found: Sequence[Record], metric: str) -> dict[int, float]:
     """A metric by seed, where it was measured."""
     read = next(read for key, _, _, _, read in METRICS if key == metric)
     figures = {int(cell["seed"]): read(cell) for cell in found}

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from equipoise.errors import UserError
-from equipoise.lab.cells import Cell, Result, claimed, finished
+from equipoise.lab.claims import claimed
+from equipoise.lab.store import JsonRecord, Record, Store
+from equipoise.lab.workers import Cell
 from equipoise.training.recipe import Recipe
 from equipoise.training.run import train, versions
 
@@ -84,31 +86,17 @@ def parts(name: str) -> tuple[str, str, int]:
 class Study(Protocol):
     """A study whose stored cells say what made them."""
 
-    def made_by(self, game: str, arm: str, seed: int) -> dict[str, Any]:
+    def made_by(self, name: str) -> dict[str, Any]:
         """What decides a cell's result, as JSON."""
 
 
-def stored(folder: Path, study: Study, listed: Sequence[Cell]) -> list[Result]:
-    """The finished cells of a study.
-
-    Raises:
-        ValueError: For a cell that was made by other settings.
-    """
-    results = []
-    for cell in listed:
-        found = finished(folder, cell.key)
-        if found is None:
-            continue
-        if found["made_by"] != study.made_by(found["game"], found["arm"], found["seed"]):
-            raise UserError(
-                f"cell {cell.key} in {folder} was made under other settings; repeat them, or choose another --out"
-            )
-        results.append(found)
-    return results
+def store_of(study: Study, folder: Path) -> Store[Record]:
+    """The store of a study's cells."""
+    return Store(folder, "cell", JsonRecord(), made_by=study.made_by)
 
 
 def table_head(
-    study: str, title: str, command: str, listed: Sequence[Cell], results: Sequence[Result]
+    study: str, title: str, command: str, listed: Sequence[Cell], results: Sequence[Record]
 ) -> dict[str, Any]:
     """What every study's table begins with: what it is, what made it, and how much of it is done."""
     return {

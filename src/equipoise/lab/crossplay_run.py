@@ -1,7 +1,7 @@
 """A tournament in a folder: each ordered pair writes its own file when it ends, so that it can be stopped anywhere.
 
-    tournament.json  what decides every match      pairs/A+B.json       what A (first seat) and B played
-    crossplay.json, crossplay.html, figures/       episodes/A+B.jsonl.gz
+    settings.json  what decides every match      pairs/A+B.json       what A (first seat) and B played
+    crossplay.json, crossplay.html, figures/     episodes/A+B.jsonl.gz
 
 The same command continues an interrupted tournament, and one with further agents plays their pairs alone. A folder of
 other settings, or of other weights under the same name, is refused.
@@ -9,7 +9,6 @@ other settings, or of other weights under the same name, is refused.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,25 +19,30 @@ from typing import Any
 from equipoise.arena.records import write_episodes
 from equipoise.core import Game
 from equipoise.errors import UserError
-from equipoise.files import write_atomically
 from equipoise.games import make_game
 from equipoise.games.text import render_rules
-from equipoise.lab.cells import Cell, Result, finished, result_path
 from equipoise.lab.crossplay import CrossplaySettings, check_agents, cooperation_in, met, ordered_pairs, talk_in
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
 from equipoise.lab.crossplay_meeting import meeting_from_json, meeting_of
 from equipoise.lab.crossplay_table import crossplay_table
 from equipoise.lab.crossplay_transcripts import transcripts
-from equipoise.lab.once import check_folder, read_settings, refuse_others
+from equipoise.lab.store import JsonRecord, Record, Store
+from equipoise.lab.workers import Cell
 from equipoise.metrics.payoff import payoff_bounds
 from equipoise.reports.crossplay_schema import SCHEMA
 
-SETTINGS, PAIRS, EPISODES = "tournament.json", "pairs", "episodes"
+PAIRS, EPISODES = "pairs", "episodes"
 
 
 def key_of(seats: tuple[str, str]) -> str:
-    """The name of an ordered pair's files; no agent's name holds a plus sign."""
-    return "+".join(seats)
+    """The key of an ordered pair's result; no agent's name holds a plus sign."""
+    return f"{PAIRS}/{'+'.join(seats)}"
+
+
+def seats_of(key: str) -> tuple[str, str]:
+    """The ordered pair of a key."""
+    first, _, second = key.removeprefix(f"{PAIRS}/").partition("+")
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ class Tournament:
         return make_game(self.name, **self.parameters)
 
     @property
-    def pairs(self) -> Path:
-        """The folder of the pairs' results."""
-        return self.out / PAIRS
+    def store(self) -> Store[Record]:
+        """Where the pairs' results are."""
+        return Store(self.out, "tournament", JsonRecord(), self._settings(), self._made_by)
 
     @property
     def seatings(self) -> list[tuple[str, str]]:
@@ -88,35 +92,27 @@ class Tournament:
         """One cell for every ordered pair."""
         return [Cell(key_of(seats)) for seats in self.seatings]
 
-    def open(self) -> None:
-        """Makes the folder a tournament's, or makes sure that what it holds is of this very tournament.
+    def open(self) -> Store[Record]:
+        """The store, whose folder is or becomes this very tournament's.
 
         Raises:
-            ValueError: For a folder of other settings or agents, or a path that is no folder.
+            UserError: For a folder of other settings or agents, or a path that is no folder.
         """
-        check_folder(self.out)
-        wanted, file = self._made_by(), self.out / SETTINGS
-        if file.is_file():
-            refuse_others(read_settings(file), wanted, f"{self.out} holds a tournament")
-        for seats in self.seatings:
-            found = finished(self.pairs, key_of(seats))
-            if found is not None:
-                refuse_others(found.get("made_by", {}), self._players(seats), f"{key_of(seats)} in {self.pairs} is")
-        if not file.is_file():
-            write_atomically(file, json.dumps(wanted, indent=1) + "\n")
+        store = self.store
+        store.open()
+        store.finished(map(key_of, self.seatings))
+        return store
 
-    def __call__(self, key: str) -> Result:
+    def __call__(self, key: str) -> Record:
         """The result of one ordered pair; its episodes are written beside it, first."""
         started = time.perf_counter()
-        seats = next(seats for seats in self.seatings if key_of(seats) == key)
-        game = self.game
+        seats, game = seats_of(key), self.game
         players = {a.name: policy_of(a, game, self.device, self.dtype) for a in self.agents if a.name in seats}
         episodes = met(game, players, seats, self.settings)
-        path = self.out / EPISODES / f"{key}.jsonl.gz"
+        path = self.out / EPISODES / f"{'+'.join(seats)}.jsonl.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_episodes(path, episodes)
         return {
-            "made_by": self._players(seats),
             **meeting_of(episodes, cooperation_in(game), talk_in(game)).to_json(),
             "transcripts": transcripts(game, episodes),
             "seconds": time.perf_counter() - started,
@@ -128,16 +124,13 @@ class Tournament:
         Raises:
             ValueError: For a pair that is not finished or cannot be read.
         """
-        game, stored = self.game, {}
+        game, store, stored = self.game, self.store, {}
         for seats in self.seatings:
-            found = finished(self.pairs, key_of(seats))
+            found = store.get(key_of(seats))
             if found is None:
-                raise UserError(f"{key_of(seats)} is not finished in {self.pairs}; run the same command again")
+                raise UserError(f"{key_of(seats)} is not finished in {self.out}; run the same command again")
             stored[seats] = found
-        meetings = {
-            seats: meeting_from_json(found, str(result_path(self.pairs, key_of(seats))))
-            for seats, found in stored.items()
-        }
+        meetings = {seats: meeting_from_json(found, str(store.path(key_of(seats)))) for seats, found in stored.items()}
         names, cooperation = [agent.name for agent in self.agents], cooperation_in(game)
         return {
             "schema": SCHEMA,
@@ -158,13 +151,13 @@ class Tournament:
             "versions": versions_of(self.agents),
         }
 
-    def _made_by(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         """What decides every match, agents aside."""
         return {"game": self.name, "parameters": self.game.parameters, **asdict(self.settings), "dtype": self.dtype}
 
-    def _players(self, seats: tuple[str, str]) -> dict[str, Any]:
+    def _made_by(self, key: str) -> dict[str, Any]:
         """What decides the matches of a pair beside that."""
-        return {agent.name: agent.made_by() for agent in self.agents if agent.name in seats}
+        return {agent.name: agent.made_by() for agent in self.agents if agent.name in seats_of(key)}
 
 
 def _sampling(agent: Agent) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import Estimate
-from equipoise.errors import UserError
-from equipoise.files import write_atomically
+from equipoise.lab.arms import chosen
 from equipoise.lab.audit import Audit, AuditSettings, audit
+from equipoise.lab.store import JsonRecord, Record, Store
 from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -64,66 +64,54 @@ class DemoSettings:
 
 def demo(out: Path, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
     """Runs or continues the demo in `out` and returns its report."""
-    cells = [_base_cell(out, settings, say)]
-    for arm in RECIPES:
-        for seed in settings.seeds:
-            cells.append(_trained_cell(out, arm, seed, settings, say))
-    return report(cells, out, settings)
+    folder = out / "cells"
+    recipes = {"base-0": Recipe()} | {
+        f"{arm}-{seed}": _recipe(folder, arm, seed, settings) for arm in RECIPES for seed in settings.seeds
+    }
 
+    def made_by(key: str) -> Record:
+        return {"deals": settings.deals, "recipe": chosen(recipes[key])}
 
-def _base_cell(out: Path, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
-    return _cell(out / "cells" / "base", "base", 0, settings, say, lambda: "tiny", Recipe())
-
-
-def _trained_cell(out: Path, arm: str, seed: int, settings: DemoSettings, say: Callable[[str], None]) -> dict[str, Any]:
-    folder = out / "cells" / f"{arm}-{seed}"
-    start = "tiny" if arm == "sft" else str(out / "cells" / f"sft-{seed}" / "model")
-    fixed = [f"model={json.dumps(start)}", f"seed={seed}", *(["rl.steps=0"] if arm == "sft" else [])]
-    recipe = load_recipe(find_recipe(RECIPES[arm]), (*settings.overrides, *fixed))
-    label = f"{ARMS[arm]}, seed {seed}"
-
-    def run() -> str:
-        return str(train(recipe, folder, resume=(folder / "recipe.toml").exists(), label=label))
-
-    return _cell(folder, arm, seed, settings, say, run, recipe)
-
-
-def _cell(
-    folder: Path,
-    arm: str,
-    seed: int,
-    settings: DemoSettings,
-    say: Callable[[str], None],
-    run: Callable[[], str],
-    recipe: Recipe,
-) -> dict[str, Any]:
-    """One finished cell: computed, or read back when its file is already there and made under the same settings."""
-    path = folder / "cell.json"
-    made_by = {"deals": settings.deals, "recipe": recipe.to_toml()}
-    if path.is_file():
-        cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if cell["made_by"] != made_by:
-            raise UserError(f"{folder} was made under other settings; repeat them, or choose another --out")
+    def compute(key: str) -> Record:
+        cell = _cell(key, folder / key, recipes[key], settings.deals)
+        value = cell["estimates"]["nash_conv"]["value"]
+        say(f"{_label(key)}: exact NashConv {value:.4f} ({cell['seconds']:.0f} s)")
         return cell
-    started = time.perf_counter()
-    model, tokenizer = load(run())
+
+    store = Store(folder, "cell", JsonRecord(), made_by=made_by)
+    store.open()
+    return report([store.result(key, compute) for key in recipes], out, settings)
+
+
+def _recipe(folder: Path, arm: str, seed: int, settings: DemoSettings) -> Recipe:
+    start = "tiny" if arm == "sft" else str(folder / f"sft-{seed}" / "model")
+    fixed = [f"model={json.dumps(start)}", f"seed={seed}", *(["rl.steps=0"] if arm == "sft" else [])]
+    return load_recipe(find_recipe(RECIPES[arm]), (*settings.overrides, *fixed))
+
+
+def _label(key: str) -> str:
+    arm, _, seed = key.rpartition("-")
+    return f"{ARMS[arm]}, seed {seed}"
+
+
+def _cell(key: str, folder: Path, recipe: Recipe, deals: int) -> Record:
+    """One cell: the agent trained, then audited."""
+    arm, _, seed = key.rpartition("-")
+    started, source = time.perf_counter(), "tiny"
+    if arm != "base":
+        source = str(train(recipe, folder, resume=(folder / "recipe.toml").exists(), label=_label(key)))
+    model, tokenizer = load(source)
     trained = time.perf_counter()
     policy = LanguageModelPolicy("agent", model, tokenizer)
-    found = audit(policy, recipe.tasks[0].game, AuditSettings(deals=settings.deals))
-    cell = {
+    found = audit(policy, recipe.tasks[0].game, AuditSettings(deals=deals))
+    return {
         "arm": arm,
-        "seed": seed,
-        "made_by": made_by,
+        "seed": int(seed),
         "train_seconds": trained - started,
         "seconds": time.perf_counter() - started,
         "curve": read_curve(folder / "metrics.jsonl"),
         **_audit_json(found),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(cell, indent=1) + "\n")
-    value = found.estimates["nash_conv"].value
-    say(f"{ARMS[arm]}, seed {seed}: exact NashConv {value:.4f} ({cell['seconds']:.0f} s)")
-    return cell
 
 
 def _audit_json(found: Audit) -> dict[str, Any]:

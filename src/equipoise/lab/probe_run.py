@@ -17,13 +17,14 @@ from typing import Any
 
 from equipoise.core import Game
 from equipoise.errors import UserError
-from equipoise.lab.agent_origin import name_and_source, run_recipe
+from equipoise.lab.agent_origin import fingerprint, name_and_source, run_recipe
 from equipoise.lab.arms import chosen
 from equipoise.lab.crossplay import CrossplaySettings
 from equipoise.lab.crossplay_agents import Agent, agents_of, policy_of
-from equipoise.lab.once import Once, Record, fingerprint
 from equipoise.lab.probe import measure_probe, of_one_game, probe_recipe, train_probe
+from equipoise.lab.store import JsonRecord, Record, Store
 from equipoise.reports.probe_terminal import PROBE, SCHEMA, validate_probe
+from equipoise.reports.schema import clean_report
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import versions
 
@@ -57,9 +58,9 @@ class ProbeRun:
         return CrossplaySettings(self.matches, self.recipe.seed, self.recipe.tasks[0].self_play.fault_rule)
 
     @cached_property
-    def once(self) -> Once:
-        """The result that the folder is for."""
-        return Once(self.out, PROBE, self._made_by(), validate_probe)
+    def store(self) -> Store[Record]:
+        """Where the result is."""
+        return Store(self.out, PROBE, JsonRecord(validate_probe), self._made_by())
 
     @property
     def learner(self) -> Path:
@@ -73,14 +74,11 @@ class ProbeRun:
             ValueError: For a folder of other settings, or a model that cannot be loaded.
             Interrupted: Ctrl-C while the learner learns; everything up to the last step is saved.
         """
-        with self.once.opened(self.learner / "metrics.jsonl"):
-            found = self.once.stored()
-            if found is None:
-                model = train_probe(self.recipe, self.agent.source, self.recipe.rl.steps, self.learner)
-                found = self.once.store(self._measured(model, command))
-            return found
+        with self.store.opened(self.learner / "metrics.jsonl"):
+            return self.store.result(PROBE, lambda _: clean_report(self._computed(command)))
 
-    def _measured(self, model: Path, command: str) -> Record:
+    def _computed(self, command: str) -> Record:
+        model = train_probe(self.recipe, self.agent.source, self.recipe.rl.steps, self.learner)
         hardware, game = self.recipe.hardware, self.game
         learner = Agent(LEARNER, str(model), "model", dataclasses.asdict(self.recipe.sampling))
         agent, probe = (policy_of(p, game, hardware.device, hardware.dtype) for p in (self.agent, learner))

@@ -17,7 +17,8 @@ from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES, domain
 from equipoise.lab.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
 from equipoise.lab.audit import Audit, AuditSettings, audit
-from equipoise.lab.cells import Cell, Result
+from equipoise.lab.store import Record
+from equipoise.lab.workers import Cell
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -113,7 +114,7 @@ class SepoStudy:
     settings: SepoSettings
     work: Path
 
-    def __call__(self, name: str) -> Result:
+    def __call__(self, name: str) -> Record:
         """The result of one cell."""
         game, arm, seed = parts(name)
         started = time.perf_counter()
@@ -128,7 +129,6 @@ class SepoStudy:
             "game": game,
             "arm": arm,
             "seed": seed,
-            "made_by": self.made_by(game, arm, seed),
             "train_seconds": ended - started,
             "seconds": time.perf_counter() - started,
             **audit_json(found),
@@ -145,8 +145,9 @@ class SepoStudy:
             fixed += [f"model={json.dumps(start)}", "demonstrations.experts={}"]
         return load_recipe(find_recipe(f"sepo/{game}"), (*self.settings.overrides, *fixed))
 
-    def made_by(self, game: str, arm: str, seed: int) -> dict[str, Any]:
+    def made_by(self, name: str) -> dict[str, Any]:
         """What decides a cell's result; a stored cell made by anything else is refused."""
+        game, arm, seed = parts(name)
         recipe = self.recipe(game, arm, seed)
         if ARMS[arm].kind == "trained":
             recipe = replace(recipe, model=f"sft-{seed}")

@@ -14,9 +14,10 @@ from typing import Any
 from equipoise.core import Estimate, Game
 from equipoise.lab.arms import table_head
 from equipoise.lab.audit import exact_coverage
-from equipoise.lab.cells import Cell, Result
 from equipoise.lab.hazard_nulls import hazard_nulls
 from equipoise.lab.sepo import ARMS, SepoStudy, audit_json
+from equipoise.lab.store import Record
+from equipoise.lab.workers import Cell
 from equipoise.metrics import clustered_mean, index_over_grid
 
 DIFFERENCES: tuple[tuple[str, str], ...] = (
@@ -38,7 +39,7 @@ MULTIPLES = (0.5, 1.0, 2.0)
 """What each weight of the index is multiplied by, in all combinations; and all weights zero."""
 
 
-def sepo_table(study: SepoStudy, listed: Sequence[Cell], results: Sequence[Result], command: str) -> dict[str, Any]:
+def sepo_table(study: SepoStudy, listed: Sequence[Cell], results: Sequence[Record], command: str) -> dict[str, Any]:
     """The table of a study, finished or not, as `reports.write_study` takes it."""
     settings = study.settings
     return {
@@ -64,7 +65,7 @@ def sepo_table(study: SepoStudy, listed: Sequence[Cell], results: Sequence[Resul
     }
 
 
-def _game(study: SepoStudy, name: str, results: Sequence[Result]) -> dict[str, Any]:
+def _game(study: SepoStudy, name: str, results: Sequence[Record]) -> dict[str, Any]:
     task = study.recipe(name, "base", 0).tasks[0]
     game, profile, scale = task.game, task.profile, task.weights.scale
     by_arm = {arm: sorted((r for r in results if r["arm"] == arm), key=lambda r: int(r["seed"])) for arm in ARMS}
@@ -96,7 +97,7 @@ def _game(study: SepoStudy, name: str, results: Sequence[Result]) -> dict[str, A
     }
 
 
-def _row(arm: str, cells: Sequence[Result]) -> dict[str, Any]:
+def _row(arm: str, cells: Sequence[Record]) -> dict[str, Any]:
     names = [n for n in cells[0]["estimates"] if all(n in cell["estimates"] for cell in cells)]
     estimates = {name: _over_seeds(arm, [cell["estimates"][name] for cell in cells]) for name in names}
     label = ARMS[arm].label
@@ -128,7 +129,7 @@ def _references(study: SepoStudy, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def differences(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
+def differences(by_arm: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
     """Paired differences between arms, each a mean over the seeds both have with a t interval over seeds."""
     found = []
     for arm, minus in DIFFERENCES:
@@ -144,7 +145,7 @@ def differences(by_arm: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
 
 
 def _pairs(
-    cells: Sequence[Result], others: Sequence[Result], metric: str, *, shared: bool
+    cells: Sequence[Record], others: Sequence[Record], metric: str, *, shared: bool
 ) -> list[tuple[float, float]]:
     """The metric of both arms, seed by seed; the one base model stands beside every seed."""
     theirs = {int(cell["seed"]): _value(cell, metric) for cell in others}
@@ -156,13 +157,13 @@ def _pairs(
     return pairs
 
 
-def _value(cell: Result, metric: str) -> float | None:
+def _value(cell: Record, metric: str) -> float | None:
     estimate = cell["estimates"].get(metric)
     return None if estimate is None else estimate["value"]
 
 
 def lambda_grid(
-    by_arm: Mapping[str, Sequence[Result]], weights: tuple[float, float, float], scale: float
+    by_arm: Mapping[str, Sequence[Record]], weights: tuple[float, float, float], scale: float
 ) -> list[dict[str, Any]]:
     """The SEPO index of every arm at other weights, from the stored components, and which arm is best there."""
     grid = [tuple(w * m for w, m in zip(weights, ms, strict=True)) for ms in itertools.product(MULTIPLES, repeat=3)]
@@ -181,13 +182,13 @@ def lambda_grid(
     ]
 
 
-def _components(cell: Result) -> tuple[float, float, float, float]:
+def _components(cell: Record) -> tuple[float, float, float, float]:
     """u, e, c and x of a cell; a component whose pool is empty counts as 0."""
     u, e, c, x = (_value(cell, n) or 0.0 for n in ("payoff", "pool_exploitability", "collusion", "externality"))
     return u, e, c, x
 
 
-def _sft_effect(by_arm: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
+def _sft_effect(by_arm: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
     """What imitation did to exploitability: SFT minus base."""
     names = {"pool_exploitability": "pool_exploitability", "worst_case": "worst_case_advantage"}
     found = {}
@@ -199,6 +200,6 @@ def _sft_effect(by_arm: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
     return found
 
 
-def _exact(game: Game, results: Sequence[Result]) -> str | None:
+def _exact(game: Game, results: Sequence[Record]) -> str | None:
     covered = {result["estimates"].get("exact_rounds", {}).get("value") for result in results} - {None}
     return exact_coverage(game, int(min(covered))) if covered else None

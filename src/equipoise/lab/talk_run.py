@@ -10,8 +10,7 @@ with messages and without on the same hands (`talk_efficiency`).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,18 +19,17 @@ from typing import Any
 
 from equipoise.core import Episode, Game
 from equipoise.errors import UserError
-from equipoise.files import write_atomically
 from equipoise.games import DOMAINS, domain, make_game
 from equipoise.lab.agent_origin import name_and_source, run_of
-from equipoise.lab.cells import finished, result_path
 from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, agents_of, policy_of, versions_of
 from equipoise.lab.crossplay_meeting import meeting_of
 from equipoise.lab.crossplay_table import cell_of
 from equipoise.lab.message_effect import heard_claims, message_effect
-from equipoise.lab.once import Once, Record
+from equipoise.lab.store import JsonRecord, Record, Store
 from equipoise.lab.talk_efficiency import efficiency_with_and_without_talk
 from equipoise.policies.policy import Policy
+from equipoise.reports.schema import clean_report
 from equipoise.reports.talk_terminal import SCHEMA, TALK, validate_talk
 
 MESSAGES, EFFICIENCY = "messages", "efficiency"
@@ -61,9 +59,14 @@ class TalkRun:
     dtype: Dtype = "float32"
 
     @cached_property
-    def once(self) -> Once:
-        """The result that the folder is for."""
-        return Once(self.out, TALK, self._made_by(), validate_talk)
+    def store(self) -> Store[Record]:
+        """Where the result is."""
+        return Store(self.out, TALK, JsonRecord(validate_talk), self._made_by())
+
+    @property
+    def parts(self) -> Store[Record]:
+        """Where its finished parts are."""
+        return Store(self.out / "parts", "part", JsonRecord())
 
     def __call__(self, command: str = "") -> Record:
         """The result: read where it is finished, else computed, with the parts that are there.
@@ -71,16 +74,8 @@ class TalkRun:
         Raises:
             ValueError: For a folder of other settings, or a model that cannot be loaded.
         """
-        with self.once.opened(self.parts):
-            found = self.once.stored()
-            if found is None:
-                found = self.once.store(self._measured(command))
-            return found
-
-    @property
-    def parts(self) -> Path:
-        """The folder of finished parts."""
-        return self.out / "parts"
+        with self.store.opened(self.parts.path(MESSAGES)):
+            return self.store.result(TALK, lambda _: clean_report(self._measured(command)))
 
     def _measured(self, command: str) -> Record:
         return {
@@ -89,24 +84,17 @@ class TalkRun:
             "game_parameters": self.game.parameters,
             "agents": [{"name": a.name, "kind": a.kind, "source": a.source} for a in self.agents],
             **asdict(self.settings),
-            **self._part(MESSAGES, self._messages),
-            **self._part(EFFICIENCY, self._efficiency),
+            **self.parts.result(MESSAGES, self._messages),
+            **self.parts.result(EFFICIENCY, self._efficiency),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": command,
             "versions": versions_of(self.agents),
         }
 
-    def _part(self, key: str, compute: Callable[[], Record]) -> Record:
-        found = finished(self.parts, key)
-        if found is None:
-            found = compute()
-            write_atomically(result_path(self.parts, key), json.dumps(found, indent=1) + "\n")
-        return found
-
     def _players(self) -> dict[str, Policy]:
         return {agent.name: policy_of(agent, self.game, self.device, self.dtype) for agent in self.agents}
 
-    def _messages(self) -> Record:
+    def _messages(self, key: str) -> Record:
         """What each agent says to the other, and what messages change in the claims of each."""
         players, names = self._players(), [agent.name for agent in self.agents]
         pairs = list(dict.fromkeys([(names[0], names[-1]), (names[-1], names[0])]))
@@ -137,7 +125,7 @@ class TalkRun:
         assert known.talk is not None
         return {"effect": message_effect(self.game, listener, claims, known.talk).to_json(), "why": None}
 
-    def _efficiency(self) -> Record:
+    def _efficiency(self, key: str) -> Record:
         """What both reach with messages and without."""
         players = list(self._players().values())
         parameters = {key: value for key, value in self.game.parameters.items() if key != "talk"}
