@@ -35,7 +35,20 @@ from equipoise.metrics.exact_faults import (
     states_after_forfeits,
 )
 from equipoise.metrics.faults import fault_kinds, fault_rate, fault_rate_scores
+from equipoise.metrics.general_sum import (
+    HARM_PRICES,
+    CommitmentValue,
+    best_joint_return,
+    commitment_value,
+    deviator_gain,
+    general_sum_figures,
+    harm_curve,
+    own_regret,
+    security_gap,
+    security_level,
+)
 from equipoise.metrics.hazard import hazard_rate, hazard_rate_scores
+from equipoise.metrics.maximin import Maximin, maximin, maximin_value
 from equipoise.metrics.payoff import payoff, payoff_scores, welfare, welfare_scores
 from equipoise.metrics.policy_table import policy_table
 from equipoise.metrics.pool import (
@@ -58,20 +71,26 @@ from equipoise.metrics.sepo_index import Components, components, index_over_grid
 from equipoise.metrics.tree import GameTree, largest_exact_rounds
 
 __all__ = [
+    "HARM_PRICES",
     "BestResponse",
+    "CommitmentValue",
     "Components",
     "FaultyTable",
     "GameTree",
+    "Maximin",
     "ReplyValues",
     "ScriptResponse",
     "StatePolicy",
     "behaviour_table",
+    "best_joint_return",
     "best_response",
     "clustered_mean",
     "clustered_ratio",
+    "commitment_value",
     "components",
     "conditional_cooperation",
     "cooperation_rate",
+    "deviator_gain",
     "efficiency",
     "expected_returns",
     "exploitability",
@@ -84,16 +103,21 @@ __all__ = [
     "fault_rate",
     "fault_rate_scores",
     "forfeits_fit",
+    "general_sum_figures",
+    "harm_curve",
     "hazard_rate",
     "hazard_rate_scores",
     "index_over_grid",
     "information_states",
     "largest_exact_rounds",
+    "maximin",
+    "maximin_value",
     "mean_worst_case_advantage",
     "nash_conv",
     "nra",
     "nra_scores",
     "over_seeds",
+    "own_regret",
     "paired_difference",
     "payoff",
     "payoff_scores",
@@ -111,6 +135,8 @@ __all__ = [
     "script_regret_by_opponent",
     "script_regret_scores",
     "script_response",
+    "security_gap",
+    "security_level",
     "sepo_index",
     "state_faults",
     "states_after_forfeits",
