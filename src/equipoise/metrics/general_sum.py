@@ -76,7 +76,7 @@ def security_gap(game: Game | GameTree, agent: Agent, seat: int) -> float:
     Reference: Ganzfried and Sandholm 2015, Safe opponent exploitation, ACM Transactions on Economics and Computation 3
     (definition of an epsilon-safe strategy).
     """
-    return maximin_value(game, seat) - security_level(game, agent, seat)
+    return _gap(maximin_value(game, seat), security_level(game, agent, seat))
 
 
 def commitment_value(game: Game | GameTree, agent: Agent, seat: int) -> CommitmentValue:
@@ -212,7 +212,7 @@ def _seat_figures(faced: TableOpposition) -> dict[str, float]:
     figures = {
         "maximin_value": maximin,
         "security_level": level,
-        "security_gap": maximin - level,
+        "security_gap": _gap(maximin, level),
         "commitment_value": strong,
         "commitment_value_weak": weak,
     }
@@ -222,6 +222,11 @@ def _seat_figures(faced: TableOpposition) -> dict[str, float]:
 
 def _security_level(faced: Opposition) -> float:
     return -faced.best(_HOSTILE)[0]
+
+
+def _gap(maximin: float, level: float) -> float:
+    """The gap; the agent is one of the policies that the maximin is over, so below zero is the solver's tolerance."""
+    return max(0.0, maximin - level)
 
 
 def _commitment_value(faced: Opposition) -> CommitmentValue:

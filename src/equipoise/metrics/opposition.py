@@ -99,12 +99,11 @@ def opposition(game: Game | GameTree, agent: Agent, seat: int) -> TableOppositio
         ValueError: As `TableOpposition`, for the wrong number of tables, or for a script in a game without exactly two
             seats.
     """
+    plain = game.game if isinstance(game, GameTree) else game
+    if not 0 <= seat < plain.num_players:
+        raise UserError(f"got seat {seat}; allowed: 0 to {plain.num_players - 1}")
     if isinstance(agent, Opponent):
-        return ScriptOpposition(game.game if isinstance(game, GameTree) else game, agent, seat)
-    tree = compiled(game)
-    players = tree.game.num_players
-    if len(agent) != players:
-        raise UserError(f"got {len(agent)} tables; {tree.game.name} has {players} seats, one table each")
-    if not 0 <= seat < players:
-        raise UserError(f"got seat {seat}; allowed: 0 to {players - 1}")
-    return TableOpposition(tree, agent[seat], seat)
+        return ScriptOpposition(plain, agent, seat)
+    if len(agent) != plain.num_players:
+        raise UserError(f"got {len(agent)} tables; {plain.name} has {plain.num_players} seats, one table each")
+    return TableOpposition(game, agent[seat], seat)
