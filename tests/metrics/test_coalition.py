@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from small_games import OpenSpielGame, Plain, RandomGame, pure_plans, random_table
 
 from equipoise.core import CHANCE, Episode, Event, Opponent, State
+from equipoise.lab.audit_exact import exact_estimates
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -208,6 +209,13 @@ def test_figures_of_three_players_hang_together(name):
     own = expected_returns(tree, uniform)
     levels = [security_level(tree, uniform, seat) for seat in range(3)]
     assert all(level <= value + 1e-9 for level, value in zip(levels, own, strict=True))
+
+
+def test_an_audit_of_three_players_has_all_exact_figures_but_those_of_two():
+    estimates = exact_estimates(THREE, FAULTLESS)
+    assert {"security_gap", "theft", "deviator_gain", "max_state_fault"} <= estimates.keys()
+    assert "worst_case_advantage" not in estimates
+    assert {estimate.method for estimate in estimates.values()} == {"exact"}
 
 
 THREE = GameTree(RandomGame(1, players=3, stages=1))
