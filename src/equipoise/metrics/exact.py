@@ -27,8 +27,8 @@ class BestResponse:
 
     Attributes:
         value: What it expects per episode: its return, or its lead.
-        table: The action it takes at each information state of its seat, with probability one. Ties within 1e-12 go
-            to the first legal action, so at states the others never reach it plays the first.
+        table: The action it takes at each information state of its seat, with probability one. Ties (`tree.tolerance`)
+            go to the first legal action, so at states the others never reach it plays the first.
     """
 
     value: float
