@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equipoise.reports.agents import INK, MUTED, RULE, SERIES
-from equipoise.reports.svg import Sheet, sheet
+from equipoise.reports.old_sheet import Sheet, sheet
 
 _SLOTS = {"naive": 0, "sum_of_rewards": 1, "advantage_alignment": 2, "advantage_alignment_inclusive": 3}
 _SHOWN_ELSEWHERE = "advantage_alignment, beta 1"
