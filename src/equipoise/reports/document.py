@@ -249,9 +249,13 @@ class Document:
     facts: Sequence[str]
     sections: Sequence[Section]
 
+    def parts(self) -> list[Part]:
+        """Every part, in order of reading."""
+        return [part for section in _walked(self.sections) for part in section.parts]
+
     def figures(self) -> list[Figure]:
         """Every figure, in order of reading."""
-        return [part for section in _walked(self.sections) for part in section.parts if isinstance(part, Figure)]
+        return [part for part in self.parts() if isinstance(part, Figure)]
 
 
 def _walked(sections: Sequence[Section]) -> list[Section]:

@@ -1,6 +1,7 @@
 """How a report writes numbers and texts it was given: fixed decimals, real minus signs, nothing invisible."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +10,8 @@ from equipoise.core import Estimate
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
+_EMS = dict.fromkeys("iIjl .,:;'|!()[]{}ftr-/\\", 0.39) | dict.fromkeys("mwMW%@+<>=\N{MINUS SIGN}", 0.88)
+"""Widths of narrow and wide letters in the size of the font."""
 
 
 def visible(text: str) -> str:
@@ -18,6 +21,19 @@ def visible(text: str) -> str:
     terminal.
     """
     return "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else f"⟨U+{ord(c):04X}⟩" for c in text)
+
+
+def text_width(text: str, size: float, weight: float = 1.0) -> float:
+    """About how many pixels a line of text takes at a size in pixels, in the widest of the usual system fonts.
+
+    The reader's font is not known where a page or a figure is laid out; in most of them the text is narrower.
+    """
+    return size * weight * sum(_EMS.get(c, 0.62 if c.isascii() and not c.isupper() else 0.75) for c in text)
+
+
+def slug(text: str) -> str:
+    """The text as an id or the name of a file: lower-case letters, digits and hyphens, 60 at most, never none."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "part"
 
 
 def decimals(values: Iterable[float | None]) -> int:
