@@ -100,7 +100,7 @@ def test_a_hub_id_goes_to_the_hub_as_it_is(kind, folder, tmp_path, monkeypatch):
 
     if kind == "AutoModelForCausalLM":
         tokenizer = loading.AutoTokenizer.from_pretrained(folder)
-        monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda source: tokenizer)
+        monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda source, **_: tokenizer)
     monkeypatch.setattr(f"equipoise.models.load.{kind}.from_pretrained", hub)
     refused("owner/name", "cannot load a model from 'owner/name': we couldn't connect")
     assert asked == ["owner/name"]

@@ -1,4 +1,7 @@
-"""Loads any Hugging Face causal language model, or the embedded one, with or without a PEFT adapter."""
+"""Loads any Hugging Face causal language model, or the embedded one, with or without a PEFT adapter.
+
+A folder is data: no code that comes with it is run, and its weights are safetensors, never pickles.
+"""
 
 from __future__ import annotations
 
@@ -56,11 +59,17 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
     if Path(source).exists():  # a local folder loads in a moment; the bar is for downloads
         logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        # unless it is told no, transformers asks on the terminal whether to run a folder's own code
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, output_loading_info=True
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True, trust_remote_code=False
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"{source!r} needs Python code of its own (auto_map), and foreign code is never run; use a model and "
+                "a tokenizer whose classes are in transformers"
+            ) from error
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"cannot load a model from {source!r}: {first}") from error
     model, report = loaded
