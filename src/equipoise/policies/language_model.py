@@ -20,15 +20,14 @@ from equipoise.errors import UserError
 from equipoise.games.free_text import AnyText, text_limit
 from equipoise.games.text import REASONING, Reasoning, observations, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
-from equipoise.policies.decoding import Context, Decoder, keeps_plain_cache
+from equipoise.policies.decoding import Context, Decoder
 from equipoise.policies.decoding_kept import KeptDecoder
 from equipoise.policies.decoding_recomputing import RecomputingDecoder
+from equipoise.policies.exactness import keeps_cache
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.scoring import prompt_nodes, reply_probabilities
 from equipoise.policies.token_trie import ROOT, TokenTrie
-
-_PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
-"""Bounds of one plain forward pass, padding included: tokens fed, and logits (tokens x vocabulary)."""
 
 _FEW = 16
 """Legal actions up to which a reply's words are worth guessing."""
@@ -90,7 +89,7 @@ class LanguageModelPolicy(Policy):
 
     def decoder(self) -> Decoder:
         """A decoder that suits the architecture."""
-        if keeps_plain_cache(self.model):
+        if keeps_cache(self.model, self.chat):
             return KeptDecoder(self.model)
         pad = self.tokenizer.pad_token_id
         return RecomputingDecoder(self.model, self.chat.end if pad is None else pad)
@@ -128,7 +127,7 @@ class LanguageModelPolicy(Policy):
             )
         named = (action for action in game.actions if not isinstance(action, AnyText))
         words = {action: self.chat.reply(game.action_text(action)) for action in named}
-        if not keeps_plain_cache(self.model):
+        if not keeps_cache(self.model, self.chat):
             prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
             return self.score(prompts, [[(a, words[a]) for a in legal] for _, _, legal in states])
         trie = TokenTrie()
@@ -141,7 +140,7 @@ class LanguageModelPolicy(Policy):
         self, prompts: Sequence[Ids], replies: Sequence[Sequence[tuple[Action, Ids]]]
     ) -> list[dict[Action, float]]:
         """Probability of each listed reply after each prompt; equal prompts and beginnings are run once."""
-        if keeps_plain_cache(self.model):
+        if keeps_cache(self.model, self.chat):
             trie = TokenTrie()
             asked = [
                 (trie.leaf(ROOT, prompt), [ids for _, ids in options])
@@ -154,49 +153,6 @@ class LanguageModelPolicy(Policy):
             known = {row: float(np.exp(np.sum(scores))) for row, scores in zip(rows, log_probs, strict=True)}
             found = [[known[p, ids] for _, ids in options] for p, options in zip(prompts, replies, strict=True)]
         return [dict(zip([a for a, _ in o], masses, strict=True)) for o, masses in zip(replies, found, strict=True)]
-
-
-@torch.inference_mode()
-def token_log_probs(
-    model: PreTrainedModel, rows: Sequence[tuple[Ids, Ids]], temperature: float = 1.0
-) -> list[np.ndarray]:
-    """Log-probability of every token of each completion after its prompt, by one plain forward pass, float32.
-
-    Args:
-        model: A causal language model.
-        rows: (prompt, completion) token ids.
-        temperature: Divides the logits.
-    """
-    result: list[np.ndarray] = []
-    for part in _passes(rows, model.config.get_text_config().vocab_size):
-        width = max(len(p) + len(c) for p, c in part)
-        tokens = torch.zeros((len(part), width), dtype=torch.long)
-        mask = torch.zeros((len(part), width), dtype=torch.long)
-        for i, (prompt, completion) in enumerate(part):
-            length = len(prompt) + len(completion)
-            tokens[i, :length] = torch.tensor(prompt + completion)
-            mask[i, :length] = 1
-        logits = model(input_ids=tokens.to(model.device), attention_mask=mask.to(model.device)).logits
-        for i, (prompt, completion) in enumerate(part):
-            span = slice(len(prompt) - 1, len(prompt) + len(completion) - 1)
-            scores = torch.log_softmax(logits[i, span].float() / temperature, dim=-1)
-            wanted = torch.tensor(completion, device=scores.device)[:, None]
-            result.append(scores.gather(1, wanted)[:, 0].cpu().numpy())
-    return result
-
-
-def _passes(rows: Sequence[tuple[Ids, Ids]], vocabulary: int) -> list[list[tuple[Ids, Ids]]]:
-    """The rows in their order, as many to a pass as its bounds allow, at least one."""
-    passes: list[list[tuple[Ids, Ids]]] = []
-    width = 0
-    for prompt, completion in rows:
-        width = max(width, len(prompt) + len(completion))
-        tokens = (len(passes[-1]) + 1) * width if passes else 0
-        if not passes or tokens > _PASS_TOKENS or tokens * vocabulary > _PASS_LOGITS:
-            passes.append([])
-            width = len(prompt) + len(completion)
-        passes[-1].append((prompt, completion))
-    return passes
 
 
 @dataclass(eq=False, slots=True)

@@ -4,7 +4,7 @@ The prompts of a game tree share most of their words: a later state's transcript
 seats of a symmetric game read the same. All prompts and replies become one trie; its packs (`token_trie`) run many to a
 pass, each over the keys and values of the pack it hangs from. Depth first, so that few packs' keys are held at a time.
 
-Needs an architecture whose layers all attend to every earlier token (`decoding.keeps_plain_cache`). The result is that
+Needs an architecture whose layers all attend to every earlier token (`exactness.keeps_cache`). The result is that
 of plain forward passes up to rounding.
 """
 
