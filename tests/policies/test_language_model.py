@@ -233,7 +233,15 @@ def test_rows_of_a_scripted_seat_are_refused(embedded):
             build(episodes[0], 1)
 
 
-@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": float("nan")}, {"max_new_tokens": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": -0.5},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"max_new_tokens": 0},
+    ],
+)
 def test_impossible_sampling_is_refused(settings):
     with pytest.raises(ValueError, match=r"got (temperature|max_new_tokens)"):
         Sampling(**settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,19 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
             f"{source} does not fit its architecture {type(model).__name__}: {len(missing)} weights are missing, "
             f"first {missing[0]!r}; is it a checkpoint of another model?"
         )
+    _require_finite(source, model.named_parameters())
     return model.to(device).eval(), tokenizer
+
+
+def _require_finite(source: str, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Refuses weights that are not numbers, by name: with them every probability is none, and an audit of nothing."""
+    for name, tensor in tensors:
+        if tensor.is_floating_point() and tensor.numel():
+            low, high = torch.aminmax(tensor.detach())
+            if not bool(torch.isfinite(low) & torch.isfinite(high)):
+                raise UserError(
+                    f"the weights in {source} hold NaN or infinite numbers, first in {name!r}; use another checkpoint"
+                )
 
 
 def load_merged(
@@ -92,7 +104,7 @@ def load_merged(
 
 
 def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
 
     try:
         base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
@@ -107,4 +119,5 @@ def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTra
     except (ValueError, RuntimeError, OSError, SafetensorError, UserWarning) as error:
         first = str(error).strip().splitlines()[0][:300]
         raise UserError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
+    _require_finite(str(folder), get_peft_model_state_dict(adapted).items())
     return adapted.eval(), tokenizer

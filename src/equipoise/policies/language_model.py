@@ -7,6 +7,7 @@ differ, so in small games thousands of decisions are a dozen sequences; keys and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from equipoise.policies.decoding import Context, Decoder
 from equipoise.policies.decoding_kept import KeptDecoder
 from equipoise.policies.decoding_recomputing import RecomputingDecoder
 from equipoise.policies.exactness import keeps_cache
+from equipoise.policies.next_token import next_token
 from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.scoring import prompt_nodes, reply_probabilities
@@ -38,7 +40,8 @@ class Sampling:
     """How replies are drawn; the same distribution is scored and trained on.
 
     Attributes:
-        temperature: Divides the logits; part of the policy. No top-k, top-p or repetition penalty exists.
+        temperature: Divides the logits; part of the policy. 0 is greedy: always the likeliest token. No top-k, top-p or
+            repetition penalty exists.
         max_new_tokens: Longest reply; a longer one is a `truncated` fault.
         reasoning: What may stand before the action: "none", "brief" (one sentence) or "free".
         thinking: Whether a chat template with the switch `enable_thinking` asks for thoughts before the reply.
@@ -50,14 +53,19 @@ class Sampling:
     thinking: bool = False
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise UserError(f"got temperature {self.temperature}; it must be above 0 (a policy is a distribution)")
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise UserError(f"got temperature {self.temperature}; allowed: 0 (greedy) or a finite number above it")
         if self.max_new_tokens < 1:
             raise UserError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
         if self.reasoning not in REASONING:
             raise UserError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
         if self.thinking and self.reasoning == "none":
             raise UserError("got thinking with reasoning 'none'; a reply that thinks needs reasoning 'brief' or 'free'")
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same prompt always gets the same reply."""
+        return self.temperature == 0
 
 
 def usual_reply_tokens(game: Game) -> int:
@@ -137,19 +145,29 @@ class LanguageModelPolicy(Policy):
         return [dict(zip(legal, row, strict=True)) for (_, _, legal), row in zip(states, masses, strict=True)]
 
     def score(
-        self, prompts: Sequence[Ids], replies: Sequence[Sequence[tuple[Action, Ids]]]
+        self,
+        prompts: Sequence[Ids],
+        replies: Sequence[Sequence[tuple[Action, Ids]]],
+        temperature: float | None = None,
     ) -> list[dict[Action, float]]:
-        """Probability of each listed reply after each prompt; equal prompts and beginnings are run once."""
+        """Probability of each listed reply after each prompt; equal prompts and beginnings are run once.
+
+        Args:
+            prompts: What is shown.
+            replies: After each prompt, actions and their words.
+            temperature: Another one than the policy's own.
+        """
+        temperature = self.sampling.temperature if temperature is None else temperature
         if keeps_cache(self.model, self.chat):
             trie = TokenTrie()
             asked = [
                 (trie.leaf(ROOT, prompt), [ids for _, ids in options])
                 for prompt, options in zip(prompts, replies, strict=True)
             ]
-            found = reply_probabilities(self.model, trie, asked, self.sampling.temperature)
+            found = reply_probabilities(self.model, trie, asked, temperature)
         else:
             rows = list({(p, ids): None for p, options in zip(prompts, replies, strict=True) for _, ids in options})
-            log_probs = token_log_probs(self.model, rows, self.sampling.temperature)
+            log_probs = token_log_probs(self.model, rows, temperature)
             known = {row: float(np.exp(np.sum(scores))) for row, scores in zip(rows, log_probs, strict=True)}
             found = [[known[p, ids] for _, ids in options] for p, options in zip(prompts, replies, strict=True)]
         return [dict(zip([a for a, _ in o], masses, strict=True)) for o, masses in zip(replies, found, strict=True)]
@@ -207,7 +225,10 @@ class _LanguageModelSession(Session):
                 self._contexts[who] = before
 
     def constrained(self, requests: Sequence[Request]) -> list[Action]:
-        """Scores the legal words at the point before the faulty reply; the faulty words stay on the record."""
+        """Scores the legal words at the point before the faulty reply; the faulty words stay on the record.
+
+        A greedy policy says the likeliest of them, the first of equal ones.
+        """
         policy, game = self._policy, self._game
         prompts, options = [], []
         for request in requests:
@@ -215,7 +236,12 @@ class _LanguageModelSession(Session):
             prompts.append(context.ids + self._chunk(request, context))
             options.append([(a, policy.chat.reply(game.action_text(a))) for a in request.legal])
         actions = []
-        for request, masses in zip(requests, policy.score(prompts, options), strict=True):
+        # the likeliest legal words are seldom the greedy reply, which would leave them all at probability 0
+        greedy, temperature = policy.sampling.deterministic, policy.sampling.temperature or 1.0
+        for request, masses in zip(requests, policy.score(prompts, options, temperature), strict=True):
+            if greedy:
+                actions.append(max(masses, key=masses.__getitem__))
+                continue
             total = sum(masses.values())
             legal = {a: m / total for a, m in masses.items()} if total > 0 else dict.fromkeys(masses, 1 / len(masses))
             actions.append(sample(legal, request.stream.random()))
@@ -250,9 +276,10 @@ class _LanguageModelSession(Session):
     ) -> list[Reply]:
         """Draws tokens for all members of all paths until every path has ended."""
         sampling, stops = self._policy.sampling, self._policy.chat.stops
+        distribution = next_token(sampling.temperature)
         replies: list[Reply | None] = [None] * len(requests)
         for length in range(1, sampling.max_new_tokens + 1):
-            log_probs = torch.log_softmax(logits.float() / sampling.temperature, dim=-1).double().cpu().numpy()
+            log_probs = distribution.log_probs(logits).double().cpu().numpy()
             grown = self._split(paths, log_probs)
             going: list[tuple[int, _Path]] = []
             for parent, path in grown:

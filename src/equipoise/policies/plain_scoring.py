@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from equipoise.policies.chat import Ids
+from equipoise.policies.next_token import next_token
 
 _PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
 """Bounds of one plain forward pass, padding included: tokens fed, and logits (tokens x vocabulary)."""
@@ -23,9 +24,10 @@ def token_log_probs(
     Args:
         model: A causal language model.
         rows: (prompt, completion) token ids.
-        temperature: Divides the logits.
+        temperature: Divides the logits; 0 is greedy.
     """
     result: list[np.ndarray] = []
+    distribution = next_token(temperature)
     for part in _passes(rows, model.config.get_text_config().vocab_size):
         width = max(len(p) + len(c) for p, c in part)
         tokens = torch.zeros((len(part), width), dtype=torch.long)
@@ -37,7 +39,7 @@ def token_log_probs(
         logits = model(input_ids=tokens.to(model.device), attention_mask=mask.to(model.device)).logits
         for i, (prompt, completion) in enumerate(part):
             span = slice(len(prompt) - 1, len(prompt) + len(completion) - 1)
-            scores = torch.log_softmax(logits[i, span].float() / temperature, dim=-1)
+            scores = distribution.log_probs(logits[i, span])
             wanted = torch.tensor(completion, device=scores.device)[:, None]
             result.append(scores.gather(1, wanted)[:, 0].cpu().numpy())
     return result
