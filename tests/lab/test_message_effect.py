@@ -20,7 +20,8 @@ from equipoise.lab.message_effect import heard_claims, message_effect, message_e
 from equipoise.metrics.estimate import clustered_mean
 from equipoise.models.load import load
 from equipoise.policies import Policy, ScriptedPolicy, Session, TabularPolicy
-from equipoise.policies.language_model import LanguageModelPolicy, Sampling, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+from equipoise.policies.plain_scoring import token_log_probs
 
 DOMAIN = domain("trust_and_split")
 TALK = DOMAIN.talk

@@ -16,7 +16,8 @@ from equipoise.core import Fault
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.text import parse
 from equipoise.policies.chat import ChatFormat
-from equipoise.policies.language_model import LanguageModelPolicy, Sampling, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.rows import NOT_OURS, transcript_row
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"

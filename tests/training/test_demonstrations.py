@@ -14,7 +14,8 @@ from equipoise.games.prisoners_dilemma import PrisonersDilemma
 from equipoise.games.text import parse
 from equipoise.models.load import load
 from equipoise.policies.chat import ChatFormat
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.demonstrations import (
     Demonstrations,
     both_sides,

@@ -18,7 +18,8 @@ from equipoise.metrics import GameTree
 from equipoise.metrics.exact import nash_conv
 from equipoise.models.load import load
 from equipoise.models.tiny import FOLDER
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.callbacks import WHOLE, last_whole_checkpoint
 from equipoise.training.joint import JointPlay

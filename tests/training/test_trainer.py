@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from equipoise.policies.language_model import token_log_probs
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row, merged
 from equipoise.training.trainer import EpisodeTrainer, grpo_config

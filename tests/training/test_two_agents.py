@@ -15,7 +15,8 @@ from equipoise.games import domain, make_game
 from equipoise.games.wrapped import WrappedGame, WrappedState
 from equipoise.models.load import load
 from equipoise.objectives.alignment import AlignmentWeights, naive
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training import self_play
 from equipoise.training.adapters import FIRST, SECOND, add_second, routed, weights_of
 from equipoise.training.callbacks import last_whole_checkpoint

@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--deals", type=int, default=500, help="common deals per opponent and seat (default: 500)")
     audit.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")
     audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
-    audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
+    audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature; 0: greedy (default: 1)")
     audit.add_argument("--max-new-tokens", type=int, help="longest reply (default: what the game's words need)")
     kinds = ", ".join(REASONING)
     audit.add_argument("--reasoning", choices=REASONING, default="none", metavar="KIND", help=f"before a move: {kinds}")

@@ -115,6 +115,10 @@ class Recipe:
                 f"got seed {self.seed}; allowed: 0 to 2147483647 except {kept[0]} and {kept[1]}, which key audits and "
                 "the choice of a policy"
             )
+        if self.sampling.deterministic:
+            raise UserError(
+                "got sampling.temperature = 0; a greedy policy has no gradient, so training needs more than 0"
+            )
         if bool(self.game) == bool(self.games):
             raise UserError(
                 f"got game={self.game!r} and games={list(self.games)}; give one of them: a game, or a list of games"

@@ -25,7 +25,8 @@ from transformers.trainer_callback import PrinterCallback
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
 from equipoise.policies.chat import Ids
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.adapters import add_second
 from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import WHOLE, RunCallback, cut_back, last_whole_checkpoint, step_of

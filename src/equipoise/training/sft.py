@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from equipoise.errors import UserError
-from equipoise.policies.language_model import token_log_probs
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.rows import NOT_OURS, Row
 
 IGNORED = -100
