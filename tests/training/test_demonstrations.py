@@ -25,7 +25,7 @@ from equipoise.training.demonstrations import (
     partners,
 )
 from equipoise.training.rows import NOT_OURS
-from equipoise.training.sft import IGNORED, SftSettings, all_labels, fit, reply_labels, validation_loss
+from equipoise.training.sft import SftSettings, all_weights, fit, reply_weights, validation_loss
 
 NIT = [(POOLS.find("nit"), 1.0)]
 
@@ -53,18 +53,17 @@ def test_experts_are_seated_by_weight_in_both_seats():
         assert abs(loose - 1_500) < 4 * np.sqrt(2_000 * 0.25 * 0.75)
 
 
-def test_labels_score_a_seats_own_replies_and_nothing_else(chat):
+def test_weights_count_a_seats_own_replies_and_nothing_else(chat):
     game = KuhnPoker(hands=6)
     episodes = demonstrate(game, NIT, 10, (0,))
     rows = demonstration_rows(game, both_sides(episodes), chat)
     seats = [(e, s) for e in episodes for s in (0, 1) if e.of(s)]
     for (episode, seat), row in zip(seats, rows, strict=True):
-        labels = reply_labels(row)
-        assert len(labels) == len(row.prompt) + len(row.completion)
-        scored = [label for label in labels if label != IGNORED]
-        assert scored == [i for d in episode.of(seat) for i in chat.reply(str(d.action))]
-        assert labels[: len(row.prompt)] == [IGNORED] * len(row.prompt)
-        assert all(a in (IGNORED, b) for a, b in zip(labels, all_labels(row), strict=True))
+        tokens, weights = np.array(row.prompt + row.completion), reply_weights(row)
+        assert set(weights) == {0.0, 1.0}
+        assert tokens[weights == 1].tolist() == [i for d in episode.of(seat) for i in chat.reply(str(d.action))]
+        assert not weights[: len(row.prompt)].any()
+        assert all_weights(row).tolist() == [0.0] + [1.0] * (len(tokens) - 1)
 
 
 def test_demonstrated_words_are_read_back_as_the_experts_actions(chat):

@@ -1,4 +1,4 @@
-"""The seam with TRL: one step's gradient is the policy gradient, written out by hand."""
+"""One step of training: its gradient is the policy gradient, written out by hand."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 from equipoise.policies.language_model import token_log_probs
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row, merged
-from equipoise.training.trainer import EpisodeTrainer, grpo_config
+from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
 
 class _Capture(TrainerCallback):
@@ -25,20 +25,10 @@ class _Capture(TrainerCallback):
 
 def gradient(model, tokenizer, experience, out, *, micro_batches=1, temperature=1.0, reference=None, kl=0.0):
     """The gradient of one EpisodeTrainer step, before clipping, and the trainer."""
-    config = grpo_config(
-        out,
-        steps=1,
-        learning_rate=1e-12,
-        temperature=temperature,
-        micro_batches=micro_batches,
-        seed=0,
-        save_every=100,
-        report_to=(),
-    )
-    config.max_grad_norm = 0.0
+    settings = StepSettings(1, 1e-12, clip=0.0, micro_batches=micro_batches, temperature=temperature, on_cpu=True)
     capture = _Capture()
     trainer = EpisodeTrainer(
-        model, tokenizer, config, lambda step: experience, reference=reference, kl=kl, callbacks=[capture]
+        model, tokenizer, settings, out, lambda step: experience, reference=reference, kl=kl, callbacks=[capture]
     )
     trainer.train()
     (captured,) = capture.gradients
@@ -162,20 +152,6 @@ def test_merging_leaves_the_callers_weights_alone():
     assert [w.tolist() for w in weights] == [[1.0, 2.0], [10.0, 20.0]]
 
 
-def test_dummy_rows_contribute_exactly_nothing(model, tokenizer, tmp_path):
-    rows, weights = made(1)
-    experience = Experience(rows, [np.zeros(len(weights[0]))], np.array([1]), 1)
-    captured, trainer = gradient(model, tokenizer, experience, tmp_path, micro_batches=2)
-    assert len(trainer._pending) == 4
-    assert all(float(g.abs().max()) == 0.0 for g in captured.values())
-
-
-def test_dummy_rows_leave_the_other_rows_gradient_alone(model, tokenizer, tmp_path):
-    many, trainer = gradient(model, tokenizer, experience_of(*made(5)), tmp_path, micro_batches=2)
-    assert len(trainer._pending) == 8
-    assert_same(many, policy_gradient(model, experience_of(*made(5))))
-
-
 def test_the_folded_penalty_is_the_gradient_of_the_k3_divergence(model, tokenizer, reference, tmp_path):
     rows, weights = made(5)
     weights = [w * 0.0 for w in weights]
@@ -215,10 +191,3 @@ def test_a_penalty_needs_the_log_probabilities_of_sampling(model, tokenizer, ref
 def test_a_penalty_needs_a_reference(model, tokenizer, tmp_path):
     with pytest.raises(ValueError, match=r"got kl=0\.1 without a reference"):
         gradient(model, tokenizer, experience_of(*made(2)), tmp_path, kl=0.1)
-
-
-def test_a_step_clips_the_gradient_and_decays_no_weights(tmp_path):
-    config = grpo_config(
-        tmp_path, steps=1, learning_rate=1e-3, temperature=1.0, micro_batches=1, seed=0, save_every=1, report_to=()
-    )
-    assert (config.max_grad_norm, config.weight_decay, config.beta, config.num_iterations) == (1.0, 0.0, 0.0, 1)

@@ -186,9 +186,9 @@ def _results(
 
     try:
         run_cells(folder, listed, Worker(study, "cell"), jobs=options.jobs, told=told, minutes=options.minutes)
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as stop:
         kept = f"finished cells are in {folder}; the same command continues"
-        raise Stopped(f"stopped; {kept}") from None
+        raise Stopped(f"stopped; {kept}", stop) from None
     results = stored(folder, study, listed)
     if not results:
         raise UserError(f"no cell is finished in {folder}; give it more --minutes")
