@@ -205,3 +205,27 @@ def test_micro_batches_do_not_change_what_is_learned(new_model, chat, tmp_path):
         fit(model, rows, SftSettings(steps=3, batch_size=8, learning_rate=1e-2, micro_batches=parts), tmp_path)
     for p, q in zip(*(model.parameters() for model in models), strict=True):
         assert torch.allclose(p, q, atol=2e-3)
+
+
+@pytest.mark.parametrize("weights", [reply_weights, all_weights])
+def test_imitation_is_the_mean_surprise_per_token(weights, new_model, chat, tmp_path):
+    """Against transformers' own loss on labels: the fitted model is that of a step written out."""
+    game = KuhnPoker()
+    rows = demonstration_rows(game, both_sides(demonstrate(game, NIT, 6, (0,))), chat)[:8]
+    model, other = new_model(), new_model()
+    losses = []
+    for row in rows:
+        ids = torch.tensor([row.prompt + row.completion])
+        scores = torch.log_softmax(other(input_ids=ids).logits[0, :-1], dim=-1)
+        counted = torch.from_numpy(weights(row)[1:])
+        losses.append(-(scores.gather(1, ids[0, 1:, None])[:, 0] * counted).sum())
+    loss = sum(losses) / sum(weights(row).sum() for row in rows)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(other.parameters(), 1.0)
+    torch.optim.AdamW(other.parameters(), lr=1e-3, weight_decay=0.0).step()
+    settings = SftSettings(steps=1, batch_size=8, learning_rate=1e-3, micro_batches=2)
+    assert fit(model, rows, settings, tmp_path, weights=weights).loss == pytest.approx(loss.item(), rel=1e-5)
+    moved = [(p - q).abs().max() for p, q in zip(model.parameters(), new_model().parameters(), strict=True)]
+    apart = [(p - q).abs().mean() for p, q in zip(model.parameters(), other.parameters(), strict=True)]
+    assert max(moved) > 5e-4
+    assert max(apart) < 2e-5
