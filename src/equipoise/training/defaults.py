@@ -36,7 +36,7 @@ def default_table(name: str) -> dict[str, Any]:
     if profile.pools.train and profile.pools.exploiter:
         return {**table, "play": {"deals": 8, "rollouts": 8}, "objective": {"rule": "own_pool"}}
     rule = "naive" if game.zero_sum else "advantage_alignment"
-    largest = 3.0 / game.scale  # payoff of one round
+    largest = float(max(abs(game.max_reward), abs(game.min_reward))) or 1.0
     return {**table, "self_play": {"reward_divisor": largest, "trained": "both"}, "objective": {"rule": rule}}
 
 
