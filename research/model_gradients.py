@@ -31,9 +31,9 @@ from equipoise.models.load import load
 from equipoise.objectives import sepo
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.experience import SepoPlay
+from equipoise.training.loss import examples_of, padded, weighted_loss
 from equipoise.training.play import AGENT, Experience
 from equipoise.training.recipe import RULES, Recipe, find_recipe, load_recipe
-from equipoise.training.rows import NOT_OURS
 from research.command import exit_code
 
 COMPARED = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
@@ -114,33 +114,16 @@ def policy_gradient(policy: LanguageModelPolicy, experience: Experience) -> np.n
         policy: Whose parameters; it must be the policy that played.
         experience: Its credited rows.
     """
-    model = policy.model
+    model, examples = policy.model, examples_of(experience)
     model.zero_grad(set_to_none=True)
     with torch.enable_grad():
-        for start in range(0, len(experience.rows), _ROWS_AT_ONCE):
-            tokens, mask, credit = _padded(experience, slice(start, start + _ROWS_AT_ONCE))
-            logits = model(input_ids=tokens, attention_mask=mask).logits[:, :-1].float()
-            scores = torch.log_softmax(logits / policy.sampling.temperature, dim=-1)
-            chosen = scores.gather(2, tokens[:, 1:, None])[..., 0]  # [B, L - 1]
-            (chosen * credit[:, 1:]).sum().div(experience.episodes).backward()
+        for start in range(0, len(examples), _ROWS_AT_ONCE):
+            batch = padded(examples[start : start + _ROWS_AT_ONCE])
+            weighted_loss(model, batch, policy.sampling.temperature).neg().backward()
     flat = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
     model.zero_grad(set_to_none=True)
     gradient: np.ndarray = torch.cat(flat).numpy()
     return gradient
-
-
-def _padded(experience: Experience, part: slice) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Token ids, attention mask and credit of some rows, padded on the right, each [B, L]."""
-    rows, weights = experience.rows[part], experience.weights[part]
-    width = max(len(row.prompt) + len(row.completion) for row in rows)
-    tokens, mask = (torch.zeros((len(rows), width), dtype=torch.long) for _ in range(2))
-    credit = torch.zeros((len(rows), width))
-    for i, (row, weight) in enumerate(zip(rows, weights, strict=True)):
-        length = len(row.prompt) + len(row.completion)
-        tokens[i, :length], mask[i, :length] = torch.tensor(row.prompt + row.completion), 1
-        ours = np.array(row.turn) != NOT_OURS
-        credit[i, len(row.prompt) : length] = torch.from_numpy(np.where(ours, weight, 0.0)).float()
-    return tokens, mask, credit
 
 
 def _compared(

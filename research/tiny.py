@@ -27,7 +27,7 @@ from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
 from equipoise.training.demonstrations import demonstrate
 from equipoise.training.rows import demonstrated_row
-from equipoise.training.sft import SftSettings, all_labels, fit, reply_labels
+from equipoise.training.sft import SftSettings, all_weights, fit, reply_weights
 from research.command import exit_code
 
 RANDOM_SHARE = 0.4
@@ -110,9 +110,9 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
     poker = rows[: sum(len(part) for part, reading in zip(read, READINGS, strict=True) if reading.game == POKER_GAME)]
     order = np.random.default_rng([seed, len(READINGS)]).permutation(len(rows))
     with tempfile.TemporaryDirectory() as logs:
-        fit(model, poker, POKER, Path(logs), labels=all_labels)
-        for settings, labels in ((LANGUAGE, all_labels), (REPLIES, reply_labels)):
-            fit(model, [rows[i] for i in order], settings, Path(logs), labels=labels, similar_lengths=True)
+        fit(model, poker, POKER, Path(logs), weights=all_weights)
+        for settings, weights in ((LANGUAGE, all_weights), (REPLIES, reply_weights)):
+            fit(model, [rows[i] for i in order], settings, Path(logs), weights=weights, similar_lengths=True)
     tiny.save(model, tokenizer, out)
     return model, tokenizer
 

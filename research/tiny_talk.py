@@ -28,7 +28,7 @@ from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
 from equipoise.training.demonstrations import demonstrate
 from equipoise.training.rows import Row, demonstrated_row
-from equipoise.training.sft import SftSettings, all_labels, fit, reply_labels
+from equipoise.training.sft import SftSettings, all_weights, fit, reply_weights
 from research.command import exit_code
 from research.tiny import texts_of
 
@@ -164,15 +164,22 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
     trusting, *rest = [[demonstrated_row(*side, chat) for side in part] for part in read]
     rows = _shuffled([row for part in rest for row in part], seed)
     with tempfile.TemporaryDirectory() as logs:
-        fit(model, trusting, TRUST, Path(logs), labels=all_labels)
-        fit(model, [*rows, *trusting[: len(rows) // 10]], LANGUAGE, Path(logs), labels=all_labels, similar_lengths=True)
-        fit(model, rows, REPLIES, Path(logs), labels=reply_labels, similar_lengths=True)
+        fit(model, trusting, TRUST, Path(logs), weights=all_weights)
+        fit(
+            model,
+            [*rows, *trusting[: len(rows) // 10]],
+            LANGUAGE,
+            Path(logs),
+            weights=all_weights,
+            similar_lengths=True,
+        )
+        fit(model, rows, REPLIES, Path(logs), weights=reply_weights, similar_lengths=True)
         much = later_rows(MUCH_TALK, chat, seed)
         for settings in RECIPROCITY:
             mixed = _shuffled(much, seed + settings.seed)
-            fit(model, mixed, settings, Path(logs), labels=reply_labels, similar_lengths=True)
+            fit(model, mixed, settings, Path(logs), weights=reply_weights, similar_lengths=True)
         balanced = _shuffled(later_rows(BALANCED, chat, seed), seed + CLOSING.seed)
-        fit(model, balanced, CLOSING, Path(logs), labels=reply_labels, similar_lengths=True)
+        fit(model, balanced, CLOSING, Path(logs), weights=reply_weights, similar_lengths=True)
     tiny.save(model, tokenizer, out)
     return model, tokenizer
 

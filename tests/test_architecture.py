@@ -35,7 +35,6 @@ ORDER = {
 
 LIGHT = ("equipoise", *(f"equipoise.{name}" for name in ("core", "games", "arena", "metrics", "objectives")))
 OPTIONAL = {
-    "trl": ("training/trainer.py",),
     "peft": ("models/", "training/"),
     "torch": ("policies/", "models/", "training/"),
     "transformers": ("policies/", "models/", "training/", "cli/"),

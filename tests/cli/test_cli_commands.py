@@ -153,3 +153,27 @@ def test_the_version_is_the_package_s(run, capsys):
         run("--version")
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"equipoise {__version__}\n"
+
+
+def test_a_run_is_resumed_by_the_recipe_it_holds(run, small_run):
+    held = (small_run / "recipe.toml").read_bytes()
+    ran = run("train", "--out", small_run, "--resume", "--no-audit")
+    assert (ran.code, ran.out) == (0, f"model: {small_run / 'model'}\n")
+    assert (small_run / "recipe.toml").read_bytes() == held
+
+
+def test_force_starts_over_and_no_audit_leaves_the_report_out(run, small, tmp_path):
+    command = ["train", "kuhn_poker", *small, "--out", "r", "--no-audit"]
+    assert run(*command).code == 0
+    assert run(*command).code == 2
+    ran = run(*command, "--seed", 3, "--force", "--json")
+    assert (ran.code, json.loads(ran.out)) == (0, {"model": "r/model"})
+    assert "seed = 3" in (tmp_path / "r" / "recipe.toml").read_text()
+    assert not (tmp_path / "r" / "report.json").exists()
+
+
+def test_force_leaves_other_folders_alone(run, small, tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "thesis.txt").write_text("mine")
+    assert run("train", "kuhn_poker", *small, "--out", "r", "--force").code == 2
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["thesis.txt"]

@@ -15,7 +15,7 @@ from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, merged, transcript_row
-from equipoise.training.trainer import EpisodeTrainer, grpo_config
+from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
 ARCHITECTURES = {"llama": True, "qwen3": True, "gemma3": False, "gemma4": False, "qwen3_5": False}
 """Whether masked holes in a plain key-value cache are exact for it."""
@@ -179,18 +179,9 @@ def test_one_training_step_raises_the_probability_of_what_is_rewarded(new_model,
     def objective():
         return sum(float((w * s).sum()) for w, s in zip(weights, token_log_probs(model, pairs), strict=True))
 
-    config = grpo_config(
-        tmp_path,
-        steps=1,
-        learning_rate=1e-3,
-        temperature=1.0,
-        micro_batches=1,
-        seed=0,
-        save_every=100,
-        report_to=(),
-    )
     before, start = objective(), [p.detach().clone() for p in model.parameters()]
-    EpisodeTrainer(model, tokenizer, config, lambda step: Experience(rows, weights, counts, len(played))).train()
+    experience = Experience(rows, weights, counts, len(played))
+    EpisodeTrainer(model, tokenizer, StepSettings(1, 1e-3, on_cpu=True), tmp_path, lambda step: experience).train()
     model.eval()
     assert any(not torch.equal(p, q) for p, q in zip(model.parameters(), start, strict=True))
     assert objective() > before + 1.0

@@ -146,9 +146,9 @@ def _results(
 
     try:
         run(store, listed, study, jobs=options.jobs, progress=progress, minutes=options.minutes)
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as stop:
         kept = f"finished cells are in {store.folder}; the same command continues"
-        raise Stopped(f"stopped; {kept}") from None
+        raise Stopped(f"stopped; {kept}", stop) from None
     results = store.finished(keys)
     if not results:
         raise UserError(f"no cell is finished in {store.folder}; give it more --minutes")
