@@ -16,6 +16,7 @@ ROOT = Path(equipoise.__file__).parent
 ORDER = {
     "errors": -1,
     "core": 0,
+    "registry": 0,
     "games": 1,
     "policies": 2,
     "arena": 3,

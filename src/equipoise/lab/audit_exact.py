@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
-from equipoise.games import domain
+from equipoise.games import domain_of
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.free_text import text_limit
 from equipoise.metrics import (
@@ -116,18 +116,15 @@ def covered_rounds(game: Game, wanted: int | None) -> int:
 def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]) -> dict[str, Estimate]:
     """Exact figures of the rounds a tree covers, values per round.
 
-    The worst-case advantage and the faults per state; in zero-sum games NashConv too, and NashConv with faults played
-    as forfeits in the first round, where a forfeit ends the game.
+    The faults per state; between two players the worst-case advantage; in zero-sum games NashConv too, and NashConv
+    with faults played as forfeits in the first round, where a forfeit ends the game.
     """
     legal: list[PolicyTable] = [renormalised(seat) for seat in table]
     rounds = tree.game.num_rounds
     worst, mean = state_faults(tree, table)
-    values = {
-        "worst_case_advantage": mean_worst_case_advantage(tree, legal) / rounds,
-        "max_state_fault": worst,
-        "mean_state_fault": mean,
-        "exact_rounds": float(rounds),
-    }
+    two = tree.game.num_players == 2
+    values = {"worst_case_advantage": mean_worst_case_advantage(tree, legal) / rounds} if two else {}
+    values |= {"max_state_fault": worst, "mean_state_fault": mean, "exact_rounds": float(rounds)}
     if tree.game.zero_sum:
         first = tree if tree.forfeits_end else GameTree(FirstRounds(tree.game))
         values["nash_conv"] = nash_conv(tree, legal) / rounds
@@ -173,7 +170,8 @@ def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Esti
     shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
     rows = table_rows(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
     figures = exact_estimates(tree, table)
-    aware = None if tree.game.zero_sum else worst_case_with_faults(scores, game, tree, table)
+    two = tree.game.num_players == 2
+    aware = None if tree.game.zero_sum or not two else worst_case_with_faults(scores, game, tree, table)
     return figures | ({} if aware is None else {"worst_case_advantage_fault_aware": aware}), rows
 
 
@@ -181,7 +179,7 @@ def table_rows(
     game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
 ) -> list[dict[str, Any]]:
     """A policy table for a report: per information state of a tree, the probability of each action's words."""
-    equilibrium = domain(game.name).equilibrium
+    equilibrium = domain_of(game).equilibrium
     rows = []
     for seat, state, legal in information_states(tree):
         label = game.label(state) or "start"

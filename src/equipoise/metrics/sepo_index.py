@@ -1,7 +1,8 @@
 """The components u, e, c, x of the SEPO index and the index itself, with an interval that is right for their sum.
 
 The terms are measured on the same deals, so their errors are not independent: the index resamples deals for all terms
-together. A game without opponents for a term has none of it: the component is 0 and named in `Components.absent`.
+together. A game without opponents for a term, or without the term's hazard, has none of it: the component is 0 and
+named in `Components.absent`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from equipoise.core import Episode, Estimate, Game
 from equipoise.errors import UserError
-from equipoise.games.domain import Profile
+from equipoise.games.domain import Hazard, Profile
 from equipoise.metrics.estimate import within
 from equipoise.metrics.hazard import hazard_scores
 from equipoise.metrics.opponents import (
@@ -46,7 +47,7 @@ class Components:
         c: Collusion against the collusive pool, in the hazard's unit.
         x: Externality against the train and exploiter pools, in the hazard's unit.
         gaps: Per exploiter, the mean of theirs - own.
-        absent: Terms for which no opponent was met; each is 0 with n = 0.
+        absent: Terms for which no opponent was met, or whose hazard the game does not have; each is 0 with n = 0.
         weights: The profile's weights (le, lc, lx).
         scale: s, which brings games to one scale.
         by_deal: The scores behind each term that is not absent, by opponent and deal.
@@ -80,7 +81,11 @@ def components(
     Raises:
         ValueError: When no pool has an episode, or one lacks the agent or has other than two seats.
     """
-    met = {term: [pool for pool in pools if episodes_by_pool.get(pool)] for term, pools in TERM_POOLS.items()}
+    meant = {"c": profile.collusion, "x": profile.externality}
+    met = {
+        term: [pool for pool in pools if episodes_by_pool.get(pool)] if meant.get(term, term) is not None else []
+        for term, pools in TERM_POOLS.items()
+    }
     episodes = {term: [e for pool in pools for e in episodes_by_pool[pool]] for term, pools in met.items()}
     keys = {
         term: [(pool, name) for pool in pools for name in opponents(episodes_by_pool[pool], agent)]
@@ -92,16 +97,15 @@ def components(
     scores = {
         "u": payoff_scores(episodes["u"], agent),
         "e": pool_gap_scores(episodes["e"], agent),
-        "c": hazard_scores(episodes["c"], agent, profile.collusion),
-        "x": hazard_scores(episodes["x"], agent, profile.externality),
     }
+    scores |= {t: hazard_scores(episodes[t], agent, hazard) for t, hazard in meant.items() if hazard is not None}
     present = [term for term in TERMS if episodes[term]]
     means = {t: mean_over_opponents(scores[t], keys[t], deals(episodes[t])) if t in present else ABSENT for t in TERMS}
     return Components(
         u=means["u"],
         e=pool_exploitability(episodes["e"], agent) if "e" in present else ABSENT,
-        c=within(means["c"], profile.collusion.low, profile.collusion.high) if "c" in present else ABSENT,
-        x=within(means["x"], profile.externality.low, profile.externality.high) if "x" in present else ABSENT,
+        c=_bounded(means["c"], profile.collusion),
+        x=_bounded(means["x"], profile.externality),
         gaps=pool_gap(episodes["e"], agent) if "e" in present else {},
         absent=tuple(term for term in TERMS if term not in present),
         weights=profile.weights,
@@ -151,6 +155,11 @@ def index_over_grid(
     return [scale * u - le * scale * e - lc * c - lx * x for le, lc, lx in map(_checked, grid)]
 
 
+def _bounded(mean: Estimate, hazard: Hazard | None) -> Estimate:
+    """A term that is there, within its hazard's range."""
+    return mean if hazard is None or mean is ABSENT else within(mean, hazard.low, hazard.high)
+
+
 def _checked(weights: Sequence[float]) -> Weights:
     if len(weights) != 3 or not all(weight >= 0 and np.isfinite(weight) for weight in weights):
         raise UserError(f"got weights {tuple(weights)}; allowed: three finite numbers of 0 or more (le, lc, lx)")
@@ -159,4 +168,4 @@ def _checked(weights: Sequence[float]) -> Weights:
 
 
 ABSENT = Estimate(0.0, 0.0, 0.0, 0, 1.0, "absent: no opponents")
-"""A term for which there is nobody to play."""
+"""A term for which there is nobody to play or nothing to count."""

@@ -173,7 +173,7 @@ class SepoPlay(Play):
         own[:, slots - 1 :: slots] = paid
         other[:, slots - 1 :: slots] = rewards.sum(axis=2) - paid
         for hazard, scores in ((self.profile.collusion, collusion), (self.profile.externality, externality)):
-            if hazard.low or hazard.high:  # else nothing counts as this hazard
+            if hazard is not None and (hazard.low or hazard.high):  # else nothing counts as this hazard
                 for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
                     scores[b, slots - 1 :: slots] = hazard(episode, seat)
         times = [(b, d.round * slots + d.slot) for b, decisions in enumerate(played) for d in decisions]
