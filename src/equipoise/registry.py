@@ -194,6 +194,13 @@ def is_foreign(kind: Kind, name: str) -> bool:
     return name not in _ours(_door(kind))
 
 
+def code_of(name: str) -> str:
+    """A digest of the file in `path/file.py:Name`, by which a stored result knows that it changed; "" elsewhere."""
+    match = _FILE.fullmatch(name)
+    file = Path(match["file"]) if match is not None else None
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file is not None and file.is_file() else ""
+
+
 def _door(kind: Kind) -> Door:
     if kind not in DOORS:
         raise UserError(f"unknown kind {kind!r}; {nearest(KINDS, str(kind))}")

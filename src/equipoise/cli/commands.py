@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, check_foreign, chosen_game, quiet_libraries
 from equipoise.errors import UserError
-from equipoise.games import domain, make_game
 
 
 def train(options: argparse.Namespace) -> None:
@@ -34,6 +33,8 @@ def train(options: argparse.Namespace) -> None:
         raise UserError("nothing to train on; name a recipe, or give --games (for example --games all)")
     path = find_recipe(options.recipe or "sepo/joint")
     recipe = load_recipe(path, overrides)
+    games = [(name, task.game) for name, task in zip(recipe.names, recipe.tasks, strict=True)]
+    check_foreign(games, unchecked=options.unchecked)
     out = options.out or Path("runs") / f"{recipe.title}-{path.stem}"
     quiet_libraries()
     try:
@@ -43,8 +44,8 @@ def train(options: argparse.Namespace) -> None:
     if len(recipe.names) == 1:
         _finish(options, report_of_run(recipe, out, settings.deals), out)
         return
-    for name in recipe.names:
-        _finish(options, report_of_run(recipe, out, settings.deals, name), out / name)
+    for name, game in games:
+        _finish(options, report_of_run(recipe, out, settings.deals, name), out / game.name)
 
 
 def audit(options: argparse.Namespace) -> None:
@@ -54,8 +55,7 @@ def audit(options: argparse.Namespace) -> None:
     from equipoise.lab.single_run import report_of_model
     from equipoise.policies.language_model import Sampling, usual_reply_tokens
 
-    profile = domain(options.game).profile(options.profile)
-    game = make_game(options.game, **{**profile.parameters, **pairs(options.set)})
+    game = chosen_game(options, options.game, options.profile)
     longest = usual_reply_tokens(game) if options.max_new_tokens is None else options.max_new_tokens
     sampling = Sampling(options.temperature, longest, options.reasoning, options.thinking)
     settings = AuditSettings(
@@ -67,6 +67,9 @@ def audit(options: argparse.Namespace) -> None:
         exact_rounds=options.exact_rounds or None,
         learned_episodes=options.learned_episodes,
         regret_deals=options.regret_deals,
+        opponents=tuple(options.opponent),
+        metrics=tuple(options.metric),
+        hazards=tuple(options.hazard),
     )
     if options.out is not None:
         check_folder(options.out)

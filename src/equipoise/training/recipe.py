@@ -129,7 +129,9 @@ class Recipe:
             domain(name)
         for name in self.by_game:
             check_known("game of this recipe in [by_game]", name, dict.fromkeys(self.names))
-        assert self.tasks
+        called = [task.game.name for task in self.tasks]
+        if len(set(called)) < len(called):
+            raise UserError(f"two games of this recipe are both called {max(called, key=called.count)!r}; train one")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -139,7 +141,7 @@ class Recipe:
     @property
     def title(self) -> str:
         """The run's games in one word, for folders and headings."""
-        return self.game or ("all" if self.games == SEPO_GAMES else "+".join(self.games))
+        return "all" if self.games == SEPO_GAMES else "+".join(task.game.name for task in self.tasks)
 
     @property
     def imitates(self) -> bool:

@@ -282,7 +282,7 @@ class Curve:
 
     def __init__(self, recipe: Recipe, policy: LanguageModelPolicy) -> None:
         """Args: recipe: Which games, how many first rounds. policy: Whose figures."""
-        self._policy, self._names = policy, recipe.names
+        self._policy, self._names = policy, [task.game.name for task in recipe.tasks]
         self._curves = {
             task.game.name: ExactCurve(task.game, recipe.rl.exact_rounds, task.profile.pools.exploiter)
             for task in recipe.tasks
