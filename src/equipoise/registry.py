@@ -72,7 +72,10 @@ DOORS: Mapping[Kind, Door] = {
     ),
     "hazard": Door("hazard", "equipoise.hazards", "equipoise.games:HAZARDS", "equipoise.games.domain:read_hazard"),
     "credit_rule": Door(
-        "credit rule", "equipoise.credit_rules", "equipoise.objectives:OURS", "equipoise.objectives:read_rule"
+        "credit rule",
+        "equipoise.credit_rules",
+        "equipoise.objectives.rules:OURS",
+        "equipoise.objectives.rules:read_rule",
     ),
     "model": Door("model", "equipoise.models", "equipoise.models:OURS", "equipoise.models:read_model"),
     "engine": Door("engine", "equipoise.engines", "equipoise.registry:NONE", "equipoise.registry:read_callable"),

@@ -59,6 +59,8 @@ def _planned(options: argparse.Namespace) -> Any:
         raise UserError(f"got --steps {options.steps}; a learner needs at least 1")
     CrossplaySettings(options.matches)
     recipe = learner_recipe(options.agent, options.recipe, options.set, options.start)
+    if recipe.tasks[0].game.num_players != 2:
+        raise UserError(f"{recipe.names[0]} has {recipe.tasks[0].game.num_players} players; a probe is between two")
     check_foreign([(recipe.names[0], recipe.tasks[0].game)], unchecked=options.unchecked)
     if options.steps is not None:
         recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=options.steps))

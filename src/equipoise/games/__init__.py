@@ -134,13 +134,12 @@ def _inside(game: Game) -> Game:
 
 
 def script_of(game: Game, name: str) -> Opponent:
-    """An opponent for a game: a script of its profile by name, else as `registry.find` finds opponents.
+    """An opponent for a game: a script of its corrected profile by name, else as `registry.find` finds opponents.
 
     Raises:
         UserError: Nothing of that name; one line.
     """
-    scripts = domain_of(game).corrected.scripts
-    return scripts[name] if name in scripts else find("opponent", name)
+    return domain_of(game).corrected.find(name)
 
 
 __all__ = ["DOMAINS", "Domain", "Hazard", "Profile", "domain", "domain_of", "make_game", "script_of"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.core import Episode, Game, InformationState, Opponent, Pools
 from equipoise.errors import UserError
-from equipoise.registry import described
+from equipoise.registry import described, find, names
 
 Equilibrium = Callable[[InformationState], tuple[float, float]]
 ProfileName = Literal["corrected", "published"]
@@ -135,10 +135,13 @@ class Profile:
         return {o.name: o for o in (*(opponent for _, opponent in self.pools.all()), *self.players)}
 
     def find(self, name: str) -> Opponent:
-        """The script of this name, in a pool or beside them."""
-        for player in self.players:
-            if player.name == name:
-                return player
+        """The script of this name in a pool or beside them, else an opponent as `registry.find` finds it."""
+        scripts = self.scripts
+        if name in scripts:
+            return scripts[name]
+        if ":" in name or name in names("opponent"):
+            found: Opponent = find("opponent", name)
+            return found
         return self.pools.find(name)
 
 

@@ -29,8 +29,8 @@ from equipoise.lab.crossplay_meeting import meeting_from_json, meeting_of
 from equipoise.lab.crossplay_table import crossplay_table
 from equipoise.lab.crossplay_transcripts import transcripts
 from equipoise.lab.once import check_folder, read_settings, refuse_others
-from equipoise.reports.crossplay_schema import SCHEMA
 from equipoise.registry import code_of
+from equipoise.reports.crossplay_schema import SCHEMA
 from equipoise.reports.files import write_atomically
 
 SETTINGS, PAIRS, EPISODES = "tournament.json", "pairs", "episodes"

@@ -34,7 +34,7 @@ from equipoise.lab.tabular_dilemma import Dilemma
 from equipoise.lab.tabular_kuhn import Kuhn
 from equipoise.objectives import (
     CreditRule,
-    SepoWeights,
+    CreditWeights,
     independent_penalty,
     own_pool,
     own_pool_immediate,
@@ -105,7 +105,7 @@ class ProblemAudit:
 
     game: str
     episodes: int
-    weights: SepoWeights
+    weights: CreditWeights
     values: dict[str, float]
     norms: dict[str, float]
     rows: tuple[AuditRow, ...]
@@ -186,7 +186,7 @@ def _audit(problem: TabularProblem, draws: int, seed: list[int]) -> ProblemAudit
 
 
 def _term_estimates(
-    draw: Draw, credit: CreditRule, weights: SepoWeights, terms: tuple[str, ...]
+    draw: Draw, credit: CreditRule, weights: CreditWeights, terms: tuple[str, ...]
 ) -> dict[str, NDArray[np.float64]]:
     """One estimate of each term's gradient, and of J's, from one batch, [P] each."""
     nothing = replace(weights, exploitability=0.0, collusion=0.0, externality=0.0)

@@ -18,11 +18,13 @@ from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.models.load import load
 from equipoise.objectives import sepo
+from equipoise.objectives.rules import POOL_RULES
+from equipoise.objectives.rules import rule as rule_of
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.experience import SepoPlay
 from equipoise.training.gradients import policy_gradient
 from equipoise.training.play import AGENT
-from equipoise.training.recipe import RULES, Recipe
+from equipoise.training.recipe import Recipe
 
 RESAMPLES = 400
 _KEY = 9_003
@@ -60,15 +62,15 @@ def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: 
     """
     if batches < 4:
         raise UserError(f"got {batches} batches; at least 4 are needed for two halves of two")
-    unknown = sorted(set(rules) - set(RULES))
+    unknown = [name for name in rules if rule_of(name).play != "pools"]
     if unknown:
-        raise UserError(f"unknown credit rule {unknown[0]!r}; known: {', '.join(RULES)}")
+        raise UserError(f"credit rule {unknown[0]!r} is one of self-play; known here: {', '.join(POOL_RULES)}")
     model, tokenizer = load(source)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     true, _ = _gradients(policy, recipe, sepo.own_pool, batches, [_KEY, seed, 0])
     found = []
     for number, rule in enumerate(rules, start=1):
-        own, episodes = _gradients(policy, recipe, RULES[rule], batches, [_KEY, seed, number])
+        own, episodes = _gradients(policy, recipe, rule_of(rule).credits, batches, [_KEY, seed, number])
         rng = np.random.default_rng([seed, number])
         found.append(replace(_compared(rule, own @ own.T, own @ true.T, true @ true.T, rng), episodes=episodes))
     return found

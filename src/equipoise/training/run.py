@@ -95,7 +95,7 @@ def _play(task: Task, population: Path) -> Play:
     objective = task.objective
     plays: dict[str, Play] = {}
     if objective.self_play is not None:
-        credit = Credit(objective.self_play, objective.alignment, objective.entropy)
+        credit = Credit(objective.self_play, task.weights, objective.entropy)
         kind = TwoAgentPlay if task.self_play.agents == "two" else SelfPlay
         plays["self_play"] = kind(task.game, task.profile, task.self_play, task.past, credit, population)
     if objective.pools is not None:
