@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 import sys
 import warnings
@@ -222,11 +223,19 @@ def _named(spec: str) -> Any:
 
 
 def _offered(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
-    return _entry_points(group, tuple(sys.path))
+    return _entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+def _changed(folder: str) -> int:
+    """When something was last installed into a folder."""
+    try:
+        return os.stat(folder or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=64)
-def _entry_points(group: str, path: tuple[str, ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
+def _entry_points(group: str, path: tuple[tuple[str, int], ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
     """The entry points of a group by name; `path` is where packages are looked for, so that a new one is seen."""
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=group):

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TextIO
 
 from equipoise import __version__
-from equipoise.cli import commands, crossplay, probe, reproduce, talk
+from equipoise.cli import commands, crossplay, new, probe, reproduce, talk
 from equipoise.cli.games import games as games_command
 from equipoise.cli.shared import Stopped, one_line, unchecked
 from equipoise.core import FAULT_RULES
@@ -30,6 +30,7 @@ EXAMPLES = """examples:
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
   equipoise reproduce gradient-audit            which credit rule is right
   equipoise reproduce sepo --quick              every game, every objective
+  equipoise new game my_game                    a package with a game of your own
 """
 
 
@@ -108,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
     probe.add_to(verbs)
     talk.add_to(verbs)
     reproduce.add_to(verbs)
+    new.add_to(verbs)
 
     demo = verbs.add_parser("demo", help="base, SFT and SEPO at Kuhn poker, with a report; continues where it stopped")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder (default: runs/demo)")
