@@ -24,13 +24,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from equipoise.errors import UserError
+
+if TYPE_CHECKING:  # it takes longer to import than all of this package's door
+    from importlib.metadata import EntryPoint
 
 Kind = Literal["game", "opponent", "metric", "hazard", "credit_rule", "model", "engine", "report"]
 """What can be found."""
@@ -237,6 +239,8 @@ def _changed(folder: str) -> int:
 @lru_cache(maxsize=64)
 def _entry_points(group: str, path: tuple[tuple[str, int], ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
     """The entry points of a group by name; `path` is where packages are looked for, so that a new one is seen."""
+    from importlib.metadata import entry_points
+
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=group):
         found[point.name] = (*found.get(point.name, ()), point)

@@ -152,11 +152,10 @@ def _plugin_warnings_in_one_line() -> Iterator[None]:
         else:
             shown(message, category, filename, lineno, file, line)
 
-    warnings.showwarning = show
-    try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PluginWarning)
+        warnings.showwarning = show
         yield
-    finally:
-        warnings.showwarning = shown
 
 
 class CtrlC(KeyboardInterrupt):

@@ -37,7 +37,7 @@ class Hazard:
 
     def __call__(self, episode: Episode, seat: int) -> np.ndarray:
         """The figure of each round, [R]."""
-        return self.scores(episode, seat)
+        return np.asarray(self.scores(episode, seat), dtype=float)
 
 
 Judged = Callable[[Episode, int], Sequence[bool | None]]
