@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from equipoise.errors import UserError
 from equipoise.objectives import (
     CreditRule,
-    SepoWeights,
+    CreditWeights,
     independent_penalty,
     own_pool,
     own_pool_immediate,
@@ -113,7 +113,7 @@ class ProblemAudit:
 
     game: str
     episodes: int
-    weights: SepoWeights
+    weights: CreditWeights
     values: dict[str, float]
     norms: dict[str, float]
     rows: tuple[AuditRow, ...]
@@ -194,7 +194,7 @@ def _audit(problem: TabularProblem, draws: int, seed: list[int]) -> ProblemAudit
 
 
 def _term_estimates(
-    draw: Draw, credit: CreditRule, weights: SepoWeights, terms: tuple[str, ...]
+    draw: Draw, credit: CreditRule, weights: CreditWeights, terms: tuple[str, ...]
 ) -> dict[str, NDArray[np.float64]]:
     """One estimate of each term's gradient, and of J's, from one batch, [P] each."""
     nothing = replace(weights, exploitability=0.0, collusion=0.0, externality=0.0)

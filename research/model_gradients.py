@@ -29,11 +29,13 @@ from equipoise.errors import UserError
 from equipoise.files import write_atomically
 from equipoise.models.load import load
 from equipoise.objectives import sepo
+from equipoise.objectives.rules import POOL_RULES
+from equipoise.objectives.rules import rule as rule_of
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.experience import SepoPlay
 from equipoise.training.loss import examples_of, padded, weighted_loss
 from equipoise.training.play import AGENT, Experience
-from equipoise.training.recipe import RULES, Recipe, find_recipe, load_recipe
+from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from research.command import exit_code
 
 COMPARED = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
@@ -79,15 +81,15 @@ def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: 
     """
     if batches < FEWEST_BATCHES:
         raise UserError(f"got {batches} batches; at least {FEWEST_BATCHES} are needed for two halves of two")
-    unknown = sorted(set(rules) - set(RULES))
+    unknown = [name for name in rules if rule_of(name).play != "pools"]
     if unknown:
-        raise UserError(f"unknown credit rule {unknown[0]!r}; known: {', '.join(RULES)}")
+        raise UserError(f"credit rule {unknown[0]!r} is one of self-play; known here: {', '.join(POOL_RULES)}")
     model, tokenizer = load(source)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     true, _ = _gradients(policy, recipe, sepo.own_pool, batches, [_KEY, seed, 0])
     found = []
     for number, rule in enumerate(rules, start=1):
-        own, episodes = _gradients(policy, recipe, RULES[rule], batches, [_KEY, seed, number])
+        own, episodes = _gradients(policy, recipe, rule_of(rule).credits, batches, [_KEY, seed, number])
         rng = np.random.default_rng([seed, number])
         found.append(replace(_compared(rule, own @ own.T, own @ true.T, true @ true.T, rng), episodes=episodes))
     return found

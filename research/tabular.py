@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.objectives import SepoBatch, SepoWeights
+from equipoise.objectives import CreditBatch, CreditWeights
 
 TERMS = ("u", "e", "c", "x")
 """Payoff, exploitability, collusion, externality."""
@@ -35,7 +35,7 @@ class Draw:
         num_parameters: Number of logits, P.
     """
 
-    batch: SepoBatch
+    batch: CreditBatch
     information: NDArray[np.int64]
     score: NDArray[np.float64]
     num_parameters: int
@@ -62,7 +62,7 @@ class TabularProblem(ABC):
     name: str
     states: tuple[str, ...]
     logits: NDArray[np.float64]
-    weights: SepoWeights
+    weights: CreditWeights
     rounds: int
 
     @abstractmethod
@@ -81,7 +81,7 @@ class TabularProblem(ABC):
         return total
 
 
-def term_factors(weights: SepoWeights) -> dict[str, float]:
+def term_factors(weights: CreditWeights) -> dict[str, float]:
     """The factor of each term in J, signs included."""
     return {
         "u": weights.scale,

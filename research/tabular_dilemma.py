@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.objectives import POOLS, Pool, SepoBatch, SepoWeights
+from equipoise.objectives import POOLS, CreditBatch, CreditWeights, Pool
 from research.tabular import Draw, Gradients, TabularProblem, Values, sigmoid
 
 START, CC, CD, DC, DD = range(5)
@@ -69,7 +69,7 @@ class Dilemma(TabularProblem):
     """
 
     logits: NDArray[np.float64] = field(default_factory=lambda: np.array(OVER_COOPERATIVE))
-    weights: SepoWeights = field(default_factory=SepoWeights)
+    weights: CreditWeights = field(default_factory=CreditWeights)
     rounds: int = 8
     rollouts: int = 16
     name: str = "prisoners_dilemma"
@@ -134,7 +134,7 @@ class Dilemma(TabularProblem):
             state, memory = move[opponent, state, agent], _NEXT[agent, other]
         own, other_pay, collusion, externality = _signals(agent_played, opponent_played)
         pools = np.array([machine.pool for machine in MACHINES])
-        batch = SepoBatch(
+        batch = CreditBatch(
             own=own,
             other=other_pay,
             collusion=collusion,

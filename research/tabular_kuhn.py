@@ -14,7 +14,7 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.objectives import Pool, SepoBatch, SepoWeights
+from equipoise.objectives import CreditBatch, CreditWeights, Pool
 from research.tabular import Draw, Gradients, TabularProblem, Values, sigmoid
 
 SITUATIONS = ("", "pb", "p", "b")
@@ -82,7 +82,7 @@ class Kuhn(TabularProblem):
     """
 
     logits: NDArray[np.float64] = field(default_factory=lambda: np.array(NAIVE))
-    weights: SepoWeights = field(default_factory=lambda: SepoWeights(1.5, 0.0, 0.0, scale=1.5))
+    weights: CreditWeights = field(default_factory=lambda: CreditWeights(1.5, 0.0, 0.0, scale=1.5))
     rollouts: int = 8
     name: str = "kuhn_poker"
     states: tuple[str, ...] = STATES
@@ -129,7 +129,7 @@ class Kuhn(TabularProblem):
         own[np.arange(opponent.size), last] = _TREE.payoff[line] * np.where(seat == 0, 1.0, -1.0)
         mask = _TREE.played[line] & (np.arange(_PLIES) % 2 == seat[:, None])
         information = _TREE.information[line]
-        batch = SepoBatch(
+        batch = CreditBatch(
             own=own,
             other=-own,
             collusion=np.zeros_like(own),

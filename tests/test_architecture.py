@@ -19,6 +19,7 @@ ORDER = {
     "files": -1,
     "process": -1,
     "core": 0,
+    "registry": 0,
     "games": 1,
     "policies": 2,
     "arena": 3,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         worst_case_advantage,
     )
     from equipoise.models.load import load
-    from equipoise.objectives import SepoBatch, SepoWeights, own_pool
+    from equipoise.objectives import CreditBatch, CreditWeights, own_pool
     from equipoise.policies import Policy, ScriptedPolicy, TabularPolicy
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
     from equipoise.training.recipe import Recipe, load_recipe
@@ -47,7 +47,7 @@ _HOMES = {
     "equipoise.games": ("domain", "make_game"),
     "equipoise.metrics": ("best_response", "nash_conv", "payoff", "pool_exploitability", "worst_case_advantage"),
     "equipoise.models.load": ("load",),
-    "equipoise.objectives": ("SepoBatch", "SepoWeights", "own_pool"),
+    "equipoise.objectives": ("CreditBatch", "CreditWeights", "own_pool"),
     "equipoise.policies": ("Policy", "ScriptedPolicy", "TabularPolicy"),
     "equipoise.policies.language_model": ("LanguageModelPolicy", "Sampling"),
     "equipoise.lab.audit": ("audit",),
@@ -57,6 +57,8 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "CreditBatch",
+    "CreditWeights",
     "Decision",
     "Episode",
     "Estimate",
@@ -72,8 +74,6 @@ __all__ = [
     "Reply",
     "Sampling",
     "ScriptedPolicy",
-    "SepoBatch",
-    "SepoWeights",
     "State",
     "TabularPolicy",
     "against",

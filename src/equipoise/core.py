@@ -169,8 +169,9 @@ class Game(ABC):
 
     @property
     def scale(self) -> float:
-        """s of the SEPO objective: 3 / the largest payoff per round (arXiv 2605.30854)."""
-        return 3.0 / self.max_reward
+        """s of the SEPO objective: 3 / the largest payoff per round (arXiv 2605.30854), or 3 / the largest cost."""
+        largest = self.max_reward if self.max_reward > 0 else abs(self.min_reward)
+        return 3.0 / largest if largest else 1.0
 
 
 Behaviour = Callable[[InformationState, tuple[Action, ...]], Mapping[Action, float]]

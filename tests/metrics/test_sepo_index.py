@@ -12,7 +12,7 @@ from equipoise.games import DOMAINS, make_game
 from equipoise.games.domain import Hazard, Profile
 from equipoise.lab.audit_play import by_opponent, by_pool, played
 from equipoise.metrics import components, index_over_grid, sepo_index, t_quantile
-from equipoise.objectives.sepo import SepoWeights
+from equipoise.objectives.sepo import CreditWeights
 from equipoise.objectives.sepo import sepo_index as objective
 from equipoise.policies import ScriptedPolicy
 
@@ -54,7 +54,7 @@ def test_the_index_weighs_the_terms_and_agrees_with_the_objective():
     u, e, c, x = 2.5, 0.5, 6.0, 2.25
     assert sepo_index(found).value == pytest.approx(2 * u - 2 * 2 * e - 0.5 * c - 0.25 * x)
     for le, lc, lx in ((0, 0, 0), (2.4, 1.0, 1.8)):
-        expected = objective(u, e, c, x, SepoWeights(le, lc, lx, scale=2.0))
+        expected = objective(u, e, c, x, CreditWeights(le, lc, lx, scale=2.0))
         assert sepo_index(found, (le, lc, lx)).value == pytest.approx(expected)
         assert index_over_grid(u, e, c, x, 2.0, [(le, lc, lx)]) == pytest.approx([expected])
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.objectives import (
+    CreditBatch,
     CreditRule,
-    SepoBatch,
-    SepoWeights,
+    CreditWeights,
     independent_penalty,
     own_pool,
     own_pool_immediate,
@@ -23,12 +23,12 @@ RULES = (own_pool, own_pool_immediate, shared_penalty, independent_penalty, payo
 OWN_POOL_RULES = (own_pool, own_pool_immediate, payoff, welfare)
 
 
-def random_batch(seed: int) -> SepoBatch:
+def random_batch(seed: int) -> CreditBatch:
     """Two train opponents in groups of 3 and 2, one exploiter in two groups of 2, a collusive opponent alone; T = 3."""
     rng = np.random.default_rng(seed)
     group = np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 4])
     shape = (group.size, 3)
-    return SepoBatch(
+    return CreditBatch(
         own=rng.normal(size=shape),
         other=rng.normal(size=shape) + 2.0,
         collusion=rng.random(shape),
@@ -40,7 +40,7 @@ def random_batch(seed: int) -> SepoBatch:
     )
 
 
-def two_by_two(**changes: object) -> SepoBatch:
+def two_by_two(**changes: object) -> CreditBatch:
     """Two train, two exploiter and two collusive episodes of two steps, all of it readable by hand."""
     arrays: dict[str, object] = {
         "own": np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 0.0], [0.0, 1.0], [5.0, 5.0], [5.0, 5.0]]),
@@ -52,14 +52,14 @@ def two_by_two(**changes: object) -> SepoBatch:
         "opponent": np.array([0, 0, 1, 1, 2, 2]),
         "group": np.array([0, 0, 1, 1, 2, 2]),
     }
-    return SepoBatch(**{**arrays, **changes})
+    return CreditBatch(**{**arrays, **changes})
 
 
-ONLY_E = SepoWeights(exploitability=2.0, collusion=0.0, externality=0.0)
+ONLY_E = CreditWeights(exploitability=2.0, collusion=0.0, externality=0.0)
 
 
 def test_own_pool_by_hand() -> None:
-    weights = SepoWeights(exploitability=2.0, collusion=3.0, externality=0.0)
+    weights = CreditWeights(exploitability=2.0, collusion=3.0, externality=0.0)
     # Every pool has one opponent with 2 of the 6 episodes, so rewards count 3 times.
     train = 3.0 * np.array([[3.0, 2.0], [3.0, 0.0]])  # reward-to-go
     exploiter = -3.0 * 2.0 * np.array([[5.0, 0.0], [2.0, -1.0]])
@@ -77,7 +77,7 @@ def test_own_pool_immediate_by_hand() -> None:
 
 
 def test_externality_is_averaged_over_its_pools_and_no_other() -> None:
-    weights = SepoWeights(exploitability=0.0, collusion=0.0, externality=2.0, scale=0.0)
+    weights = CreditWeights(exploitability=0.0, collusion=0.0, externality=2.0, scale=0.0)
     # Two opponents (train, exploiter) of 2 episodes: 6 / (2 * 2) = 1.5 each; the collusive 8s and 9s are ignored.
     expected = np.zeros((6, 2))
     expected[:2] = [[-3.0, -3.0], [3.0, 3.0]]
@@ -89,7 +89,7 @@ def test_externality_is_averaged_over_its_pools_and_no_other() -> None:
 def test_reward_after_the_last_decision_is_credited_to_that_decision() -> None:
     mask = np.ones((6, 2), dtype=np.bool_)
     mask[:2, 1] = False
-    weights = SepoWeights(0.0, 0.0, 0.0)
+    weights = CreditWeights(0.0, 0.0, 0.0)
     np.testing.assert_allclose(own_pool(two_by_two(mask=mask), weights)[:2], [[0.0, 0.0], [0.0, 0.0]])
     myopic = own_pool_immediate(two_by_two(mask=mask), weights)[:2]
     np.testing.assert_allclose(myopic, [[-6.0, 0.0], [6.0, 0.0]])
@@ -117,13 +117,13 @@ def test_an_exact_best_response_is_credited_even_when_it_lost_by_chance() -> Non
 
 def test_a_number_used_in_two_pools_is_two_opponents() -> None:
     renamed = two_by_two(opponent=np.array([0, 0, 0, 0, 0, 0]))
-    np.testing.assert_array_equal(own_pool(renamed, SepoWeights()), own_pool(two_by_two(), SepoWeights()))
+    np.testing.assert_array_equal(own_pool(renamed, CreditWeights()), own_pool(two_by_two(), CreditWeights()))
 
 
 def test_payoff_and_welfare_by_hand() -> None:
     other = two_by_two().other.copy()
     other[0] = [0.0, 4.0]
-    weights = SepoWeights(scale=0.5)
+    weights = CreditWeights(scale=0.5)
     np.testing.assert_allclose(payoff(two_by_two(other=other), weights)[:2], [[0.0, 3.0], [0.0, -3.0]])
     np.testing.assert_allclose(welfare(two_by_two(other=other), weights)[:2], [[6.0, 9.0], [-6.0, -9.0]])
     assert not payoff(two_by_two(), weights)[2:].any()
@@ -133,19 +133,21 @@ def test_payoff_and_welfare_by_hand() -> None:
 def test_constant_penalty_trains_nothing() -> None:
     batch = two_by_two()
     np.testing.assert_allclose(
-        shared_penalty(batch, SepoWeights(50.0, 50.0, 50.0)), shared_penalty(batch, SepoWeights(0, 0, 0)), atol=1e-10
+        shared_penalty(batch, CreditWeights(50.0, 50.0, 50.0)),
+        shared_penalty(batch, CreditWeights(0, 0, 0)),
+        atol=1e-10,
     )
 
 
 def test_shared_penalty_shows_where_there_is_no_baseline() -> None:
     lone = two_by_two(group=np.array([0, 9, 1, 1, 2, 2]))
-    without, penalised = (shared_penalty(lone, w) for w in (SepoWeights(0.0, 0.0, 0.0), ONLY_E))
+    without, penalised = (shared_penalty(lone, w) for w in (CreditWeights(0.0, 0.0, 0.0), ONLY_E))
     # Mean gap (5 + 2) / 2 = 3.5, times 2, over 2 steps, times the batch weight 3.
     np.testing.assert_allclose(without[:2] - penalised[:2], np.full((2, 2), 10.5))
 
 
 def test_independent_penalty_takes_the_penalty_of_another_episode() -> None:
-    without, penalised = (independent_penalty(two_by_two(), w) for w in (SepoWeights(0.0, 0.0, 0.0), ONLY_E))
+    without, penalised = (independent_penalty(two_by_two(), w) for w in (CreditWeights(0.0, 0.0, 0.0), ONLY_E))
     # Gaps 5 and 2 over 2 steps: 2 * 2.5 and 2 * 1 per step; their difference of 3 counts 3 times.
     np.testing.assert_allclose(without[:2] - penalised[:2], [[9.0, 9.0], [-9.0, -9.0]])
     np.testing.assert_allclose(without[:2], [[-6.0, 6.0], [6.0, -6.0]])
@@ -153,7 +155,7 @@ def test_independent_penalty_takes_the_penalty_of_another_episode() -> None:
 
 @pytest.mark.parametrize("rule", [shared_penalty, independent_penalty])
 def test_published_rules_credit_train_episodes_alone(rule: CreditRule) -> None:
-    credits = rule(random_batch(0), SepoWeights())
+    credits = rule(random_batch(0), CreditWeights())
     assert credits[:5].any()
     assert not credits[5:].any()
 
@@ -162,7 +164,7 @@ def test_published_rules_credit_train_episodes_alone(rule: CreditRule) -> None:
 @given(seed=st.integers(0, 10_000))
 def test_credits_are_zero_where_the_agent_did_not_decide(rule: CreditRule, seed: int) -> None:
     batch = random_batch(seed)
-    credits = rule(batch, SepoWeights())
+    credits = rule(batch, CreditWeights())
     assert credits.shape == batch.own.shape
     assert not credits[~batch.mask].any()
 
@@ -174,7 +176,7 @@ def test_credits_move_with_their_episodes(rule: CreditRule, seed: int) -> None:
     order = np.random.default_rng(seed + 1).permutation(len(batch.pool))
     names = ("own", "other", "collusion", "externality", "mask", "pool", "opponent", "group")
     moved = replace(batch, **{name: getattr(batch, name)[order] for name in names})
-    np.testing.assert_allclose(rule(moved, SepoWeights()), rule(batch, SepoWeights())[order], atol=1e-10)
+    np.testing.assert_allclose(rule(moved, CreditWeights()), rule(batch, CreditWeights())[order], atol=1e-10)
 
 
 @pytest.mark.parametrize("rule", [own_pool, own_pool_immediate, shared_penalty, payoff, welfare])
@@ -182,7 +184,7 @@ def test_credits_move_with_their_episodes(rule: CreditRule, seed: int) -> None:
 def test_credits_ignore_a_constant_paid_to_a_whole_group(rule: CreditRule, seed: int, constant: float) -> None:
     batch = replace(random_batch(seed), mask=np.ones((10, 3), dtype=np.bool_))
     raised = replace(batch, own=batch.own + constant * (batch.group == 1)[:, None])
-    np.testing.assert_allclose(rule(raised, SepoWeights()), rule(batch, SepoWeights()), atol=1e-9)
+    np.testing.assert_allclose(rule(raised, CreditWeights()), rule(batch, CreditWeights()), atol=1e-9)
 
 
 @given(seed=st.integers(0, 10_000))
@@ -191,8 +193,8 @@ def test_copying_every_episode_into_new_groups_leaves_credits_as_they_are(seed: 
     names = ("own", "other", "collusion", "externality", "mask", "pool", "opponent")
     doubled = {name: np.concatenate([getattr(batch, name)] * 2) for name in names}
     twice = replace(batch, **doubled, group=np.concatenate([batch.group, batch.group + 100]))
-    once = own_pool(batch, SepoWeights())
-    np.testing.assert_allclose(own_pool(twice, SepoWeights()), np.concatenate([once, once]), atol=1e-10)
+    once = own_pool(batch, CreditWeights())
+    np.testing.assert_allclose(own_pool(twice, CreditWeights()), np.concatenate([once, once]), atol=1e-10)
 
 
 class TinyGame:
@@ -201,7 +203,7 @@ class TinyGame:
     pools = np.array(["train", "train", "train", "exploiter", "exploiter", "collusive"])
     opponent = np.array([0, 1, 1, 0, 0, 0])
     logits = np.array([0.3, -0.7])
-    weights = SepoWeights(exploitability=2.4, collusion=1.3, externality=1.8, scale=0.6)
+    weights = CreditWeights(exploitability=2.4, collusion=1.3, externality=1.8, scale=0.6)
 
     def __init__(self) -> None:
         rng = np.random.default_rng(3)
@@ -233,7 +235,7 @@ class TinyGame:
         for lines in product(range(3), repeat=6):
             signals = np.stack([self.table[k, line] for k, line in zip(opponents, lines, strict=True)], axis=1)
             picked = list(lines)
-            batch = SepoBatch(
+            batch = CreditBatch(
                 *signals, mask=self.mask[picked], pool=self.pools, opponent=self.opponent, group=np.array(opponents)
             )
             estimate = np.einsum("bt,btp->p", rule(batch, self.weights), self.score[picked]) / 6
@@ -255,14 +257,14 @@ def test_the_other_rules_do_not_estimate_the_gradient_of_the_objective(rule: Cre
 def test_a_penalty_independent_of_the_train_actions_has_no_expected_gradient() -> None:
     game = TinyGame()
     expected = game.expected_estimate(independent_penalty)
-    game.weights = SepoWeights(0.0, 0.0, 0.0, scale=0.6)
+    game.weights = CreditWeights(0.0, 0.0, 0.0, scale=0.6)
     np.testing.assert_allclose(game.expected_estimate(independent_penalty), expected, atol=1e-12)
 
 
 def test_the_index_of_tit_for_tat() -> None:
     # 8 rounds against the published pools: 2.789 - 2.4 * 0.3125 - 1.8 * 1/6.
-    assert sepo_index(2.789, 0.3125, 0.0, 1 / 6, SepoWeights()) == pytest.approx(1.739)
-    assert sepo_index(10.0, 2.0, 0.5, 0.25, SepoWeights(2.4, 2.4, 2.4, scale=0.3)) == pytest.approx(-0.24)
+    assert sepo_index(2.789, 0.3125, 0.0, 1 / 6, CreditWeights()) == pytest.approx(1.739)
+    assert sepo_index(10.0, 2.0, 0.5, 0.25, CreditWeights(2.4, 2.4, 2.4, scale=0.3)) == pytest.approx(-0.24)
 
 
 @pytest.mark.parametrize(
@@ -299,4 +301,4 @@ def test_mistakes_in_a_batch_are_named(changes: dict[str, object], error: type[E
 )
 def test_mistakes_in_the_weights_are_named(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        SepoWeights(**changes)
+        CreditWeights(**changes)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equipoise.objectives import SepoWeights, own_pool, sepo_index
+from equipoise.objectives import CreditWeights, own_pool, sepo_index
 from research.gradient_audit import AuditResult, audit_table, gradient_audit, write_audit
 from research.tabular import TabularProblem, sigmoid
 from research.tabular_dilemma import Dilemma
@@ -27,7 +27,7 @@ def test_tit_for_tat_has_its_hand_worked_values() -> None:
     assert values["u"] == pytest.approx((3 + 3 + 3 + (1.5 + 7 * 2.25) / 8) / 4)
     assert values["e"] == pytest.approx((5 / 8 + 0) / 2)
     assert values["c"] == pytest.approx(0.0)
-    assert sepo_index(**values, weights=SepoWeights()) == pytest.approx(1.74, abs=0.005)
+    assert sepo_index(**values, weights=CreditWeights()) == pytest.approx(1.74, abs=0.005)
 
 
 def test_unconditional_defection_has_its_hand_worked_values() -> None:
@@ -36,7 +36,7 @@ def test_unconditional_defection_has_its_hand_worked_values() -> None:
     assert values["u"] == pytest.approx((12 / 8 + (5 + 7 * 2) / 8 + 3 + 12 / 8) / 4)
     assert values["e"] == 0.0
     assert values["c"] == pytest.approx(1.0)
-    assert sepo_index(**values, weights=SepoWeights()) == pytest.approx(0.13, abs=0.005)
+    assert sepo_index(**values, weights=CreditWeights()) == pytest.approx(0.13, abs=0.005)
 
 
 def test_kuhn_equilibrium_is_unexploitable_on_average_over_seats() -> None:

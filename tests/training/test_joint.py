@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from equipoise.games import domain, make_game
-from equipoise.objectives.sepo import SepoWeights, own_pool
+from equipoise.objectives.sepo import CreditWeights, own_pool
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.experience import PlaySettings, SepoPlay
 from equipoise.training.joint import JointPlay, mean_of_games
@@ -65,7 +65,7 @@ def test_metrics_carry_their_game_and_only_the_fault_rate_is_averaged():
 
 def play(name, **parameters):
     settings = PlaySettings(rollouts=2, seats=(0,))
-    return SepoPlay(make_game(name, **parameters), domain(name).corrected, settings, SepoWeights(), own_pool)
+    return SepoPlay(make_game(name, **parameters), domain(name).corrected, settings, CreditWeights(), own_pool)
 
 
 def test_a_step_plays_every_game_and_depends_on_seed_and_step_alone(random_model, tokenizer):

@@ -12,7 +12,7 @@ from equipoise.games.kuhn_poker.opponents import POOLS
 from equipoise.metrics import GameTree
 from equipoise.metrics.exact import nash_conv
 from equipoise.models.load import load
-from equipoise.objectives.sepo import SepoWeights, own_pool, payoff
+from equipoise.objectives.sepo import CreditWeights, own_pool, payoff
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.adversaries import agent_tables
@@ -46,7 +46,7 @@ def test_a_few_steps_raise_the_payoff_against_a_timid_opponent(tmp_path):
     model, tokenizer = load("tiny")
     before = earned(LanguageModelPolicy("agent", model, tokenizer), "tight")
     settings = PlaySettings(rollouts=12, train_pool=("tight",))
-    policy = trained(model, tokenizer, tmp_path, settings, payoff, SepoWeights(), steps=12)
+    policy = trained(model, tokenizer, tmp_path, settings, payoff, CreditWeights(), steps=12)
     assert earned(policy, "tight") > before + 0.15
 
 
@@ -55,7 +55,7 @@ def test_a_few_steps_lower_the_exploiters_gain(tmp_path):
     model, tokenizer = load("tiny")
     before = earned(LanguageModelPolicy("agent", model, tokenizer), "maniac")
     settings = PlaySettings(rollouts=12, train_pool=("tight",))
-    weights = SepoWeights(exploitability=20.0)
+    weights = CreditWeights(exploitability=20.0)
     policy = trained(model, tokenizer, tmp_path, settings, own_pool, weights, steps=20)
     assert before < -0.05
     assert earned(policy, "maniac") > before / 4  # the term ends where the exploiter gains nothing
@@ -68,7 +68,7 @@ def test_best_responses_as_adversaries_lower_the_exact_nash_conv(tmp_path):
     policy = LanguageModelPolicy("agent", model, tokenizer)
     before = nash_conv(tree, agent_tables(policy, GAME, tree))
     settings = PlaySettings(rollouts=16, adversaries=("best_response",))
-    policy = trained(model, tokenizer, tmp_path, settings, own_pool, SepoWeights(), steps=60)
+    policy = trained(model, tokenizer, tmp_path, settings, own_pool, CreditWeights(), steps=60)
     assert nash_conv(tree, agent_tables(policy, GAME, tree)) < 0.5 * before
 
 
@@ -77,7 +77,7 @@ def test_an_adapter_is_trained_and_its_base_is_left_alone(tmp_path):
     start = {name: tensor.clone() for name, tensor in base.state_dict().items()}
     model = get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
     settings = PlaySettings(rollouts=2, train_pool=("tight",))
-    trained(model, tokenizer, tmp_path, settings, payoff, SepoWeights(), steps=2)
+    trained(model, tokenizer, tmp_path, settings, payoff, CreditWeights(), steps=2)
     moved = {name for name, tensor in model.state_dict().items() if "lora_B" in name and tensor.abs().max() > 0}
     assert moved
     after = {name.replace(".base_layer", ""): tensor for name, tensor in model.get_base_model().state_dict().items()}
@@ -89,7 +89,7 @@ def test_a_step_without_credit_moves_nothing(tmp_path):
     start = [p.detach().clone() for p in model.parameters()]
     settings = PlaySettings(rollouts=2)
     trained(
-        model, tokenizer, tmp_path, settings, lambda batch, weights: np.zeros_like(batch.own), SepoWeights(), steps=1
+        model, tokenizer, tmp_path, settings, lambda batch, weights: np.zeros_like(batch.own), CreditWeights(), steps=1
     )
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), start, strict=True))
 
@@ -99,7 +99,7 @@ def test_experience_depends_on_the_seed_and_the_step_alone(embedded):
     settings = PlaySettings(rollouts=2, adversaries=("pool", "best_response"))
 
     def collected(step) -> Experience:
-        return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, SepoWeights(), own_pool).collect(
+        return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, CreditWeights(), own_pool).collect(
             policy, [7], step
         )
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES, domain
 from equipoise.objectives import sepo
+from equipoise.objectives.rules import POOL_RULES
 from equipoise.training.demonstrations import Demonstrations
 from equipoise.training.recipe import Recipe, find_recipe, label_of, load_recipe, parse_recipe
-from equipoise.training.settings import RULES, Lora, Objective, Optimisation
+from equipoise.training.settings import Lora, Objective, Optimisation
 
 FULL = {
     "game": "kuhn_poker",
@@ -150,7 +151,7 @@ def test_the_weights_are_the_profile_s_unless_the_recipe_names_others():
 
 
 def test_sepo_is_the_own_pool_rule():
-    assert RULES["sepo"] is RULES["own_pool"] is sepo.own_pool
+    assert Objective(rule="sepo").pools is Objective(rule="own_pool").pools is sepo.own_pool
 
 
 def test_a_game_s_own_section_changes_that_game_alone():
@@ -253,7 +254,7 @@ def test_a_recipe_is_loaded_by_its_name_or_its_path():
 
 
 def test_every_credit_rule_can_be_named():
-    for name in RULES:
+    for name in POOL_RULES:
         assert Objective(rule=name).rule == name
 
 

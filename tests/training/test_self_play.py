@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from equipoise.games import domain, make_game
-from equipoise.objectives.alignment import AlignmentWeights, advantage_alignment, naive, sum_of_rewards
+from equipoise.objectives.alignment import advantage_alignment, naive, sum_of_rewards
+from equipoise.objectives.rules import shaped
+from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training import self_play
 from equipoise.training.play import AGENT
@@ -25,7 +27,7 @@ def agent(embedded):
 
 def play_of(tmp_path, rule=naive, past=None, entropy=0.0, **settings):
     game = make_game("prisoners_dilemma", rounds=ROUNDS)
-    credit = Credit(rule, AlignmentWeights(BETA, GAMMA), entropy)
+    credit = Credit(shaped(rule), CreditWeights(discount=GAMMA, beta=BETA), entropy)
     chosen = SelfPlaySettings(deals=4, rollouts=6, reward_divisor=DIVISOR, **settings)
     return SelfPlay(
         game, domain("prisoners_dilemma").corrected, chosen, past or PastSettings(probability=0.0), credit, tmp_path

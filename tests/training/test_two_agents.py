@@ -14,7 +14,8 @@ from equipoise.arena import Match, rollout
 from equipoise.games import domain, make_game
 from equipoise.games.wrapped import WrappedGame, WrappedState
 from equipoise.models.load import load
-from equipoise.objectives.alignment import AlignmentWeights, naive
+from equipoise.objectives.rules import rule
+from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training import self_play
@@ -186,7 +187,7 @@ def agent():
 
 def play_of(folder, past=None, game=None, **settings):
     chosen = SelfPlaySettings(**{"deals": 4, "rollouts": 6, "agents": "two", "trained": "both", **settings})
-    credit = Credit(naive, AlignmentWeights(1.0, 0.9))
+    credit = Credit(rule("naive").credits, CreditWeights(discount=0.9))
     game = game or make_game(GAME, rounds=2)
     return TwoAgentPlay(game, domain(GAME).corrected, chosen, past or PastSettings(probability=0.0), credit, folder)
 

@@ -35,15 +35,18 @@ def enumerated_deals(game: Game) -> list[tuple[State, float]]:
     return deals
 
 
-def against(agent: str, opponents: Sequence[str], deals: Sequence[State | None], repeats: int = 1) -> list[Match]:
-    """Two-player matches of `agent` in both seats against each opponent on each deal, `repeats` times.
+def against(
+    agent: str, opponents: Sequence[str], deals: Sequence[State | None], repeats: int = 1, *, players: int = 2
+) -> list[Match]:
+    """Matches of `agent` in every seat against each opponent on each deal, `repeats` times.
 
-    Matches of one (opponent, seat, deal) are adjacent: they are the group a baseline is taken over.
+    Matches of one (opponent, seat, deal) are adjacent: they are the group a baseline is taken over. Where a game has
+    more than two `players`, the opponent takes all other seats.
     """
     matches = []
     for opponent in opponents:
-        for seat in (0, 1):
-            seats = (agent, opponent) if seat == 0 else (opponent, agent)
+        for seat in range(players):
+            seats = tuple(agent if other == seat else opponent for other in range(players))
             for deal, start in enumerate(deals):
                 matches += [Match(seats, deal, start)] * repeats
     return matches

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, check_foreign, chosen_game, quiet_libraries
 from equipoise.errors import UserError
-from equipoise.games import domain, make_game
 
 
 def train(options: argparse.Namespace) -> None:
@@ -39,6 +38,8 @@ def train(options: argparse.Namespace) -> None:
         if not Path(source).is_file():
             raise UserError(f"nothing to resume in {options.out}: it has no recipe.toml; name a recipe and start")
     recipe = load_recipe(source, overrides)
+    games = [(name, task.game) for name, task in zip(recipe.names, recipe.tasks, strict=True)]
+    check_foreign(games, unchecked=options.unchecked)
     out = options.out or Path("runs") / f"{recipe.title}-{label}"
     quiet_libraries()
     try:
@@ -51,8 +52,8 @@ def train(options: argparse.Namespace) -> None:
     if len(recipe.names) == 1:
         _finish(options, report_of_run(recipe, out, settings.deals), out)
         return
-    for name in recipe.names:
-        _finish(options, report_of_run(recipe, out, settings.deals, name), out / name)
+    for name, game in games:
+        _finish(options, report_of_run(recipe, out, settings.deals, name), out / game.name)
 
 
 def audit(options: argparse.Namespace) -> None:
@@ -62,8 +63,7 @@ def audit(options: argparse.Namespace) -> None:
     from equipoise.lab.store import check_folder
     from equipoise.policies.language_model import Sampling, usual_reply_tokens
 
-    profile = domain(options.game).profile(options.profile)
-    game = make_game(options.game, **{**profile.parameters, **pairs(options.set)})
+    game = chosen_game(options, options.game, options.profile)
     longest = usual_reply_tokens(game) if options.max_new_tokens is None else options.max_new_tokens
     sampling = Sampling(options.temperature, longest, options.reasoning, options.thinking)
     settings = AuditSettings(
@@ -75,6 +75,9 @@ def audit(options: argparse.Namespace) -> None:
         exact_rounds=options.exact_rounds or None,
         learned_episodes=options.learned_episodes,
         regret_deals=options.regret_deals,
+        opponents=tuple(options.opponent),
+        metrics=tuple(options.metric),
+        hazards=tuple(options.hazard),
     )
     if options.out is not None:
         check_folder(options.out)

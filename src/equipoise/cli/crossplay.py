@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, command_line, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, chosen_game, command_line, pairs, quiet_libraries, unchecked
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
-from equipoise.games import domain, make_game
+from equipoise.games import domain
 from equipoise.games.text import REASONING
 
 DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
@@ -25,7 +25,8 @@ def add_to(verbs: Any) -> None:
         "agents",
         nargs="+",
         metavar="AGENT",
-        help="a script of the game, tiny, tiny-talk, a model or run folder, or a hub id; NAME=AGENT gives it a name",
+        help="a script of the game, tiny, tiny-talk, a model or run folder, a hub id, package.module:Name or "
+        "path/file.py:Name; NAME=AGENT gives it a name",
     )
     verb.add_argument("--game", required=True, help="the game to play")
     verb.add_argument("--matches", type=int, default=256, help="matches of every ordered pair (default: 256)")
@@ -44,6 +45,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--out", type=Path, help="folder for matrix, page and episodes (default: runs/crossplay/GAME)")
     verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=10")
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    unchecked(verb)
     verb.set_defaults(run=crossplay)
 
 
@@ -80,14 +82,14 @@ def _tournament(options: argparse.Namespace) -> Any:
     from equipoise.lab.crossplay_run import Tournament
 
     settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
+    game = chosen_game(options, options.game)
     parameters = {**domain(options.game).corrected.parameters, **pairs(options.set)}
-    game = make_game(options.game, **parameters)
     check_agents(options.agents)
     names = ("temperature", "max_new_tokens", "reasoning")
     sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     sampling |= {"thinking": True} if options.thinking else {}
     agents = agents_of(options.agents, game, sampling)
-    out = options.out or Path("runs") / "crossplay" / options.game
+    out = options.out or Path("runs") / "crossplay" / game.name
     return Tournament(options.game, parameters, agents, settings, out, options.device, options.dtype)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
-from equipoise.cli.shared import pairs
+from equipoise.cli.shared import chosen_game
 from equipoise.core import Game, Opponent
 from equipoise.errors import UserError
-from equipoise.games import DOMAINS, Profile, domain, make_game
+from equipoise.games import Profile, domain, make_game
 from equipoise.games.text import observations, render_rules
+from equipoise.games.uniform import UNIFORM
+from equipoise.registry import Listed, listed
 
 NULL_DEALS = 64
 """Deals behind what the reference players get on each hazard."""
@@ -22,12 +25,11 @@ def games(options: argparse.Namespace) -> None:
     if options.name is None:
         if options.set:
             raise UserError(f"--set {options.set[0]} sets a parameter of one game; name the game too")
-        known = [_summary(make_game(name)) for name in DOMAINS]
-        text = "\n".join(f"{g['name']:20} {g['players']} players  {g['unit']}" for g in known)
-        print(json.dumps(known, indent=1) if options.json else text)
+        known = [_row(row) for row in listed("game")]
+        print(json.dumps(known, indent=1) if options.json else "\n".join(map(_line, known)))
         return
     profile = domain(options.name).profile(options.profile)
-    game = make_game(options.name, **{**profile.parameters, **pairs(options.set)})
+    game = chosen_game(options, options.name, options.profile)
     record = {
         **_summary(game),
         "profile": options.profile,
@@ -41,6 +43,24 @@ def games(options: argparse.Namespace) -> None:
     print(json.dumps(record, indent=1) if options.json else _text(game, record))
 
 
+def _row(row: Listed) -> dict[str, Any]:
+    """One game of the list; of one that cannot be used its package and what is wrong with it."""
+    package = {"package": row.package} if row.package else {}
+    if not row.problem:
+        try:
+            return {**_summary(make_game(row.name)), "name": row.name, **package}
+        except UserError as error:
+            return {"name": row.name, **package, "problem": str(error)}
+    return {"name": row.name, **package, "problem": row.problem}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    whose = f"  from {row['package']}" if "package" in row else ""
+    if "problem" in row:
+        return f"{row['name']:20} not usable: {row['problem']}"
+    return f"{row['name']:20} {row['players']} players  {row['unit']}{whose}"
+
+
 def _text(game: Game, record: dict[str, Any]) -> str:
     lines = [f"{game.name}: {game.num_players} players, {game.num_rounds} round(s), {game.unit}", ""]
     lines += ["Rules as a model reads them:", *_wrapped(record["rules"]), "", "Prompts and replies of one episode:"]
@@ -50,13 +70,16 @@ def _text(game: Game, record: dict[str, Any]) -> str:
     lines += ["", "Opponents:"]
     for pool, members in record["pools"].items():
         lines += _wrapped(f"{pool}: {', '.join(m['name'] for m in members) or 'none'}")
+    if not any(record["pools"].values()):
+        lines += _wrapped("The game has no pools: an audit plays a uniformly random player and the agent itself.")
     if record["demonstrators"]:
         lines += ["", "Demonstrators:"]
         for name, mixture in record["demonstrators"].items():
             lines += _wrapped(f"{name}: {', '.join(f'{player} {weight:g}' for player, weight in mixture.items())}")
     le, lc, lx = record["weights"]
-    lines += ["", f"Weights of the SEPO index: exploitability {le:g}, collusion {lc:g}, externality {lx:g}"]
-    lines += ["", "Hazards and figures, and what reference players get:"]
+    if any(record["pools"].values()):
+        lines += ["", f"Weights of the SEPO index: exploitability {le:g}, collusion {lc:g}, externality {lx:g}"]
+    lines += ["", "Hazards and figures, and what reference players get:" if record["hazards"] else "Hazards: none"]
     for name, hazard in record["hazards"].items():
         lines += _wrapped(f"{name} [{hazard['low']:.3g} to {hazard['high']:.3g}, {hazard['unit']}]")
         lines += textwrap.wrap(hazard["definition"], 78, initial_indent="    ", subsequent_indent="    ")
@@ -101,8 +124,9 @@ def _sample_prompts(game: Game, profile: Profile) -> list[dict[str, Any]]:
     from equipoise.arena import Match, rollout
     from equipoise.policies import ScriptedPolicy
 
-    first = profile.pools.train[0]
-    (episode,) = rollout(game, {first.name: ScriptedPolicy(first)}, [Match((first.name, first.name), 0)], seed=0)
+    first = profile.pools.train[0] if profile.pools.train else UNIFORM
+    match = Match((first.name,) * game.num_players, 0)
+    (episode,) = rollout(game, {first.name: ScriptedPolicy(first)}, [match], seed=0)
     prompts = []
     for decision in episode.decisions:
         seen, _ = observations(game, decision.information_state, decision.seat, decision.legal)

@@ -9,18 +9,21 @@ import argparse
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from equipoise import __version__
-from equipoise.cli import commands, crossplay, probe, reproduce, talk
+from equipoise.cli import commands, crossplay, new, probe, reproduce, talk
 from equipoise.cli.games import games as games_command
-from equipoise.cli.shared import Stopped, one_line
+from equipoise.cli.shared import Stopped, one_line, unchecked
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
 from equipoise.games.text import REASONING
+from equipoise.registry import PluginWarning
 
 EXAMPLES = """examples:
   equipoise demo                                base, SFT and SEPO side by side
@@ -29,6 +32,7 @@ EXAMPLES = """examples:
   equipoise train --games all --out runs/joint  one model, every game
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
   equipoise reproduce sepo --quick              every game, every objective
+  equipoise new game my_game                    a package with a game of your own
 """
 
 
@@ -44,10 +48,11 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     games = verbs.add_parser("games", help="list the games, or show one: rules, prompts, opponents")
-    games.add_argument("name", nargs="?", help="a game's name")
+    games.add_argument("name", nargs="?", help="a game's name, package.module:Name or path/file.py:Name")
     _sets(games, "a game parameter, for example hands=6")
     _json(games)
     _profile(games)
+    unchecked(games)
     games.set_defaults(run=games_command)
 
     train = verbs.add_parser("train", help="train a model by a recipe")
@@ -62,12 +67,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--deals", type=int, default=300, help="deals of the closing audit (default: 300)")
     _sets(train, "override a recipe key, for example rl.steps=50")
     _json(train)
+    unchecked(train)
     train.set_defaults(run=commands.train)
 
     rules = f"what a fault plays: {', '.join(FAULT_RULES)} (default: forfeit)"
     audit = verbs.add_parser("audit", help="audit a model: payoffs, pool and exact exploitability, faults")
     audit.add_argument("model", help="tiny, a model or run folder, or a hub id")
-    audit.add_argument("--game", required=True, help="the game to audit in")
+    audit.add_argument("--game", required=True, help="a game's name, package.module:Name or path/file.py:Name")
     audit.add_argument("--deals", type=int, default=500, help="common deals per opponent and seat (default: 500)")
     audit.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")
     audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
@@ -87,7 +93,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="deals solved for the regret in bargaining and split_items (default: 0)",
     )
+    for kind in ("opponent", "metric", "hazard"):
+        text = f"{'an' if kind == 'opponent' else 'a'} {kind} to add: a name, package.module:Name or path/file.py:Name"
+        audit.add_argument(f"--{kind}", action="append", default=[], metavar="NAME", help=text)
     _profile(audit)
+    unchecked(audit)
     audit.add_argument("--out", type=Path, help="folder for report.json, report.html and the episodes")
     _sets(audit, "a game parameter, for example hands=6")
     _json(audit)
@@ -103,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     probe.add_to(verbs)
     talk.add_to(verbs)
     reproduce.add_to(verbs)
+    new.add_to(verbs)
 
     demo = verbs.add_parser("demo", help="base, SFT and SEPO at Kuhn poker, with a report; continues where it stopped")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder (default: runs/demo)")
@@ -125,6 +136,30 @@ def _profile(verb: argparse.ArgumentParser) -> None:
 
 def _json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+@contextmanager
+def _plugin_warnings_in_one_line() -> Iterator[None]:
+    """Within it a warning about an installed package is one line without a place in our code."""
+    shown = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, PluginWarning):
+            print(f"equipoise: warning: {message}", file=sys.stderr)
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PluginWarning)
+        warnings.showwarning = show
+        yield
 
 
 class CtrlC(KeyboardInterrupt):
@@ -167,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        with _own_interrupt():
+        with _own_interrupt(), _plugin_warnings_in_one_line():
             options.run(options)
     except (Stopped, CtrlC) as stop:
         with suppress(OSError):  # after SIGHUP there may be no terminal

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, command_line, quiet_libraries
+from equipoise.cli.shared import Stopped, check_foreign, command_line, quiet_libraries, unchecked
 from equipoise.errors import UserError
 
 
@@ -26,6 +26,7 @@ def add_to(verbs: Any) -> None:
     )
     verb.add_argument("--out", type=Path, help="folder for the learner and probe.json (default: runs/probe/AGENT)")
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    unchecked(verb)
     verb.set_defaults(run=probe)
 
 
@@ -57,6 +58,9 @@ def _planned(options: argparse.Namespace) -> Any:
         raise UserError(f"got --steps {options.steps}; a learner needs at least 1")
     CrossplaySettings(options.matches)
     recipe = learner_recipe(options.agent, options.recipe, options.set, options.start)
+    if recipe.tasks[0].game.num_players != 2:
+        raise UserError(f"{recipe.names[0]} has {recipe.tasks[0].game.num_players} players; a probe is between two")
+    check_foreign([(recipe.names[0], recipe.tasks[0].game)], unchecked=options.unchecked)
     if options.steps is not None:
         recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=options.steps))
     if options.seed is not None:

@@ -6,10 +6,13 @@ import argparse
 import json
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from equipoise.core import Game
 from equipoise.errors import UserError
+from equipoise.games import domain, make_game
+from equipoise.registry import is_foreign
 
 
 class Stopped(Exception):
@@ -51,6 +54,43 @@ def command_line(words: list[str], named: Mapping[str, Any], options: argparse.N
     for text in options.set:
         words = [*words, "--set", text]
     return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
+
+
+def chosen_game(options: argparse.Namespace, name: str, profile: str = "corrected") -> Game:
+    """The game that a command was asked for, with the parameters of its --set.
+
+    Raises:
+        UserError: For an unknown game, profile or parameter, or a stranger's game that breaks the rules of games.
+    """
+    known = domain(name).profile(profile)
+    game = make_game(name, **{**known.parameters, **pairs(options.set)})
+    check_foreign([(name, game)], unchecked=options.unchecked)
+    return game
+
+
+def check_foreign(games: Iterable[tuple[str, Game]], *, unchecked: bool) -> None:
+    """Nothing for games that keep the rules, and for ours, whose tests hold them to it.
+
+    Args:
+        games: Each with the name it was found by.
+        unchecked: Whether to go on whatever a check would say.
+
+    Raises:
+        UserError: For a stranger's game that breaks a rule; the line is the check's own.
+    """
+    for name, game in games:
+        if not unchecked and is_foreign("game", name):
+            from equipoise.testing import first_failure
+
+            failure = first_failure(game)
+            if failure:
+                raise UserError(f"{name} breaks a rule of games: {failure} (--unchecked goes on all the same)")
+
+
+def unchecked(verb: argparse.ArgumentParser) -> None:
+    """Adds the option to play a game that breaks the rules of games."""
+    text = "play somebody's game although its conformance check fails"
+    verb.add_argument("--unchecked", action="store_true", help=text)
 
 
 def pairs(texts: list[str]) -> dict[str, Any]:

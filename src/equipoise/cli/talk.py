@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.cli.crossplay import DEVICES, DTYPES
-from equipoise.cli.shared import Stopped, command_line, pairs, quiet_libraries
+from equipoise.cli.shared import Stopped, check_foreign, command_line, pairs, quiet_libraries, unchecked
 from equipoise.core import FAULT_RULES
 
 
@@ -26,6 +26,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=4")
     verb.add_argument("--out", type=Path, help="folder for talk.json (default: runs/talk/AGENT or AGENT+OTHER)")
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    unchecked(verb)
     verb.set_defaults(run=talk)
 
 
@@ -54,6 +55,7 @@ def _planned(options: argparse.Namespace) -> Any:
 
     settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
     game = talking_game(options.agent, options.game, pairs(options.set))
+    check_foreign([(options.game or game.name, game)], unchecked=options.unchecked)
     agents = talkers(list(dict.fromkeys([options.agent, options.other or options.agent])), game)
     out = options.out or Path("runs") / "talk" / "+".join(agent.name for agent in agents)
     return TalkRun(game, agents, settings, out, options.device, options.dtype)

@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise.core import Episode, Game, InformationState, Opponent, Pools
 from equipoise.errors import UserError
+from equipoise.registry import described, find, names
 
 Equilibrium = Callable[[InformationState], tuple[float, float]]
 ProfileName = Literal["corrected", "published"]
@@ -36,7 +37,7 @@ class Hazard:
 
     def __call__(self, episode: Episode, seat: int) -> np.ndarray:
         """The figure of each round, [R]."""
-        return self.scores(episode, seat)
+        return np.asarray(self.scores(episode, seat), dtype=float)
 
 
 Judged = Callable[[Episode, int], Sequence[bool | None]]
@@ -81,10 +82,12 @@ class Talk:
 class Profile:
     """One way to define a game's opponents and hazards: the corrected one (the default), or the published one.
 
+    Every part is optional: a figure that needs a part that is not there is left out.
+
     Attributes:
         pools: Scripted opponents by purpose.
-        collusion: What collusion means here, measured against the collusive pool.
-        externality: What cost to others means here.
+        collusion: What collusion means here, measured against the collusive pool; None where it means nothing.
+        externality: What cost to others means here; None where it means nothing.
         experts: Mixtures of demonstrators by name ("default", "paper"): player name to weight.
         players: Scripts that are in no pool: demonstrators and reference players.
         references: The players that give the hazards their scale: "selfish", "fair" and "random".
@@ -95,9 +98,9 @@ class Profile:
         parameters: Game parameters that belong to this profile.
     """
 
-    pools: Pools
-    collusion: Hazard
-    externality: Hazard
+    pools: Pools = field(default_factory=Pools)
+    collusion: Hazard | None = None
+    externality: Hazard | None = None
     experts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     players: tuple[Opponent, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
@@ -122,24 +125,33 @@ class Profile:
 
     @property
     def measures(self) -> dict[str, Hazard]:
-        """Both hazards and the game's further figures, by name."""
-        return {"collusion": self.collusion, "externality": self.externality, **self.figures}
+        """The hazards that the game has and its further figures, by name."""
+        hazards = {"collusion": self.collusion, "externality": self.externality}
+        return {**{name: hazard for name, hazard in hazards.items() if hazard is not None}, **self.figures}
+
+    @property
+    def scripts(self) -> dict[str, Opponent]:
+        """Every script by name, in the pools and beside them."""
+        return {o.name: o for o in (*(opponent for _, opponent in self.pools.all()), *self.players)}
 
     def find(self, name: str) -> Opponent:
-        """The script of this name, in a pool or beside them."""
-        for player in self.players:
-            if player.name == name:
-                return player
+        """The script of this name in a pool or beside them, else an opponent as `registry.find` finds it."""
+        scripts = self.scripts
+        if name in scripts:
+            return scripts[name]
+        if ":" in name or name in names("opponent"):
+            found: Opponent = find("opponent", name)
+            return found
         return self.pools.find(name)
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Everything the product knows about one game.
+    """Everything the product knows about one game; a way to make it is enough.
 
     Attributes:
         make: Builds the game from its parameters.
-        corrected: The default profile.
+        corrected: The default profile; empty where a game has no opponents, hazards or demonstrators.
         published: SEPO's own pools and definitions, for comparison; None where the game is not SEPO's.
         equilibrium: Where it is known: lowest and highest probability of the last legal action over all Nash equilibria
             at an information state.
@@ -148,7 +160,7 @@ class Domain:
     """
 
     make: Callable[..., Game]
-    corrected: Profile
+    corrected: Profile = field(default_factory=Profile)
     published: Profile | None = None
     equilibrium: Equilibrium | None = None
     cooperation: Cooperation | None = None
@@ -172,3 +184,50 @@ class Domain:
         if found is None:
             raise UserError("this game has no published profile; use profile 'corrected'")
         return found
+
+
+def read_domain(found: object, name: str) -> Domain:
+    """The domain of what somebody registered as a game: a domain, a game's class, a game, or a function that makes one.
+
+    Raises:
+        UserError: For anything else.
+    """
+    if isinstance(found, Domain):
+        return found
+    if isinstance(found, Game):
+        return Domain(lambda: found)
+    if callable(found) and (not isinstance(found, type) or issubclass(found, Game)):
+        return Domain(found)
+    raise UserError(f"{name!r} is {described(found)}; needed: a Game subclass, a function that makes one, or a Domain")
+
+
+def read_opponent(found: object, name: str) -> Opponent:
+    """The opponent that somebody registered: an `Opponent`, or a plain behaviour.
+
+    A behaviour gets the last part of the name it was asked by, and may mix.
+
+    Raises:
+        UserError: For anything else.
+    """
+    if isinstance(found, Opponent):
+        return found
+    if not callable(found) or isinstance(found, type):
+        raise UserError(
+            f"{name!r} is {described(found)}; needed: an Opponent, or a function of an information state and the legal "
+            "actions that gives their probabilities"
+        )
+    return Opponent(name.rpartition(":")[2].rpartition(".")[2], found, True, f"found as {name}")
+
+
+def read_hazard(found: object, name: str) -> Hazard:
+    """The hazard that somebody registered: a `Hazard`, or a function of an episode and a seat with values in [0, 1].
+
+    Raises:
+        UserError: For anything else.
+    """
+    if isinstance(found, Hazard):
+        return found
+    if not callable(found) or isinstance(found, type):
+        raise UserError(f"{name!r} is {described(found)}; needed: a Hazard, or a function of an episode and a seat")
+    text = (found.__doc__ or "").strip().splitlines()
+    return Hazard(found, text[0] if text else f"found as {name}")

@@ -74,7 +74,7 @@ def render_reply(game: Game, action: Action, reason: str = "") -> str:
 def render_event(game: Game, event: Event, seat: int) -> str:
     """The sentence a reader in `seat` gets for one event."""
     own = event.player == seat
-    third = "the other player" if game.num_players == 2 else f"player {event.player}"
+    third = "the other player" if game.num_players == 2 else f"player {(event.player or 0) + 1}"
 
     def fill(match: re.Match[str]) -> str:
         word, second_person = match.group(1), match.group(2)

@@ -57,6 +57,11 @@ class WrappedGame(Game):
         self.zero_sum, self.unit, self.max_slots = game.zero_sum, game.unit, game.max_slots
 
     @property
+    def inner(self) -> Game:
+        """The game that is spoken for."""
+        return self._game
+
+    @property
     def parameters(self) -> dict[str, Any]:
         return self._game.parameters
 

@@ -7,22 +7,33 @@ that no training uses. Exact figures walk the tree of the game's first rounds wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from equipoise.core import AUDIT_KEY, Episode, Estimate, FaultRule, Game, Opponent
 from equipoise.errors import UserError
-from equipoise.games import domain
+from equipoise.games import domain_of
 from equipoise.games.domain import Profile, ProfileName
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import Reasoning
 from equipoise.lab.audit_exact import covered_rounds, exact_audit, scored
 from equipoise.lab.audit_learned import Play, worst_case_lower_bound
-from equipoise.lab.audit_play import by_opponent, by_pool, played
+from equipoise.lab.audit_plain import (
+    GIVEN,
+    REFERENCE,
+    company_notes,
+    company_of,
+    definitions,
+    extra_estimates,
+    extras_of,
+    plain_estimates,
+)
+from equipoise.lab.audit_play import alone, by_opponent, played
 from equipoise.lab.audit_views import context_spread, samples
 from equipoise.lab.hazard_nulls import MEASURED_ON
 from equipoise.lab.reply_values import reply_notes, reply_values
 from equipoise.metrics import (
+    ReplyValues,
     components,
     exploitation,
     fault_kinds,
@@ -67,6 +78,10 @@ class AuditSettings:
         regret_deals: Deals on which regret is computed where the first round of a game has too many histories to
             average over its deals (bargaining, about 3 CPU seconds a deal for all opponents); 0 leaves it out there.
             Games with talk have none.
+        opponents: Opponents to meet beside the pools: names of the game's scripts, of installed packages,
+            `module:Name` or `file.py:Name`.
+        metrics: Metrics to add, over all opponents, in the same spellings.
+        hazards: Hazards to add, likewise.
     """
 
     deals: int = 500
@@ -79,6 +94,9 @@ class AuditSettings:
     exact_rounds: int | None = None
     learned_episodes: int = 0
     regret_deals: int = 0
+    opponents: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    hazards: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.deals < 1:
@@ -105,8 +123,9 @@ class Audit:
         table: Probability of each legal action's words and the mass outside, at the first information states.
         spread: In games whose rounds repeat: how far the same decision differs between the contexts met in play.
         transcripts: Sample conversations.
-        episodes: Every episode played against the pools.
-        figures: The names of the game's own figures.
+        episodes: Every episode that was played: against the opponents, then against itself where there are no pools.
+        figures: The names of the game's own figures, and of those that the settings added.
+        definitions: What each hazard and figure means, by name.
         notes: What was left out and why, one sentence each.
     """
 
@@ -118,53 +137,81 @@ class Audit:
     transcripts: list[dict[str, Any]]
     episodes: list[Episode]
     figures: tuple[str, ...] = ()
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def audit(policy: Policy, game: Game, settings: AuditSettings) -> Audit:
-    """The audit of one policy in one two-player game of `games.DOMAINS`.
+def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> Audit:
+    """The audit of one policy in one game.
+
+    A game of rules and words alone is enough: without pools the agent meets a uniformly random player and itself.
+    Figures that need pools, hazards or two players are left out where there are none, and the notes say so.
 
     Args:
         policy: A language model, or a script as a reference player. Its name must be no opponent's.
-        game: The game.
-        settings: How much to play and compute.
+        game: The game, of any number of players.
+        settings: How much to play and compute; None for `AuditSettings()`.
 
     Raises:
-        ValueError: For a profile the game does not have, or an opponent of the policy's name.
+        UserError: For a profile the game does not have, an opponent of the policy's name, or something named in the
+            settings that cannot be found.
     """
-    profile = domain(game.name).profile(settings.profile)
-    others = [opponent for _, opponent in profile.pools.all()]
+    settings = AuditSettings() if settings is None else settings
+    profile = domain_of(game).profile(settings.profile)
+    extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
+    company = company_of(profile, extras)
+    pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
+    others = [*pooled, *company.get(GIVEN, ())]
     episodes = played(policy, game, others, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
     met = by_opponent(episodes, policy.name)
-    pools = by_pool(met, profile.pools)
-    solved = reply_values(game, others, episodes, policy.name, settings.regret_deals) if settings.exact else ({}, [])
-    best, unsolved = solved
-    regrets = script_regret_by_opponent(episodes, policy.name, best)
+    pools = {pool: [e for o in members for e in met.get(o.name, ())] for pool, members in company.items()}
+    among_pools = {name: met[name] for name in dict.fromkeys(opponent.name for opponent in pooled)}
+    itself: list[Episode] = []
+    if REFERENCE in company:
+        itself = alone(policy, game, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
+    two = game.num_players == 2
+    best: ReplyValues = {}
+    unsolved: list[str] = []
+    if settings.exact and two:
+        best, unsolved = reply_values(game, pooled, episodes, policy.name, settings.regret_deals)
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
     exact, table = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
+    everything = [*episodes, *itself]
     return Audit(
         estimates={
-            **index_estimates(pools, policy.name, game, profile, settings.weights),
-            **comparison_estimates(met, policy.name, profile),
+            **_opponent_estimates(pools, itself, policy.name, game, profile, settings.weights),
+            **(comparison_estimates(among_pools, policy.name, profile) if two else {}),
             **({"regret": script_regret(episodes, policy.name, best)} if best else {}),
-            **_learned(policy, game, settings, others, episodes),
-            "fault_rate": fault_rate(episodes, policy.name),
+            **(_learned(policy, game, settings, others, episodes) if two else {}),
+            "fault_rate": fault_rate(everything, policy.name),
+            **extra_estimates(extras, episodes, policy.name),
             **exact,
         },
-        figures=tuple(profile.figures),
-        opponents=_per_opponent(game, pools, policy.name, regrets),
-        faults={str(kind): share for kind, share in fault_kinds(episodes, policy.name).items() if share > 0},
+        figures=(*profile.figures, *extras.metrics, *extras.hazards),
+        definitions=definitions(profile, extras),
+        opponents=_per_opponent(game, pools, policy.name, script_regret_by_opponent(episodes, policy.name, best)),
+        faults={str(kind): share for kind, share in fault_kinds(everything, policy.name).items() if share > 0},
         table=table,
         spread=[] if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed),
-        transcripts=samples(game, episodes, policy.name, settings.transcripts, _reasoning(policy)),
-        episodes=episodes,
+        transcripts=samples(game, everything, policy.name, settings.transcripts, _reasoning(policy)),
+        episodes=everything,
         notes=(
+            *company_notes(game, profile, company),
             *_profile_notes(game, settings, profile),
             *_exact_notes(game, settings, scores is not None, rounds),
             *reply_notes(game, best, unsolved),
         ),
     )
+
+
+def _opponent_estimates(
+    pools: ByPool, itself: Sequence[Episode], agent: str, game: Game, profile: Profile, weights: Weights | None
+) -> dict[str, Estimate]:
+    """The SEPO index and its company where a game of two players has pools; what any game has elsewhere."""
+    if game.num_players == 2 and REFERENCE not in pools:
+        return index_estimates(pools, agent, game, profile, weights)
+    return plain_estimates(pools, itself, agent)
 
 
 def index_estimates(
@@ -230,10 +277,12 @@ def _learned(
 def _per_opponent(game: Game, pools: ByPool, agent: str, regrets: Mapping[str, Estimate]) -> list[dict[str, Any]]:
     rows = []
     for pool, episodes in pools.items():
-        gaps = pool_gap(episodes, agent, gap_bounds(game)) if episodes else {}
+        two = bool(episodes) and len(episodes[0].policies) == 2
+        gaps = pool_gap(episodes, agent, gap_bounds(game)) if two else {}
         for opponent, episodes_met in by_opponent(episodes, agent).items():
             own = payoff(episodes_met, agent, payoff_bounds(game)).to_json()
-            row = {"opponent": opponent, "pool": pool, "payoff": own, "gap": gaps[opponent].to_json()}
+            row = {"opponent": opponent, "pool": pool, "payoff": own}
+            row |= {"gap": gaps[opponent].to_json()} if opponent in gaps else {}
             rows.append(row | ({"regret": regrets[opponent].to_json()} if opponent in regrets else {}))
     return rows
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
-from equipoise.games import domain
+from equipoise.games import domain_of
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.free_text import text_limit
 from equipoise.metrics import (
@@ -177,7 +177,8 @@ def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Esti
     shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
     rows = table_rows(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
     figures = exact_estimates(tree, table)
-    aware = None if tree.game.zero_sum else worst_case_with_faults(scores, game, tree, table)
+    two = tree.game.num_players == 2
+    aware = None if tree.game.zero_sum or not two else worst_case_with_faults(scores, game, tree, table)
     return figures | ({} if aware is None else {"worst_case_advantage_fault_aware": aware}), rows
 
 
@@ -185,7 +186,7 @@ def table_rows(
     game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
 ) -> list[dict[str, Any]]:
     """A policy table for a report: per information state of a tree, the probability of each action's words."""
-    equilibrium = domain(game.name).equilibrium
+    equilibrium = domain_of(game).equilibrium
     rows = []
     for seat, state, legal in information_states(tree):
         label = game.label(state) or "start"

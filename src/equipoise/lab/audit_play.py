@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from equipoise.arena import against, rollout
+from equipoise.arena import Match, against, rollout
 from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game, Opponent, Pools
 from equipoise.errors import UserError
 from equipoise.metrics.opponents import opponents
@@ -21,11 +21,11 @@ def played(
     key: Sequence[int],
     fault_rule: FaultRule = "forfeit",
 ) -> list[Episode]:
-    """The policy's episodes against each of `others`, in both seats, on the same `deals` deals.
+    """The policy's episodes against each of `others`, in every seat, on the same `deals` deals.
 
     Args:
         policy: The agent.
-        game: A two-player game.
+        game: The game; with more than two players an opponent takes all other seats.
         others: Scripted opponents; one that is named twice is met once.
         deals: Common deals.
         key: What the seeds start with after `AUDIT_KEY`: equal keys deal the same cards.
@@ -40,9 +40,25 @@ def played(
             f"the agent is named {policy.name!r} like one of its opponents; give it another name, for example "
             "ScriptedPolicy(dataclasses.replace(opponent, name='agent'))"
         )
-    matches = against(policy.name, list(scripts), [None] * deals)
+    matches = against(policy.name, list(scripts), [None] * deals, players=game.num_players)
     players: dict[str, Policy] = {**scripts, policy.name: policy}
     return rollout(game, players, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule)
+
+
+def alone(
+    policy: Policy, game: Game, deals: int, *, key: Sequence[int], fault_rule: FaultRule = "forfeit"
+) -> list[Episode]:
+    """The policy's episodes against itself: one on each deal, with the policy in all seats.
+
+    Args:
+        policy: The agent.
+        game: The game.
+        deals: Deals, the same as those of `played` under the same key.
+        key: What the seeds start with after `AUDIT_KEY`.
+        fault_rule: What a fault plays.
+    """
+    matches = [Match((policy.name,) * game.num_players, deal) for deal in range(deals)]
+    return rollout(game, {policy.name: policy}, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule)
 
 
 def by_opponent(episodes: Sequence[Episode], agent: str) -> dict[str, list[Episode]]:

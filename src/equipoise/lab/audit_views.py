@@ -69,6 +69,7 @@ def samples(
 def conversation(game: Game, episode: Episode, agent: str, reasoning: Reasoning = "none") -> dict[str, Any]:
     """One seat's transcript as messages, with faults marked; a script's moves stand in the game's words."""
     seat = episode.policies.index(agent)
+    opponents = [name for other, name in enumerate(episode.policies) if other != seat]
     messages: list[dict[str, Any]] = [{"role": "system", "text": render_rules(game, reasoning), "fault": None}]
     read = 0
     for decision in episode.of(seat):
@@ -79,7 +80,7 @@ def conversation(game: Game, episode: Episode, agent: str, reasoning: Reasoning 
         messages.append({"role": "assistant", "text": _said(game, decision), "fault": _kind(decision.fault)})
     return {
         "agent": agent,
-        "opponent": episode.policies[1 - seat],
+        "opponent": " and ".join(dict.fromkeys(opponents or [agent])),
         "seat": seat,
         "payoff": list(episode.returns),
         "messages": messages,

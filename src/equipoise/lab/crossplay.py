@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from equipoise.arena import Match, rollout
 from equipoise.core import AUDIT_KEY, FAULT_RULES, Episode, FaultRule, Game
 from equipoise.errors import UserError
-from equipoise.games import DOMAINS
+from equipoise.games import domain_of
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
 from equipoise.lab.crossplay_meeting import meeting_of
@@ -82,13 +82,13 @@ def ordered_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def cooperation_in(game: Game) -> Cooperation | None:
-    """What cooperating means in a game, where the product says so."""
-    return DOMAINS[game.name].cooperation if game.name in DOMAINS else None
+    """What cooperating means in a game, where its domain says so."""
+    return domain_of(game).cooperation
 
 
 def talk_in(game: Game) -> Talk | None:
-    """How the messages of a game are judged, where its players talk and the product says so."""
-    return DOMAINS[game.name].talk if game.name in DOMAINS and text_limit(game.actions) else None
+    """How the messages of a game are judged, where its players talk and its domain says so."""
+    return domain_of(game).talk if text_limit(game.actions) else None
 
 
 def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settings: CrossplaySettings) -> list[Episode]:

@@ -1,4 +1,4 @@
-"""Who takes part in a tournament: scripts of the game by name, and models by folder or hub id.
+"""Who takes part in a tournament: scripts by name or by where their code is, and models by name, folder or hub id.
 
 A run folder brings along how its policy samples, since temperature and length of a reply are part of a policy, and on
 which games it was trained. What a folder holds is told apart by its content, so that a tournament is never continued
@@ -20,12 +20,13 @@ from typing import Any, Literal
 
 from equipoise.core import Game, Opponent
 from equipoise.errors import UserError
-from equipoise.games import domain
+from equipoise.games import domain_of, script_of
 from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.registry import code_of, find, names
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
@@ -42,7 +43,7 @@ class Agent:
         source: A script's name, a folder or a hub id.
         kind: "script" or "model".
         sampling: How a model replies, as `policies.language_model.Sampling` takes it; empty for a script.
-        content: A digest of a model folder's content; empty for scripts and hub ids.
+        content: A digest of a model folder's content or of a script's file; empty for other scripts and hub ids.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Agent:
     content: str = ""
 
     def made_by(self) -> dict[str, Any]:
-        """What decides how the agent plays; where a folder lies does not."""
+        """What decides how the agent plays; where a folder or a file lies does not."""
         source = {} if self.content else {"source": self.source}
         return {"kind": self.kind, **source, "sampling": dict(self.sampling), "content": self.content}
 
@@ -74,6 +75,9 @@ def agents_of(texts: Sequence[str], game: Game, sampling: Mapping[str, Any]) -> 
 def _agent(name: str, source: str, game: Game, sampling: Mapping[str, Any]) -> Agent:
     if source in scripts_of(game):
         return Agent(name or source, source, "script")
+    if not Path(source).exists() and _is_script(source):
+        script = script_of(game, source)
+        return Agent(name or _short(script.name), source, "script", content=code_of(source))
     folder = folder_of(source)
     if not folder.exists() and not is_hub_id(source):
         raise UserError(_unknown(source, game))
@@ -84,18 +88,35 @@ def _agent(name: str, source: str, game: Game, sampling: Mapping[str, Any]) -> A
 
 def scripts_of(game: Game) -> dict[str, Opponent]:
     """The scripts of a game's corrected profile by name, in pools and beside them."""
-    profile = domain(game.name).corrected
-    return {o.name: o for o in (*(opponent for _, opponent in profile.pools.all()), *profile.players)}
+    return domain_of(game).corrected.scripts
+
+
+def _is_script(source: str) -> bool:
+    """Whether an agent that is no script of the game is one by an installed package's name, a module or a file.
+
+    What stands behind `module:Name` may be a script or a model; a model's folder is a path or gives one.
+    """
+    if ":" not in source:
+        return source in names("opponent") and source not in names("model")
+    try:
+        find("opponent", source)
+    except UserError:
+        try:
+            find("model", source)
+        except UserError:
+            return True  # then the line about the script is the one to tell
+        return False
+    return True
 
 
 def _unknown(source: str, game: Game) -> str:
-    scripts, embedded = scripts_of(game), ", ".join(EMBEDDED)
+    scripts, embedded = [*scripts_of(game), *names("opponent")], ", ".join(EMBEDDED)
     if "/" in source:
         return f"no model folder {source!r}; give a folder with weights, a script of {game.name}, or one of {embedded}"
     close = difflib.get_close_matches(source, [*scripts, *EMBEDDED], n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     known = ", ".join(scripts)
-    others = f"or {embedded}, a model folder, a run folder"
+    others = f"or {embedded}, a model folder, a run folder, package.module:Name or path/file.py:Name"
     return f"unknown agent {source!r}; scripts of {game.name}: {known}; {others}.{hint}"
 
 
@@ -119,9 +140,10 @@ def _own_sampling(source: str, game: Game) -> Mapping[str, Any]:
     run = run_of(source)
     if run is None:
         return {"max_new_tokens": usual_reply_tokens(game)}
-    if game.name not in run.names:
+    trained = [task.game.name for task in run.tasks]
+    if game.name not in trained:
         raise UserError(
-            f"{source} was trained on {', '.join(run.names)} (see {run_recipe(source)}), not on {game.name}; give an "
+            f"{source} was trained on {', '.join(trained)} (see {run_recipe(source)}), not on {game.name}; give an "
             "agent that was trained on it"
         )
     return dataclasses.asdict(run.sampling)
@@ -160,7 +182,7 @@ def policy_of(agent: Agent, game: Game, device: Device = "auto", dtype: Dtype = 
         ValueError: For a model that cannot be loaded, or a GPU that is not there.
     """
     if agent.kind == "script":
-        return ScriptedPolicy(dataclasses.replace(scripts_of(game)[agent.source], name=agent.name))
+        return ScriptedPolicy(dataclasses.replace(script_of(game, agent.source), name=agent.name))
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 
     model, tokenizer = _loaded(agent.source, device, dtype)

@@ -29,6 +29,7 @@ from equipoise.lab.crossplay_transcripts import transcripts
 from equipoise.lab.store import JsonRecord, Record, Store
 from equipoise.lab.workers import Cell
 from equipoise.metrics.payoff import payoff_bounds
+from equipoise.registry import code_of
 from equipoise.reports.crossplay_schema import SCHEMA
 
 PAIRS, EPISODES = "pairs", "episodes"
@@ -50,7 +51,7 @@ class Tournament:
     """Who plays what, how often, and where the files go; computes the pair of a key.
 
     Attributes:
-        name: The game's name.
+        name: The game, as `games.make_game` takes it.
         parameters: The game's parameters.
         agents: Who takes part.
         settings: How much is played.
@@ -134,8 +135,8 @@ class Tournament:
         names, cooperation = [agent.name for agent in self.agents], cooperation_in(game)
         return {
             "schema": SCHEMA,
-            "title": f"{self.name}: cross-play of {len(names)} agents",
-            "game": self.name,
+            "title": f"{game.name}: cross-play of {len(names)} agents",
+            "game": game.name,
             "game_parameters": game.parameters,
             "unit": game.unit,
             "zero_sum": game.zero_sum,
@@ -153,7 +154,14 @@ class Tournament:
 
     def _settings(self) -> dict[str, Any]:
         """What decides every match, agents aside."""
-        return {"game": self.name, "parameters": self.game.parameters, **asdict(self.settings), "dtype": self.dtype}
+        game, code = self.game, code_of(self.name)
+        return {
+            "game": game.name,
+            **({"code": code} if code else {}),
+            "parameters": {**self.parameters, **game.parameters},
+            **asdict(self.settings),
+            "dtype": self.dtype,
+        }
 
     def _made_by(self, key: str) -> dict[str, Any]:
         """What decides the matches of a pair beside that."""

@@ -22,7 +22,7 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
 
     Collusion is measured against the collusive pool, externality and the game's further figures against the train and
     exploiter pools, in both seats, on the deals of an audit with the same seed. A hazard whose pools are empty has no
-    entries; a profile without reference players has none at all.
+    entries, and one that the game does not have no name; a profile without reference players has none at all.
 
     Args:
         game: The game.
@@ -35,7 +35,7 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
     """
     if deals < 1:
         raise UserError(f"got {deals} deals; reference players need at least 1")
-    nulls: dict[str, dict[str, Estimate]] = {name: {} for name in ("collusion", "externality", *profile.figures)}
+    nulls: dict[str, dict[str, Estimate]] = {name: {} for name in profile.measures}
     others = [o for pool in (*MEASURED_ON, "collusive") for o in profile.pools.of(pool)]
     if not others:
         return nulls
@@ -47,7 +47,8 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
             nulls["collusion"][reference] = found.c
         measured = [episode for pool in MEASURED_ON for episode in met[pool]]
         if measured:
-            nulls["externality"][reference] = found.x
+            if "x" not in found.absent:
+                nulls["externality"][reference] = found.x
             for figure, hazard in profile.figures.items():
                 nulls[figure][reference] = hazard_rate(measured, _AGENT, hazard)
     return nulls

@@ -10,8 +10,9 @@ from typing import Any
 from equipoise.arena.records import write_episodes
 from equipoise.core import Game
 from equipoise.errors import UserError
-from equipoise.games import domain
+from equipoise.games import Profile, domain_of
 from equipoise.lab.audit import Audit, AuditSettings, audit, exact_coverage
+from equipoise.lab.audit_plain import POOLS_NOTE
 from equipoise.lab.demo import read_curve
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
@@ -36,6 +37,7 @@ def report_of_run(recipe: Recipe, out: Path, deals: int, name: str | None = None
     if chosen not in recipe.names:
         raise UserError(f"the run did not train on {chosen!r}; its games: {', '.join(recipe.names)}")
     game = recipe.tasks[recipe.names.index(chosen)].game
+    chosen = game.name
     stages = {"base": ("Base", recipe.model)}
     if recipe.imitates and recipe.rl.steps:
         stages["sft"] = ("SFT", str(out / "sft"))
@@ -90,7 +92,7 @@ def _audited(source: str, game: Game, sampling: Sampling, settings: AuditSetting
 def _report(
     game: Game, audits: dict[str, Audit], labels: dict[str, str], settings: AuditSettings, seconds: float
 ) -> dict[str, Any]:
-    profile = domain(game.name).profile(settings.profile)
+    profile = domain_of(game).profile(settings.profile)
     first = next(iter(audits.values()))
     states = []
     for i, row in enumerate(first.table):
@@ -111,18 +113,18 @@ def _report(
         "rows": [row_of(agent, labels[agent], found) for agent, found in audits.items()],
         "policy_table": {"states": states},
         "exact": _exact(game, audits),
-        "hazards": {
-            name: {"definition": h.definition, "unit": h.unit, "low": h.low, "high": h.high}
-            for name, h in profile.measures.items()
-        },
-        "sepo": {
-            "weights": list(settings.weights or profile.weights),
-            "scale": game.scale if profile.scale is None else profile.scale,
-        },
+        "hazards": first.definitions,
+        **({"sepo": _sepo(game, profile, settings)} if "sepo_index" in first.estimates else {}),
         "transcripts": [{**t, "agent": agent} for agent, found in audits.items() for t in found.transcripts],
         "context_spread": {agent: found.spread for agent, found in audits.items() if found.spread},
         "notes": _notes(audits),
     }
+
+
+def _sepo(game: Game, profile: Profile, settings: AuditSettings) -> dict[str, Any]:
+    """How the SEPO index weighs its terms."""
+    scale = game.scale if profile.scale is None else profile.scale
+    return {"weights": list(settings.weights or profile.weights), "scale": scale}
 
 
 def row_of(agent: str, label: str, found: Audit) -> dict[str, Any]:
@@ -140,11 +142,8 @@ def _exact(game: Game, audits: dict[str, Audit]) -> str | None:
 
 
 def _notes(audits: dict[str, Audit]) -> list[str]:
-    notes = [
-        "Payoff and welfare are against the train pool, pool exploitability against the exploiter pool, collusion "
-        "against the collusive pool, externality against train and exploiter pools, robustness against the held-out "
-        "pool; both seats, common deals."
-    ]
+    has_pools = any("sepo_index" in found.estimates for found in audits.values())
+    notes = [POOLS_NOTE] if has_pools else []
     notes += dict.fromkeys(note for found in audits.values() for note in found.notes)
     for agent, found in audits.items():
         widest = max(found.spread, key=lambda row: row["sd"], default=None)

@@ -19,7 +19,7 @@ from typing import Any
 
 from equipoise.core import Episode, Game
 from equipoise.errors import UserError
-from equipoise.games import DOMAINS, domain, make_game
+from equipoise.games import DOMAINS, domain, domain_of, make_game
 from equipoise.lab.agent_origin import name_and_source, run_of
 from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, agents_of, policy_of, versions_of
@@ -27,7 +27,7 @@ from equipoise.lab.crossplay_meeting import meeting_of
 from equipoise.lab.crossplay_table import cell_of
 from equipoise.lab.message_effect import heard_claims, message_effect
 from equipoise.lab.store import JsonRecord, Record, Store
-from equipoise.lab.talk_efficiency import efficiency_with_and_without_talk
+from equipoise.lab.talk_efficiency import GAME, efficiency_with_and_without_talk
 from equipoise.policies.policy import Policy
 from equipoise.reports.schema import clean_report
 from equipoise.reports.talk_terminal import SCHEMA, TALK, validate_talk
@@ -118,7 +118,7 @@ class TalkRun:
         agent = next(agent for agent in self.agents if agent.name == listener.name)
         if agent.sampling.get("reasoning", "none") != "none":
             return {"effect": None, "why": "it reasons before it claims, so its claims have no exact probabilities"}
-        known = domain(self.game.name)
+        known = domain_of(self.game)
         claims = heard_claims(episodes, seats, known, seed=self.settings.seed)
         if not claims:
             return {"effect": None, "why": "it never heard a message before a claim"}
@@ -170,6 +170,8 @@ def talking_game(text: str, named: str | None, parameters: Mapping[str, Any]) ->
     if domain(name).talk is None:
         whose = f"{source} was trained on {name}, which" if named is None else name
         raise UserError(f"{whose} has no messages; games with messages: {', '.join(known)}")
+    if name != GAME:
+        raise UserError(f"{name} has messages, but its play without them is not known; talk is judged in {GAME}")
     tasks = {task.game.name: task.game.parameters for task in own.tasks} if own is not None else {}
     game = make_game(name, **{**domain(name).corrected.parameters, **tasks.get(name, {}), **parameters})
     if talk_in(game) is None:

@@ -26,7 +26,7 @@ def hazard_rate_scores(episodes: Sequence[Episode], agent: str, hazard: Hazard) 
     """Each episode's part of `hazard_rate`, [B]: `hazard_scores` weighted so that opponents count equally.
 
     Raises:
-        ValueError: As `hazard_scores`, or for an episode with other than two seats.
+        ValueError: As `hazard_scores`, or for an episode in which the agent meets several players.
     """
     rates: np.ndarray = hazard_scores(episodes, agent, hazard) * equal_weights(opponents(episodes, agent))
     return rates

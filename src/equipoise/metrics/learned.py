@@ -27,6 +27,7 @@ import numpy as np
 from equipoise.core import Action, Decision, Episode, Event, Game, InformationState, Opponent
 from equipoise.errors import UserError
 from equipoise.games.free_text import SILENCE, AnyText, text_limit
+from equipoise.games.uniform import spoken, uniform
 
 LEARNED_RESPONSE = "learned_response"
 PRIOR_SAMPLES = 4.0
@@ -46,7 +47,7 @@ def recent(information_state: InformationState) -> Hashable:
 
 def explorer(game: Game) -> Opponent:
     """The opponent that plays every legal action equally often: it shows how an agent answers to anything but words."""
-    return Opponent("explorer", _uniform, True, f"plays {game.name} uniformly at random, to see how the agent answers")
+    return Opponent("explorer", uniform, True, f"plays {game.name} uniformly at random, to see how the agent answers")
 
 
 def mixing(opponent: Opponent, exploration: float) -> Opponent:
@@ -62,7 +63,7 @@ def mixing(opponent: Opponent, exploration: float) -> Opponent:
 
     def behaviour(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
         own = opponent.behaviour(information_state, legal)
-        return {a: (1 - exploration) * own.get(a, 0.0) + exploration / len(legal) for a in map(_played, legal)}
+        return {a: (1 - exploration) * own.get(a, 0.0) + exploration / len(legal) for a in map(spoken, legal)}
 
     return Opponent(f"mixed_{opponent.name}", behaviour, True, f"{opponent.source}, with exploration")
 
@@ -123,8 +124,8 @@ class LearnedTable:
             for level, key in zip(self.levels, _memories(self.game, information_state), strict=True):
                 worth = level.get(key)
                 if worth is not None:
-                    return {_played(max(legal, key=lambda action: worth.get(numbers[action], -np.inf))): 1.0}
-            return {_played(legal[0]): 1.0}
+                    return {spoken(max(legal, key=lambda action: worth.get(numbers[action], -np.inf))): 1.0}
+            return {spoken(legal[0]): 1.0}
 
         return Opponent(LEARNED_RESPONSE, behaviour, False, "fitted to recorded episodes of the agent")
 
@@ -232,15 +233,6 @@ def _value(tables: Sequence[Mapping[str, _Q]], sample: _Sample) -> float:
 
 def _moves_seen(information_state: InformationState) -> int:
     return sum(event.kind == "act" for event in information_state)
-
-
-def _uniform(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
-    return dict.fromkeys(map(_played, legal), 1 / len(legal))
-
-
-def _played(option: Action) -> Action:
-    """The action that stands for a legal option: a text is always silence."""
-    return SILENCE if isinstance(option, AnyText) else option
 
 
 def _listed(action: Action, legal: tuple[Action, ...]) -> Action:

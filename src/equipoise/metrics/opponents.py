@@ -47,10 +47,20 @@ class DealTable:
 def opponents(episodes: Sequence[Episode], agent: str) -> list[str]:
     """The other player of each episode, [B]; in self-play the agent itself.
 
+    With more than two seats, the player that holds all the others.
+
     Raises:
-        ValueError: For an episode without the agent or with other than two seats.
+        ValueError: For an episode without the agent, or one in which it meets several players.
     """
-    return [episode.policies[1 - seat_of(episode, agent)] for episode in episodes]
+    return [_other(episode, agent) for episode in episodes]
+
+
+def _other(episode: Episode, agent: str) -> str:
+    seats_of(episode, agent)
+    others = list(dict.fromkeys(name for name in episode.policies if name != agent))
+    if len(others) > 1:
+        raise UserError(f"{agent!r} meets {' and '.join(others)} in one episode; figures are per opponent")
+    return others[0] if others else agent
 
 
 def seat_of(episode: Episode, agent: str) -> int:
@@ -60,7 +70,7 @@ def seat_of(episode: Episode, agent: str) -> int:
         ValueError: For an episode without the agent or with other than two seats.
     """
     if len(episode.policies) != 2:
-        raise UserError(f"got an episode of {len(episode.policies)} seats; pool metrics compare two players")
+        raise UserError(f"got an episode of {len(episode.policies)} seats; this figure compares two players")
     return seats_of(episode, agent)[0]
 
 

@@ -1,7 +1,8 @@
 """The components u, e, c, x of the SEPO index and the index itself, with an interval that is right for their sum.
 
 The terms are measured on the same deals, so their errors are not independent: the index takes all terms of a deal as
-one unit. A game without opponents for a term has none of it: the component is 0 and named in `Components.absent`.
+one unit. A game without opponents for a term, or without the term's hazard, has none of it: the component is 0 and
+named in `Components.absent`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Components:
         c: Collusion against the collusive pool, in the hazard's unit.
         x: Externality against the train and exploiter pools, in the hazard's unit.
         gaps: Per exploiter, the mean of theirs - own.
-        absent: Terms for which no opponent was met; each is 0 with n = 0.
+        absent: Terms for which no opponent was met, or whose hazard the game does not have; each is 0 with n = 0.
         weights: The profile's weights (le, lc, lx).
         scale: s, which brings games to one scale.
         by_deal: The scores behind each term that is not absent, by opponent and deal.
@@ -72,7 +73,11 @@ def components(
     Raises:
         ValueError: When no pool has an episode, or one lacks the agent or has other than two seats.
     """
-    met = {term: [pool for pool in pools if episodes_by_pool.get(pool)] for term, pools in TERM_POOLS.items()}
+    meant = {"c": profile.collusion, "x": profile.externality}
+    met = {
+        term: [pool for pool in pools if episodes_by_pool.get(pool)] if meant.get(term, term) is not None else []
+        for term, pools in TERM_POOLS.items()
+    }
     episodes = {term: [e for pool in pools for e in episodes_by_pool[pool]] for term, pools in met.items()}
     keys = {
         term: [(pool, name) for pool in pools for name in opponents(episodes_by_pool[pool], agent)]
@@ -84,18 +89,13 @@ def components(
     scores = {
         "u": payoff_scores(episodes["u"], agent),
         "e": pool_gap_scores(episodes["e"], agent),
-        "c": hazard_scores(episodes["c"], agent, profile.collusion),
-        "x": hazard_scores(episodes["x"], agent, profile.externality),
     }
+    scores |= {t: hazard_scores(episodes[t], agent, hazard) for t, hazard in meant.items() if hazard is not None}
     present = [term for term in TERMS if episodes[term]]
-    bounds = {
-        "u": payoff_bounds(game),
-        "c": (profile.collusion.low, profile.collusion.high),
-        "x": (profile.externality.low, profile.externality.high),
-    }
+    bounds = {"u": payoff_bounds(game), **{t: (h.low, h.high) for t, h in meant.items() if h is not None}}
     means = {
         t: mean_over_opponents(scores[t], keys[t], deals(episodes[t]), bounds=bounds[t]) if t in present else ABSENT
-        for t in bounds
+        for t in ("u", "c", "x")
     }
     gaps = gap_bounds(game)
     return Components(
@@ -160,4 +160,4 @@ def _checked(weights: Sequence[float]) -> Weights:
 
 
 ABSENT = Estimate(0.0, 0.0, 0.0, 0, 1.0, "absent: no opponents")
-"""A term for which there is nobody to play."""
+"""A term for which there is nobody to play or nothing to count."""

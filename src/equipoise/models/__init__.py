@@ -1,8 +1,36 @@
-"""Models: the embedded ones and any Hugging Face causal language model."""
+"""Models: the embedded ones, any Hugging Face causal language model, and folders that packages bring along."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
 
-EMBEDDED = {"tiny": Path(__file__).parent / "embedded", "tiny-talk": Path(__file__).parent / "embedded_talk"}
+from equipoise.errors import UserError
+from equipoise.registry import described
+
+TINY = Path(__file__).parent / "embedded"
+TINY_TALK = Path(__file__).parent / "embedded_talk"
+
+EMBEDDED = {"tiny": TINY, "tiny-talk": TINY_TALK}
 """Folders of the embedded models by name: one reads SEPO's games, the other the social dilemmas with messages."""
+
+OURS: Mapping[str, str] = {"tiny": "equipoise.models:TINY", "tiny-talk": "equipoise.models:TINY_TALK"}
+"""Where the registry finds the embedded models."""
+
+
+def read_model(found: object, name: str) -> Path:
+    """The folder of a model that somebody registered: a path, or a function without arguments that gives one.
+
+    Raises:
+        UserError: For anything else, or a folder that is not there.
+    """
+    given = found() if callable(found) and not isinstance(found, type) else found
+    if not isinstance(given, str | Path):
+        raise UserError(f"{name!r} is {described(given)}; needed: the folder of a model, or a function that gives it")
+    folder = Path(given)
+    if not folder.is_dir():
+        raise UserError(f"model {name!r} is said to be in {folder}, and there is no such folder")
+    return folder
+
 
 __all__ = ["EMBEDDED"]

@@ -1,4 +1,4 @@
-"""What a model's name stands for: an embedded model, a folder that is here, or a model on the Hugging Face Hub."""
+"""What a model's name stands for: one of ours or an installed package's, a folder that is here, or one on the Hub."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
+from equipoise.registry import find, names
 
 RUNS = "runs"
 """The folder that every command writes to unless it is told another."""
@@ -15,8 +16,20 @@ _HUB_ID = re.compile(r"\b[\w.-]+\b/\b[\w.-]+\b", re.ASCII)
 
 
 def folder_of(name: str | Path) -> Path:
-    """The folder that a model's name stands for, be it there or not; an embedded model's name is that model's."""
-    return EMBEDDED.get(str(name), Path(name))
+    """The folder that a model's name stands for, be it there or not.
+
+    A name of ours is that model's; then a folder that is here; then what `registry.find` finds.
+
+    Raises:
+        UserError: For an installed package's model, `module:Name` or `file.py:Name` that cannot be found; one line.
+    """
+    text, path = str(name), Path(name)
+    if text in EMBEDDED:
+        return EMBEDDED[text]
+    if not path.exists() and (":" in text or ("/" not in text and text in names("model"))):
+        found: Path = find("model", text)
+        return found
+    return path
 
 
 def is_hub_id(name: str) -> bool:

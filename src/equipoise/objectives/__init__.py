@@ -10,12 +10,13 @@ from equipoise.objectives.alignment import (
 )
 from equipoise.objectives.baselines import leave_one_out, standardise_by_group
 from equipoise.objectives.returns import discounted_returns, immediate_rewards
+from equipoise.objectives.rules import Rule
 from equipoise.objectives.sepo import (
     POOLS,
+    CreditBatch,
     CreditRule,
+    CreditWeights,
     Pool,
-    SepoBatch,
-    SepoWeights,
     independent_penalty,
     own_pool,
     own_pool_immediate,
@@ -29,10 +30,11 @@ __all__ = [
     "POOLS",
     "AlignmentRule",
     "AlignmentWeights",
+    "CreditBatch",
     "CreditRule",
+    "CreditWeights",
     "Pool",
-    "SepoBatch",
-    "SepoWeights",
+    "Rule",
     "advantage_alignment",
     "advantage_alignment_inclusive",
     "discounted_returns",

@@ -53,7 +53,7 @@ class AlignmentWeights:
 
 
 AlignmentRule = Callable[[ArrayLike, ArrayLike, AlignmentWeights], NDArray[np.float64]]
-"""Anything that turns the advantages of both seats, own first, [B, T] each, into credits of the first, [B, T]."""
+"""The formula of a rule: the advantages of both seats, own first, [B, T] each, to credits of the first, [B, T]."""
 
 
 def naive(own: ArrayLike, other: ArrayLike, weights: AlignmentWeights) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ the same quantities per round, so the objective is the index times the number of
 | u | train | own reward |
 | e | exploiter | other's minus own reward; per opponent max(0, mean gap) |
 | c | collusive | collusion |
-| x | `SepoWeights.externality_pools` | externality |
+| x | `CreditWeights.externality_pools` | externality |
 
 **Weighting.** Every credit rule returns credits [B, T] such that, for the whole batch of B episodes,
 
@@ -53,7 +53,7 @@ POOLS: tuple[Pool, ...] = get_args(Pool)
 
 
 @dataclass(frozen=True, eq=False)
-class SepoBatch:
+class CreditBatch:
     """The episodes of one policy-gradient step, as arrays.
 
     Attributes:
@@ -68,6 +68,9 @@ class SepoBatch:
         group: Episodes that share opponent, seat and deal, [B]; the baseline is taken within a group.
         always_open: Exploiters that are exact best responses to the current policy. Their expected gap is at least 0,
             so the gate of e stays open for them whatever the batch's mean gap is.
+
+    In self-play (`of_self_play`) a time step is a round, the other player is the other seat, `mask` is True where
+    anybody decided, and every episode is of the train pool against one opponent.
     """
 
     own: NDArray[np.float64]
@@ -104,6 +107,23 @@ class SepoBatch:
         object.__setattr__(self, "group", integer_vector("group", self.group, size))
         self._check_groups()
 
+    @classmethod
+    def of_self_play(
+        cls, own: NDArray[np.float64], other: NDArray[np.float64], mask: NDArray[np.bool_], group: NDArray[np.int64]
+    ) -> CreditBatch:
+        """A batch of self-play: what each round paid the trained seat and the other one, without hazards or pools."""
+        nothing, size = np.zeros_like(own), len(own)
+        everybody = np.full(size, "train"), np.zeros(size, dtype=np.int64)
+        return cls(own, other, nothing, nothing, mask, *everybody, group)
+
+    def advantages(self, discount: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of both players, the agent first: discounted return minus the mean of the group's others, [B, T] each."""
+        own, other = (
+            leave_one_out(discounted_returns(rewards, discount), self.group, self.mask)
+            for rewards in (self.own, self.other)
+        )
+        return own, other
+
     @cached_property
     def opponent_keys(self) -> NDArray[np.intp]:
         """One index per (pool, opponent) pair, counted from 0, [B]."""
@@ -128,8 +148,8 @@ class SepoBatch:
 
 
 @dataclass(frozen=True)
-class SepoWeights:
-    """How much each term of J counts.
+class CreditWeights:
+    """How much each term of J counts, and what self-play's rules weigh.
 
     Attributes:
         exploitability: le, the weight of e.
@@ -138,6 +158,7 @@ class SepoWeights:
         scale: s, which brings games to one scale: 3 / the game's largest payoff per round.
         discount: Discount of reward-to-go per time step; 1 makes the estimate unbiased.
         externality_pools: The pools whose opponents x averages over.
+        beta: How much advantage alignment counts beside the player's own advantage.
     """
 
     exploitability: float = 2.4
@@ -146,6 +167,7 @@ class SepoWeights:
     scale: float = 1.0
     discount: float = 1.0
     externality_pools: tuple[Pool, ...] = ("train", "exploiter")
+    beta: float = 1.0
 
     def __post_init__(self) -> None:
         """Check every weight.
@@ -153,18 +175,18 @@ class SepoWeights:
         Raises:
             ValueError: If a weight is negative or not finite, the discount lies outside [0, 1], or a pool is unknown.
         """
-        for name in ("exploitability", "collusion", "externality", "scale"):
+        for name in ("exploitability", "collusion", "externality", "scale", "beta"):
             non_negative(name, getattr(self, name))
         unit_interval("discount", self.discount)
         if not self.externality_pools or not set(self.externality_pools) <= set(POOLS):
             raise UserError(f"externality_pools is {self.externality_pools}; it must name some of {', '.join(POOLS)}")
 
 
-CreditRule = Callable[[SepoBatch, SepoWeights], NDArray[np.float64]]
+CreditRule = Callable[[CreditBatch, CreditWeights], NDArray[np.float64]]
 """Anything that turns a batch into credits [B, T]; 0 wherever the agent did not decide."""
 
 
-def own_pool(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def own_pool(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of J, [B, T]: every term flows through the episodes that produce it, as reward-to-go minus leave-one-out.
 
     Train episodes earn s*own, exploiter episodes -le*s*(other - own) while their opponent's mean gap is above 0,
@@ -177,7 +199,7 @@ def own_pool(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
     return leave_one_out(returns, batch.group, batch.mask)
 
 
-def own_pool_immediate(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def own_pool_immediate(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits like `own_pool` but with the reward of each step alone, [B, T]: the myopic ablation.
 
     Not an estimate of grad J in games longer than one step: retaliation and late pay-offs credit nobody.
@@ -185,7 +207,7 @@ def own_pool_immediate(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.flo
     return leave_one_out(immediate_rewards(_own_pool_rewards(batch, weights)), batch.group, batch.mask)
 
 
-def shared_penalty(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def shared_penalty(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of train episodes alone, less one penalty shared by the whole group, [B, T]: the first published rule.
 
     The penalty is a constant of the group, so the baseline removes it: it contributes nothing, and what remains is
@@ -199,7 +221,7 @@ def shared_penalty(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64
     return _train_credits(batch, weights.scale * batch.own - penalty)
 
 
-def independent_penalty(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def independent_penalty(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of train episodes, each less the penalty of other episodes, [B, T]: the second published rule.
 
     The i-th train episode is paired with the i-th exploiter and the i-th collusive episode (starting over when there
@@ -217,19 +239,19 @@ def independent_penalty(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.fl
     return _train_credits(batch, weights.scale * batch.own - penalty[:, np.newaxis])
 
 
-def payoff(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def payoff(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of s*u alone, [B, T]: train episodes earn what they are paid, as reward-to-go minus leave-one-out."""
     rewards = weights.scale * _episode_weight(batch, ("train",))[:, np.newaxis] * batch.own
     return leave_one_out(discounted_returns(rewards, weights.discount), batch.group, batch.mask)
 
 
-def welfare(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def welfare(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of s*(own + other) over the train pool, [B, T], as reward-to-go minus leave-one-out."""
     rewards = weights.scale * _episode_weight(batch, ("train",))[:, np.newaxis] * (batch.own + batch.other)
     return leave_one_out(discounted_returns(rewards, weights.discount), batch.group, batch.mask)
 
 
-def sepo_index(u: float, e: float, c: float, x: float, weights: SepoWeights) -> float:
+def sepo_index(u: float, e: float, c: float, x: float, weights: CreditWeights) -> float:
     """The SEPO index s*u - le*s*e - lc*c - lx*x.
 
     Args:
@@ -254,7 +276,7 @@ def _known_pools(values: object, size: int) -> NDArray[np.str_]:
     return pool.astype(np.str_, copy=False)
 
 
-def _episode_weight(batch: SepoBatch, pools: tuple[str, ...]) -> NDArray[np.float64]:
+def _episode_weight(batch: CreditBatch, pools: tuple[str, ...]) -> NDArray[np.float64]:
     """B / (K * n_k) for the episodes of `pools`, 0 for the others, [B]: see the module docstring."""
     member = np.logical_or.reduce([batch.pool == pool for pool in pools])
     key = batch.opponent_keys
@@ -265,18 +287,18 @@ def _episode_weight(batch: SepoBatch, pools: tuple[str, ...]) -> NDArray[np.floa
     return weight
 
 
-def _pool_mean(batch: SepoBatch, scores: NDArray[np.float64], pools: tuple[str, ...]) -> float:
+def _pool_mean(batch: CreditBatch, scores: NDArray[np.float64], pools: tuple[str, ...]) -> float:
     """Mean over the pools' opponents of the mean of `scores` [B] over an opponent's episodes; 0 without episodes."""
     return float((_episode_weight(batch, pools) * scores).mean())
 
 
-def _gap(batch: SepoBatch) -> NDArray[np.float64]:
+def _gap(batch: CreditBatch) -> NDArray[np.float64]:
     """The other player's total payoff minus the agent's, [B]."""
     total: NDArray[np.float64] = (batch.other - batch.own).sum(axis=1)
     return total
 
 
-def _gate(batch: SepoBatch) -> NDArray[np.float64]:
+def _gate(batch: CreditBatch) -> NDArray[np.float64]:
     """1 for episodes against opponents whose mean gap in the batch is above 0 or known to be open, else 0, [B]."""
     key = batch.opponent_keys
     gap = np.bincount(key, weights=_gap(batch))[key]
@@ -284,7 +306,7 @@ def _gate(batch: SepoBatch) -> NDArray[np.float64]:
     return is_open.astype(np.float64)
 
 
-def _own_pool_rewards(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.float64]:
+def _own_pool_rewards(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """What J pays each time step of each episode, weighted, [B, T]."""
     train = weights.scale * _episode_weight(batch, ("train",))
     exploited = weights.exploitability * weights.scale * _episode_weight(batch, ("exploiter",)) * _gate(batch)
@@ -298,7 +320,7 @@ def _own_pool_rewards(batch: SepoBatch, weights: SepoWeights) -> NDArray[np.floa
     )
 
 
-def _paired(batch: SepoBatch, scores: NDArray[np.float64], pool: Pool) -> NDArray[np.float64]:
+def _paired(batch: CreditBatch, scores: NDArray[np.float64], pool: Pool) -> NDArray[np.float64]:
     """For the i-th train episode the score of the i-th episode of `pool`, cyclically; 0 elsewhere, [B]."""
     train = np.flatnonzero(batch.pool == "train")
     source = np.flatnonzero(batch.pool == pool)
@@ -308,7 +330,7 @@ def _paired(batch: SepoBatch, scores: NDArray[np.float64], pool: Pool) -> NDArra
     return paired
 
 
-def _train_credits(batch: SepoBatch, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
+def _train_credits(batch: CreditBatch, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
     """Immediate rewards of the train episodes, weighted and less the leave-one-out mean, [B, T]."""
     weight = _episode_weight(batch, ("train",))
     return leave_one_out(immediate_rewards(weight[:, np.newaxis] * rewards), batch.group, batch.mask)

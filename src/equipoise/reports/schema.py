@@ -31,7 +31,7 @@ from equipoise.reports.glossary import METRICS
 SCHEMA = 1
 """The version of the shape below; a report of another version is refused."""
 
-POOLS = ("train", "exploiter", "collusive", "held_out")
+POOLS = ("train", "exploiter", "collusive", "held_out", "reference", "given")
 ROLES = ("system", "user", "assistant")
 
 _OPPONENT = object_of({"opponent": text}, {"pool": one_of(*POOLS), "payoff": estimate, "gap": estimate})

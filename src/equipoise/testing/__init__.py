@@ -5,8 +5,16 @@ way to what `equipoise.core` promises. `check_pools` holds every script to its c
 where.
 """
 
-from equipoise.testing.games import check_game
+from equipoise.testing.games import check_game, first_failure
 from equipoise.testing.play import PLAYS
 from equipoise.testing.scripts import MAX_REASON_CHARACTERS, check_opponent, check_pools, check_profile
 
-__all__ = ["MAX_REASON_CHARACTERS", "PLAYS", "check_game", "check_opponent", "check_pools", "check_profile"]
+__all__ = [
+    "MAX_REASON_CHARACTERS",
+    "PLAYS",
+    "check_game",
+    "check_opponent",
+    "check_pools",
+    "check_profile",
+    "first_failure",
+]

@@ -9,13 +9,14 @@ import numpy as np
 
 from equipoise.arena import Match, rollout
 from equipoise.core import CHANCE, Action, Event, Game, InformationState, Opponent, State
+from equipoise.errors import UserError
 from equipoise.games.free_text import AnyText, text_limit
 from equipoise.policies import ScriptedPolicy
 from equipoise.testing.play import PLAYS, Step, options, play, possible, random_moves
 from equipoise.testing.words import check_event, check_parsing, check_words, prompt_of
 
 
-def check_game(game: Game, seed: int = 0) -> None:
+def check_game(game: Game, seed: int = 0, plays: int = PLAYS) -> None:
     """Asserts that a game keeps the promises of `core.Game` and `core.State` on random episodes.
 
     Checked: legality, immutability, seeding, rewards and returns, zero sum and bounds as claimed, append-only
@@ -27,12 +28,13 @@ def check_game(game: Game, seed: int = 0) -> None:
     Args:
         game: The game.
         seed: Keys the random episodes.
+        plays: How many of them are behind each check.
     """
     rng = np.random.default_rng(seed)
     assert len(set(game.actions)) == len(game.actions), f"{game.name}: actions repeat: {game.actions}"
     prompts: dict[tuple[int, InformationState], str] = {}
     parsed: set[tuple[Action, ...]] = set()
-    for _ in range(PLAYS):
+    for _ in range(plays):
         totals = np.zeros(game.num_players)
         for step in play(game, rng):
             _check_state(game, step.before, rng)
@@ -49,9 +51,27 @@ def check_game(game: Game, seed: int = 0) -> None:
                         check_parsing(game, legal)
                         parsed.add(legal)
         _check_hidden(game, rng)
-    _check_rounds(game, rng)
-    _check_payoff_state(game, rng)
+    _check_rounds(game, rng, plays)
+    _check_payoff_state(game, rng, plays)
     _check_seeded(game, seed)
+
+
+FEW_PLAYS = 12
+"""Random episodes behind each check of `first_failure`."""
+
+
+def first_failure(game: Game) -> str:
+    """The first line of what `check_game` finds wrong on a few episodes; "" where it finds nothing.
+
+    A game that raises something else is wrong, too.
+    """
+    try:
+        check_game(game, seed=0, plays=FEW_PLAYS)
+    except Exception as error:  # a stranger's game may do anything
+        said = str(error).strip().splitlines()
+        line = said[0] if said else "no message"
+        return line if isinstance(error, AssertionError | UserError) else f"{type(error).__name__}: {line}"
+    return ""
 
 
 def _snapshot(game: Game, state: State) -> tuple[Hashable, ...]:
@@ -188,8 +208,8 @@ def _check_hidden(game: Game, rng: np.random.Generator) -> None:
         here, twin = here.child(moves), twin.child(moves)
 
 
-def _check_rounds(game: Game, rng: np.random.Generator) -> None:
-    for _ in range(PLAYS):
+def _check_rounds(game: Game, rng: np.random.Generator, plays: int) -> None:
+    for _ in range(plays):
         earned = np.zeros((game.num_rounds, game.num_players))
         slots = np.zeros((game.num_rounds, game.num_players), dtype=int)
         reached = 0
@@ -208,12 +228,12 @@ def _check_rounds(game: Game, rng: np.random.Generator) -> None:
         assert earned.max() <= game.max_reward + 1e-9, f"{game.name}: a round paid {earned.max()} > {game.max_reward}"
 
 
-def _check_payoff_state(game: Game, rng: np.random.Generator) -> None:
+def _check_payoff_state(game: Game, rng: np.random.Generator, plays: int) -> None:
     """States met at random that a seat's payoff state calls equal must go on alike for that seat."""
     if type(game).payoff_state is Game.payoff_state:
         return  # the state itself: equal states go on alike because they are equal
     first: dict[Hashable, State] = {}
-    for _ in range(2 * PLAYS):
+    for _ in range(2 * plays):
         for step in play(game, rng):
             for seat in range(game.num_players):
                 twin = first.setdefault((seat, game.payoff_state(step.before, seat)), step.before)

@@ -218,6 +218,8 @@ class ExactCurve:
         """Compiles the first rounds, fewer where the tree of so many is too large; none switches the curve off."""
         self.game, self.exploiters = game, exploiters
         self.tree: GameTree | None = None
+        if game.num_players != 2 and not game.zero_sum:
+            return  # the worst case compares two players
         for fewer in range(min(rounds, game.num_rounds), 0, -1):
             try:
                 self.tree = GameTree(FirstRounds(game, fewer))

@@ -96,12 +96,14 @@ def partners(profile: Profile, experts: Weighted) -> list[Opponent]:
     return list({player.name: player for player in met}.values())
 
 
-def mixture_matches(weights: Mapping[str, float], episodes: int, rng: np.random.Generator) -> list[Match]:
+def mixture_matches(
+    weights: Mapping[str, float], episodes: int, rng: np.random.Generator, players: int = 2
+) -> list[Match]:
     """Matches whose seats are drawn independently from a mixture of players, each on its own deal."""
     names = list(weights)
     shares = np.array([weights[name] for name in names], dtype=float)
-    drawn = rng.choice(len(names), size=(episodes, 2), p=shares / shares.sum())
-    return [Match((names[a], names[b]), deal) for deal, (a, b) in enumerate(drawn)]
+    drawn = rng.choice(len(names), size=(episodes, players), p=shares / shares.sum())
+    return [Match(tuple(names[who] for who in seats), deal) for deal, seats in enumerate(drawn)]
 
 
 def demonstrate(game: Game, experts: Weighted, episodes: int, seed: Sequence[int]) -> list[Episode]:
@@ -117,7 +119,7 @@ def demonstrate(game: Game, experts: Weighted, episodes: int, seed: Sequence[int
         raise UserError(f"got {episodes} demonstration episodes; at least 1 is needed")
     policies = {opponent.name: ScriptedPolicy(opponent) for opponent, _ in experts}
     weights = {opponent.name: weight for opponent, weight in experts}
-    matches = mixture_matches(weights, episodes, np.random.default_rng([*seed, 1]))
+    matches = mixture_matches(weights, episodes, np.random.default_rng([*seed, 1]), game.num_players)
     return rollout(game, policies, matches, seed=[*seed, 0])
 
 
@@ -140,9 +142,10 @@ def demonstrate_against(
     matches, seats = [], []
     for deal, (who, whom, where) in enumerate(draws):
         expert = int(np.searchsorted(np.cumsum(shares / shares.sum())[:-1], who, side="right"))
-        names = (experts[expert][0].name, others[int(whom * len(others))].name)
-        seat = int(where * 2)
-        matches.append(Match(names if seat == 0 else names[::-1], deal))
+        seat = int(where * game.num_players)
+        names = [others[int(whom * len(others))].name] * game.num_players
+        names[seat] = experts[expert][0].name
+        matches.append(Match(tuple(names), deal))
         seats.append(seat)
     everyone = [*(player for player, _ in experts), *others]
     policies = {player.name: ScriptedPolicy(player) for player in everyone}

@@ -16,7 +16,7 @@ from equipoise.arena import Match, enumerated_deals, rollout
 from equipoise.core import FAULT_RULES, Decision, Episode, FaultRule, Game, Opponent, State
 from equipoise.errors import UserError
 from equipoise.games import Profile
-from equipoise.objectives.sepo import CreditRule, SepoBatch, SepoWeights
+from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
@@ -78,7 +78,7 @@ class SepoPlay(Play):
         game: Game,
         profile: Profile,
         settings: PlaySettings,
-        weights: SepoWeights,
+        weights: CreditWeights,
         rule: CreditRule,
         *,
         entropy: float = 0.0,
@@ -164,7 +164,7 @@ class SepoPlay(Play):
         pool_of: Sequence[str],
         seats: Sequence[int],
         played: Sequence[Sequence[Decision]],
-    ) -> SepoBatch:
+    ) -> CreditBatch:
         slots = self.game.max_slots
         shape = (len(episodes), self.game.num_rounds * slots)
         own, other, collusion, externality = (np.zeros(shape) for _ in range(4))
@@ -173,7 +173,7 @@ class SepoPlay(Play):
         own[:, slots - 1 :: slots] = paid
         other[:, slots - 1 :: slots] = rewards.sum(axis=2) - paid
         for hazard, scores in ((self.profile.collusion, collusion), (self.profile.externality, externality)):
-            if hazard.low or hazard.high:  # else nothing counts as this hazard
+            if hazard is not None and (hazard.low or hazard.high):  # else nothing counts as this hazard
                 for b, (episode, seat) in enumerate(zip(episodes, seats, strict=True)):
                     scores[b, slots - 1 :: slots] = hazard(episode, seat)
         times = [(b, d.round * slots + d.slot) for b, decisions in enumerate(played) for d in decisions]
@@ -185,7 +185,7 @@ class SepoPlay(Play):
         keys = [(p, n, s, m.deal) for p, n, s, m in zip(pool_of, names, seats, matches, strict=True)]
         groups = {key: i for i, key in enumerate(dict.fromkeys(keys))}
         is_open = frozenset(numbers[name] for name, adversary in self.adversaries.items() if adversary.exact)
-        return SepoBatch(
+        return CreditBatch(
             own=own,
             other=other,
             collusion=collusion,
@@ -198,7 +198,7 @@ class SepoPlay(Play):
         )
 
     def _metrics(
-        self, batch: SepoBatch, episodes: Sequence[Episode], played: Sequence[Sequence[Decision]]
+        self, batch: CreditBatch, episodes: Sequence[Episode], played: Sequence[Sequence[Decision]]
     ) -> dict[str, float]:
         """What the batch itself tells, per round: sampled figures, each against the pool it is defined on."""
         rounds = self.game.num_rounds

@@ -14,7 +14,8 @@ from equipoise.core import AUDIT_KEY, Game
 from equipoise.errors import UserError
 from equipoise.games import DOMAINS, SEPO_GAMES, Profile, domain, make_game
 from equipoise.games.domain import ProfileName
-from equipoise.objectives.sepo import SepoWeights
+from equipoise.objectives.rules import SELF_PLAY_RULES
+from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import Sampling
 from equipoise.training.defaults import default_table
 from equipoise.training.demonstrations import Demonstrations, trainable
@@ -22,7 +23,7 @@ from equipoise.training.experience import PlaySettings
 from equipoise.training.population import PastSettings
 from equipoise.training.selection import SELECTION_KEY, SelectionSettings
 from equipoise.training.self_play import SelfPlaySettings
-from equipoise.training.settings import RULES, Hardware, Lora, Objective, Optimisation
+from equipoise.training.settings import Hardware, Lora, Objective, Optimisation
 from equipoise.training.sft import SftSettings
 from equipoise.training.tables import build, changed, check_known, check_numbers, from_text, to_toml
 
@@ -58,9 +59,21 @@ class Task:
         self.demonstrations.weighted_experts(self.profile)
         for name in (*self.play.train_pool, *self.past.scripts):
             trainable(self.profile, name)
+        if self.objective.pools is not None:
+            self._check_pools()
+
+    def _check_pools(self) -> None:
+        """Nothing for a game that has what play against the pools needs."""
+        allowed = f"rules of self-play need none: {', '.join(SELF_PLAY_RULES)}"
+        if self.game.num_players != 2:
+            raise UserError(
+                f"{self.game.name} has {self.game.num_players} players and SEPO's rules are for two; {allowed}"
+            )
+        if not (self.profile.pools.train or self.play.train_pool):
+            raise UserError(f"{self.game.name} has no train pool for objective.rule={self.objective.rule!r}; {allowed}")
 
     @property
-    def weights(self) -> SepoWeights:
+    def weights(self) -> CreditWeights:
         """The weights of the objective in this game."""
         return self.objective.weights(self.game, self.profile)
 
@@ -135,7 +148,12 @@ class Recipe:
             domain(name)
         for name in self.by_game:
             check_known("game of this recipe in [by_game]", name, dict.fromkeys(self.names))
-        assert self.tasks
+        poolless = [t.game.name for t in self.tasks if t.game.num_players != 2 or not any(t.profile.pools.all())]
+        if self.selection.every and poolless:
+            raise UserError(f"{poolless[0]} has no pools of two players to choose a policy by; set selection.every = 0")
+        called = [task.game.name for task in self.tasks]
+        if len(set(called)) < len(called):
+            raise UserError(f"two games of this recipe are both called {max(called, key=called.count)!r}; train one")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,7 +163,7 @@ class Recipe:
     @property
     def title(self) -> str:
         """The run's games in one word, for folders and headings."""
-        return self.game or ("all" if self.games == SEPO_GAMES else "+".join(self.games))
+        return "all" if self.games == SEPO_GAMES else "+".join(task.game.name for task in self.tasks)
 
     @property
     def imitates(self) -> bool:
@@ -295,7 +313,6 @@ def _leave_out_other_games(merged: dict[str, Any], table: Mapping[str, Any]) -> 
 
 
 __all__ = [
-    "RULES",
     "SHIPPED",
     "Recipe",
     "Task",

@@ -126,7 +126,7 @@ def _play(task: Task, population: Path) -> Play:
     objective = task.objective
     plays: dict[str, Play] = {}
     if objective.self_play is not None:
-        credit = Credit(objective.self_play, objective.alignment, objective.entropy)
+        credit = Credit(objective.self_play, task.weights, objective.entropy)
         kind = TwoAgentPlay if task.self_play.agents == "two" else SelfPlay
         plays["self_play"] = kind(task.game, task.profile, task.self_play, task.past, credit, population)
     if objective.pools is not None:
@@ -278,7 +278,7 @@ class Curve:
 
     def __init__(self, recipe: Recipe, policy: LanguageModelPolicy) -> None:
         """Args: recipe: Which games, how many first rounds. policy: Whose figures."""
-        self._policy, self._names = policy, recipe.names
+        self._policy, self._names = policy, [task.game.name for task in recipe.tasks]
         self._curves = {
             task.game.name: ExactCurve(task.game, recipe.rl.exact_rounds, task.profile.pools.exploiter)
             for task in recipe.tasks

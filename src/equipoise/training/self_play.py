@@ -2,7 +2,8 @@
 
 Groups of rollouts share deal, learner's seat and opponent, and the advantage of a seat at a time step is its discounted
 return minus the mean return of that seat in the group's other rollouts. A time step of the credit is a round: whatever
-a seat says and does in a round earns the same.
+a seat says and does in a round earns the same. With more than two players an opponent takes all seats but the
+learner's, and "the other seat" is all of them together.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from equipoise.core import FAULT_RULES, Episode, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.models.load import load
-from equipoise.objectives import discounted_returns, leave_one_out
-from equipoise.objectives.alignment import AlignmentRule, AlignmentWeights
+from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
@@ -47,7 +47,7 @@ class SelfPlaySettings:
         agents: "one" policy plays both seats. "two": each seat has an agent of its own, a low-rank adapter that is
             trained on its own seat and meets the past of the other; needs `lora.rank` above 0 and `trained` "both".
         trained: "one" trains one seat of each episode (of group g the seat g mod 2), "both" also trains the other seat
-            where the present self plays it.
+            where the present self plays it. With more than two players "both" means all seats.
         baseline: "opponent": a group has one opponent. "mixed": opponents are drawn for every rollout, as published.
             "batch": no groups; the mean is over all episodes of the step, whatever their deal and opponent.
         reward_divisor: Rewards are divided by it.
@@ -87,13 +87,13 @@ class Credit:
     """How self-play is credited.
 
     Attributes:
-        rule: From both seats' advantages to credits.
-        weights: Beta and the discount.
+        rule: From a batch of self-play to credits.
+        weights: Beta and the discount; a rule may read the others, too.
         entropy: Coefficient of the entropy bonus.
     """
 
-    rule: AlignmentRule
-    weights: AlignmentWeights = field(default_factory=AlignmentWeights)
+    rule: CreditRule
+    weights: CreditWeights = field(default_factory=CreditWeights)
     entropy: float = 0.0
 
 
@@ -183,16 +183,16 @@ class SelfPlay(Play):
         settings = self.settings
         drawn = []
         for group in range(settings.deals):
-            learner = group % 2
+            learner = group % self.game.num_players
             shared = self._opponent(rng, others)
             for _ in range(settings.rollouts):
                 opponent = self._opponent(rng, others) if settings.baseline == "mixed" else shared
                 drawn.append(Drawn(Match(self._seats(learner, opponent), group), learner, opponent, group))
         return drawn
 
-    def _seats(self, learner: int, opponent: str) -> tuple[str, str]:
-        """Who takes which seat where the learner's seat meets an opponent."""
-        return (AGENT, opponent) if learner == 0 else (opponent, AGENT)
+    def _seats(self, learner: int, opponent: str) -> tuple[str, ...]:
+        """Who takes which seat where the learner's seat meets an opponent, which takes all others."""
+        return tuple(AGENT if seat == learner else opponent for seat in range(self.game.num_players))
 
     def _opponent(self, rng: np.random.Generator, others: Sequence[str]) -> str:
         """Whom a group, or a rollout, meets: the present self, or one of the others."""
@@ -203,29 +203,32 @@ class SelfPlay(Play):
     def _credited(self, episodes: Sequence[Episode], drawn: Sequence[Drawn]) -> tuple[list[Side], np.ndarray]:
         """The trained sides and the credit of each time step of theirs, [B, rounds * slots]."""
         learner = np.array([d.learner for d in drawn])
-        own, other = self._advantages(episodes, drawn, learner), self._advantages(episodes, drawn, 1 - learner)
         rule, weights = self.credit.rule, self.credit.weights
-        credits = [rule(own, other, weights)]
+        credits = [rule(self._batch(episodes, drawn, learner), weights)]
         sides = [self._side(episode, seat) for episode, seat in zip(episodes, learner, strict=True)]
         if self.settings.trained == "both":
             live = np.array([d.opponent == AGENT for d in drawn])
-            credits.append(rule(other, own, weights)[live])
-            other_sides = [self._side(episode, 1 - seat) for episode, seat in zip(episodes, learner, strict=True)]
-            sides += [side for side, is_live in zip(other_sides, live, strict=True) if is_live]
+            for further in range(1, self.game.num_players):
+                seats = (learner + further) % self.game.num_players
+                credits.append(rule(self._batch(episodes, drawn, seats), weights)[live])
+                other_sides = [self._side(episode, seat) for episode, seat in zip(episodes, seats, strict=True)]
+                sides += [side for side, is_live in zip(other_sides, live, strict=True) if is_live]
         return sides, np.repeat(np.concatenate(credits), self.game.max_slots, axis=1)
 
     def _side(self, episode: Episode, seat: int) -> Side:
         """The side of a seat that is trained."""
         return Side(episode, int(seat), episode.of(int(seat)))
 
-    def _advantages(self, episodes: Sequence[Episode], drawn: Sequence[Drawn], seats: np.ndarray) -> np.ndarray:
-        """Leave-one-out advantages of one seat of every episode, [B, R]."""
-        rewards = np.array([episode.rewards for episode in episodes])[np.arange(len(seats)), :, seats]  # [B, R]
-        returns = discounted_returns(rewards / self.settings.reward_divisor, self.credit.weights.discount)
-        played = np.zeros(returns.shape, dtype=bool)
+    def _batch(self, episodes: Sequence[Episode], drawn: Sequence[Drawn], seats: np.ndarray) -> CreditBatch:
+        """What each round paid one seat of every episode and the other one, or all others together, [B, R]."""
+        rewards = np.array([episode.rewards for episode in episodes]) / self.settings.reward_divisor  # [B, R, N]
+        rows = np.arange(len(seats))
+        played = np.zeros(rewards.shape[:2], dtype=bool)
         for b, episode in enumerate(episodes):
             played[b, [decision.round for decision in episode.decisions]] = True
-        return leave_one_out(returns, np.asarray(self._groups(drawn)), played)
+        seats_after = [(seats + further) % self.game.num_players for further in range(1, self.game.num_players)]
+        others = np.sum([rewards[rows, :, other] for other in seats_after], axis=0)  # [B, R]
+        return CreditBatch.of_self_play(rewards[rows, :, seats], others, played, np.asarray(self._groups(drawn)))
 
     def _groups(self, drawn: Sequence[Drawn]) -> list[int]:
         """What each episode's baseline is taken over, [B]."""
@@ -255,7 +258,7 @@ class SelfPlay(Play):
             for seat, whose in self._counted(one).items():
                 paid.setdefault(f"{whose}payoff_{kind}", []).append(episode.returns[seat] / rounds)
             if kind == "self":
-                paid.setdefault("welfare_self", []).append(sum(episode.returns) / rounds / 2)
+                paid.setdefault("welfare_self", []).append(sum(episode.returns) / rounds / self.game.num_players)
         return {name: float(np.mean(values)) for name, values in paid.items()}
 
     def _counted(self, one: Drawn) -> dict[int, str]:

@@ -9,26 +9,8 @@ from typing import Literal, get_args
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import Profile
-from equipoise.objectives import alignment, sepo
-from equipoise.training.tables import check_known
-
-RULES: dict[str, sepo.CreditRule] = {
-    "sepo": sepo.own_pool,
-    "own_pool": sepo.own_pool,
-    "own_pool_immediate": sepo.own_pool_immediate,
-    "shared_penalty": sepo.shared_penalty,
-    "independent_penalty": sepo.independent_penalty,
-    "payoff": sepo.payoff,
-    "welfare": sepo.welfare,
-}
-
-ALIGNMENT_RULES: dict[str, alignment.AlignmentRule] = {
-    "naive": alignment.naive,
-    "sum_of_rewards": alignment.sum_of_rewards,
-    "advantage_alignment": alignment.advantage_alignment,
-    "advantage_alignment_inclusive": alignment.advantage_alignment_inclusive,
-}
-"""Credit rules of self-play, from the advantages of both seats."""
+from equipoise.objectives.rules import POOL_RULES, SELF_PLAY_RULES, Played, rule
+from equipoise.objectives.sepo import CreditRule, CreditWeights
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
@@ -38,11 +20,12 @@ Dtype = Literal["float32", "bfloat16"]
 class Objective:
     """What reinforcement learning maximises, by the names of its credit rules.
 
-    A rule of `RULES` is SEPO's: J = s*u - le*s*e - lc*c - lx*x against scripted pools. A rule of `ALIGNMENT_RULES`
-    credits self-play. With one of each the objective is the sum of both.
+    A rule of play against the pools is SEPO's: J = s*u - le*s*e - lc*c - lx*x. Others credit self-play. With one of
+    each the objective is the sum of both.
 
     Attributes:
-        rule: Credit rule, or a list of one rule of self-play and one of SEPO's.
+        rule: Credit rule, or a list of one rule of self-play and one of the pools': names of ours
+            (`objectives.rules`) or of installed packages, `module:Name` or `file.py:Name`.
         lambdas: The weights [le, lc, lx] of e, c and x; empty means the game profile's own.
         scale: s; 0 means the profile's own, else the game's (3 / its largest payoff per round).
         discount: Discount of reward-to-go per time step.
@@ -62,13 +45,11 @@ class Objective:
     def __post_init__(self) -> None:
         if not isinstance(self.rule, str):
             object.__setattr__(self, "rule", tuple(self.rule))
-        for name in self.rules:
-            check_known("credit rule", name, {**RULES, **ALIGNMENT_RULES})
-        families = [name in ALIGNMENT_RULES for name in self.rules]
-        if sorted(families) not in ([False], [True], [False, True]):
+        played = [rule(name).play for name in self.rules]
+        if not played or len(set(played)) < len(played):
             raise UserError(
-                f"got rule={list(self.rules)}; allowed: one rule, or one of self-play ({', '.join(ALIGNMENT_RULES)}) "
-                f"and one of SEPO's ({', '.join(RULES)})"
+                f"got rule={list(self.rules)}; allowed: one rule, or one of self-play ({', '.join(SELF_PLAY_RULES)}) "
+                f"and one of SEPO's ({', '.join(POOL_RULES)})"
             )
         for name in ("kl", "entropy"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
@@ -81,7 +62,7 @@ class Objective:
                 "profile's own"
             )
         object.__setattr__(self, "lambdas", tuple(float(value) for value in self.lambdas))
-        alignment.AlignmentWeights(self.beta, self.discount)
+        CreditWeights(discount=self.discount, beta=self.beta)
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -89,25 +70,23 @@ class Objective:
         return (self.rule,) if isinstance(self.rule, str) else self.rule
 
     @property
-    def self_play(self) -> alignment.AlignmentRule | None:
+    def self_play(self) -> CreditRule | None:
         """How self-play is credited; None where there is none."""
-        return next((ALIGNMENT_RULES[name] for name in self.rules if name in ALIGNMENT_RULES), None)
+        return self._credits("self_play")
 
     @property
-    def pools(self) -> sepo.CreditRule | None:
+    def pools(self) -> CreditRule | None:
         """How play against the pools is credited; None where there is none."""
-        return next((RULES[name] for name in self.rules if name in RULES), None)
+        return self._credits("pools")
 
-    @property
-    def alignment(self) -> alignment.AlignmentWeights:
-        """The weights of self-play's rule."""
-        return alignment.AlignmentWeights(self.beta, self.discount)
+    def _credits(self, play: Played) -> CreditRule | None:
+        return next((found.credits for found in map(rule, self.rules) if found.play == play), None)
 
-    def weights(self, game: Game, profile: Profile) -> sepo.SepoWeights:
-        """The weights of J for a game under a profile."""
+    def weights(self, game: Game, profile: Profile) -> CreditWeights:
+        """The weights of the rules for a game under a profile."""
         le, lc, lx = self.lambdas or profile.weights
         own = game.scale if profile.scale is None else profile.scale
-        return sepo.SepoWeights(le, lc, lx, self.scale or own, self.discount)
+        return CreditWeights(le, lc, lx, self.scale or own, self.discount, beta=self.beta)
 
 
 @dataclass(frozen=True)

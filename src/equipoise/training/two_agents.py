@@ -39,7 +39,7 @@ class TwoAgentPlay(SelfPlay):
             players[name] = PastSelf(name, policy, weights)
         return players
 
-    def _seats(self, learner: int, opponent: str) -> tuple[str, str]:
+    def _seats(self, learner: int, opponent: str) -> tuple[str, ...]:
         if opponent == AGENT:
             return AGENT, SECOND
         if learner == 1:
@@ -81,6 +81,10 @@ def has_two_agents(recipe: Recipe) -> bool:
     if not any(asked):
         return False
     refused = (
+        (
+            any(task.game.num_players != 2 for task in recipe.tasks),
+            "a game of other than two players: each agent has a seat of its own",
+        ),
         (not recipe.lora.rank, "lora.rank = 0: each agent is an adapter; set lora.rank above 0"),
         (
             len(asked) > 1,

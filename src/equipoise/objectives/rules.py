@@ -1,0 +1,117 @@
+"""Credit rules by name: one signature, whatever is played.
+
+A rule is a function of a batch and weights that gives credits [B, T]. Which play it credits, against the scripted pools
+or against itself, is the other half of its declaration:
+
+    MINE = Rule(my_credits, "pools")        credits play against the pools, as SEPO's rules do
+    MINE = Rule(my_credits, "self_play")    credits self-play; a plain function stands for this one
+
+Recipes name it in `objective.rule`: one of ours by name, anybody's by `package.module:MINE` or `file.py:MINE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import UserError
+from equipoise.objectives import alignment, sepo
+from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
+from equipoise.registry import described, find, names
+
+Played = Literal["pools", "self_play"]
+"""What a rule credits: play against the scripted pools, or play against oneself and one's past."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A credit rule with the play that it credits.
+
+    Attributes:
+        credits: From a batch and weights to credits, [B, T].
+        play: Whom the learner meets.
+    """
+
+    credits: CreditRule
+    play: Played = "self_play"
+
+    def __post_init__(self) -> None:
+        if not callable(self.credits) or self.play not in get_args(Played):
+            raise UserError(
+                f"got credits={self.credits!r}, play={self.play!r}; allowed: a function of a batch and weights, and "
+                f"{' or '.join(get_args(Played))}"
+            )
+
+
+def shaped(formula: alignment.AlignmentRule) -> CreditRule:
+    """The credit rule of a formula on both seats' advantages."""
+
+    def credits(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
+        own, other = batch.advantages(weights.discount)
+        return formula(own, other, alignment.AlignmentWeights(weights.beta, weights.discount))
+
+    return credits
+
+
+OWN_POOL = Rule(sepo.own_pool, "pools")
+OWN_POOL_IMMEDIATE = Rule(sepo.own_pool_immediate, "pools")
+SHARED_PENALTY = Rule(sepo.shared_penalty, "pools")
+INDEPENDENT_PENALTY = Rule(sepo.independent_penalty, "pools")
+PAYOFF = Rule(sepo.payoff, "pools")
+WELFARE = Rule(sepo.welfare, "pools")
+NAIVE = Rule(shaped(alignment.naive))
+SUM_OF_REWARDS = Rule(shaped(alignment.sum_of_rewards))
+ADVANTAGE_ALIGNMENT = Rule(shaped(alignment.advantage_alignment))
+ADVANTAGE_ALIGNMENT_INCLUSIVE = Rule(shaped(alignment.advantage_alignment_inclusive))
+
+POOL_RULES = (
+    "sepo",
+    "own_pool",
+    "own_pool_immediate",
+    "shared_penalty",
+    "independent_penalty",
+    "payoff",
+    "welfare",
+)
+"""Our rules of play against the pools; "sepo" is "own_pool"."""
+
+SELF_PLAY_RULES = ("naive", "sum_of_rewards", "advantage_alignment", "advantage_alignment_inclusive")
+"""Our rules of self-play."""
+
+OURS: Mapping[str, str] = {
+    name: f"equipoise.objectives.rules:{'OWN_POOL' if name == 'sepo' else name.upper()}"
+    for name in (*POOL_RULES, *SELF_PLAY_RULES)
+}
+"""Where each of our rules is."""
+
+
+def rule(name: str) -> Rule:
+    """A credit rule: one of ours, an installed package's, `package.module:Name` or `path/file.py:Name`.
+
+    Raises:
+        UserError: Nothing of that name, or nothing that can be loaded; one line.
+    """
+    found: Rule = find("credit_rule", name)
+    return found
+
+
+def rule_names() -> tuple[str, ...]:
+    """The names of all rules, ours first."""
+    return names("credit_rule")
+
+
+def read_rule(found: object, name: str) -> Rule:
+    """The rule that somebody registered: a `Rule`, or a function, which credits self-play.
+
+    Raises:
+        UserError: For anything else.
+    """
+    if isinstance(found, Rule):
+        return found
+    if not callable(found) or isinstance(found, type):
+        raise UserError(f"{name!r} is {described(found)}; needed: a Rule, or a function of a batch and weights")
+    return Rule(cast(CreditRule, found))

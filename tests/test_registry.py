@@ -1,0 +1,229 @@
+"""Names, packages, modules and files are one door; what is broken is one line for whoever asks, and for nobody else."""
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from equipoise.core import Opponent
+from equipoise.errors import UserError
+from equipoise.games import domain, domain_of, make_game
+from equipoise.games.domain import Domain, Hazard
+from equipoise.games.kuhn_poker import DOMAIN, KuhnPoker
+from equipoise.objectives.rules import Rule, rule
+from equipoise.registry import DOORS, KINDS, PluginWarning, code_of, find, listed, names
+from packages import GAME, install
+
+MINE = GAME.format(name="mine")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder in which packages are found."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for file in folder.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
+def line_of(kind, name):
+    """The one line in which something is refused."""
+    with pytest.raises(UserError) as caught:
+        find(kind, name)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_of_ours_can_be_found_and_has_the_kind_s_type(kind):
+    types = {"game": Domain, "opponent": Opponent, "hazard": Hazard, "credit_rule": Rule}
+    for row in listed(kind):
+        assert not row.problem
+        assert isinstance(find(kind, row.name), types.get(kind, object))
+    assert {"game": 8, "opponent": 1, "credit_rule": 11, "model": 2}.get(kind, 0) <= len(names(kind))
+
+
+def test_a_game_has_four_spellings(site, tmp_path):
+    install(site, "their_games", MINE, games={"theirs": "Mine"})
+    file = tmp_path / "mine.py"
+    file.write_text((site / "their_games.py").read_text())
+    assert domain("kuhn_poker") is DOMAIN
+    for spelling in ("theirs", "their_games:Mine", f"{file}:Mine"):
+        game = make_game(spelling, hands=2)
+        assert (game.name, game.parameters) == ("mine", {"hands": 2})
+        assert domain_of(game).make is type(game)
+
+
+@pytest.mark.parametrize(
+    ("registered", "makes"),
+    [("Mine", "mine"), ("made", "mine"), ("GAME", "mine"), ("DOMAIN", "mine")],
+)
+def test_a_class_a_function_a_game_or_a_domain_is_a_game(site, registered, makes):
+    source = MINE + (
+        "    def made(hands=1):\n        return Mine(hands)\n\n    GAME = Mine()\n"
+        "    from equipoise.games import Domain\n    DOMAIN = Domain(Mine)\n"
+    )
+    install(site, "many_ways", source, games={"theirs": registered})
+    assert make_game("theirs").name == makes
+    assert not domain("theirs").corrected.pools.all()
+    assert domain("theirs").corrected.measures == {}
+
+
+def test_a_file_is_loaded_once_and_two_files_of_one_name_are_two_modules(tmp_path, monkeypatch):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rules.py").write_text("def mine(batch, weights):\n    return batch.own\n")
+    first = rule(f"{tmp_path}/a/rules.py:mine").credits
+    monkeypatch.chdir(tmp_path / "a")
+    assert rule("rules.py:mine").credits is first
+    assert rule(f"{tmp_path}/b/rules.py:mine").credits is not first
+
+
+def test_a_plain_function_is_an_opponent_a_hazard_and_a_rule_of_self_play(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        'def calls(seen, legal):\n    return {legal[-1]: 1.0}\n\ndef lost(episode, seat):\n    """Chips lost."""\n'
+        "    return [0.0]\n"
+    )
+    assert find("opponent", f"{file}:calls").name == "calls"
+    assert find("opponent", f"{file}:calls").behaviour((), ("a", "b")) == {"b": 1.0}
+    assert find("hazard", f"{file}:lost").definition == "Chips lost."
+    assert find("credit_rule", f"{file}:calls").play == "self_play"
+
+
+@pytest.mark.parametrize("kind", ["game", "opponent", "metric", "credit_rule", "model"])
+def test_an_unknown_name_is_one_line_with_what_there_is(kind):
+    line = line_of(kind, "nothing_of_the_kind")
+    assert all(name in line for name in names(kind))
+    assert DOORS[kind].called in line
+
+
+def test_a_name_that_is_nearly_one_is_hinted_at():
+    assert line_of("game", "kuhn").endswith("Did you mean 'kuhn_poker'?")
+    assert line_of("credit_rule", "advantage_alignement").endswith("Did you mean 'advantage_alignment'?")
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("nowhere.py:Mine", "no file 'nowhere.py'"),
+        ("no_such_module:Mine", "ModuleNotFoundError"),
+        ("equipoise.games.kuhn_poker:KuhnPokre", "Did you mean 'KuhnPoker'?"),
+        ("equipoise.errors:UserError", "needed: a Game subclass"),
+        ("a b:c d", "package.module:Name"),
+        ("mine.py", "mine.py:Name"),
+        (":", "package.module:Name"),
+        ("equipoise.core:__import__('os')", "package.module:Name"),
+    ],
+)
+def test_a_spec_that_means_nothing_is_one_line(spec, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert told in line_of("game", spec)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import no_such_package_anywhere", "ModuleNotFoundError: No module named 'no_such_package_anywhere'"),
+        ("def broken(:", "SyntaxError"),
+        ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("x = 1 / 0", "ZeroDivisionError: division by zero (unlucky.py, line 1)"),
+        ("Other = 1", "AttributeError"),
+        ("Mine = 7", "needed: a Game subclass, a function that makes one, or a Domain"),
+        ("class Mine: pass", "the class Mine; needed: a Game subclass"),
+    ],
+)
+def test_a_broken_package_is_one_line_that_names_it_and_stops_nobody_else(site, source, told):
+    install(site, "unlucky", source, games={"theirs": "Mine"})
+    install(site, "fine", MINE, games={"sound": "Mine"})
+    line = line_of("game", "theirs")
+    assert "package 'unlucky'" in line
+    assert told in line
+    assert make_game("sound").name == "mine"
+    assert make_game("kuhn_poker").name == "kuhn_poker"
+    rows = {row.name: row for row in listed("game")}
+    assert rows["theirs"].problem == line
+    assert (rows["sound"].package, rows["sound"].problem) == ("fine", "")
+
+
+def test_nothing_of_a_package_is_imported_before_it_is_asked_for(site):
+    install(site, "sleeping", MINE, games={"theirs": "Mine"})
+    assert "theirs" in names("game")
+    make_game("kuhn_poker")
+    assert "sleeping" not in sys.modules
+    make_game("theirs")
+    assert "sleeping" in sys.modules
+
+
+def test_two_packages_of_one_name_are_told_apart_by_their_modules(site):
+    for package in ("first_of_two", "second_of_two"):
+        install(site, package, MINE, games={"theirs": "Mine"})
+    line = line_of("game", "theirs")
+    for package in ("first_of_two", "second_of_two"):
+        assert f"package {package!r}" in line
+        assert f"{package}:Mine" in line
+        assert make_game(f"{package}:Mine").name == "mine"
+    assert make_game("kuhn_poker").name == "kuhn_poker"
+
+
+def test_a_package_cannot_take_one_of_our_names(site):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        domain("split")
+    install(site, "bold", MINE, games={"split": "Mine"})
+    with pytest.warns(PluginWarning, match="package 'bold' also offers a game 'split'; ours is used"):
+        assert make_game("split").name == "split"
+    with warnings.catch_warnings():  # nobody who asks for another name hears of it
+        warnings.simplefilter("error")
+        make_game("kuhn_poker")
+
+
+def test_a_stranger_s_game_of_one_of_our_names_has_none_of_our_pools(tmp_path):
+    file = tmp_path / "copy.py"
+    file.write_text("from equipoise.games.wrapped import WrappedGame\nfrom equipoise.games.split import Split\n"
+                    "class Copy(WrappedGame):\n    name = 'split'\n    def __init__(self):\n"
+                    "        super().__init__(Split())\n    def initial_state(self):\n"
+                    "        return self.inner.initial_state()\n")  # fmt: skip
+    assert not domain_of(make_game(f"{file}:Copy")).corrected.pools.all()
+    assert domain_of(KuhnPoker(hands=2)) is DOMAIN
+    assert domain_of(make_game("split")).corrected.pools.train
+
+
+def test_a_game_that_cannot_be_made_is_one_line(tmp_path):
+    file = tmp_path / "half.py"
+    file.write_text("from equipoise import Game\nclass Half(Game):\n    name = 'half'\ndef none():\n    return 3\n")
+    for spec, told in ((f"{file}:Half", "abstract"), (f"{file}:none", "a value of type int; needed: a Game")):
+        with pytest.raises(UserError, match=told) as caught:
+            make_game(spec)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="no parameter 'rounds'; known: none"):
+        make_game(f"{file}:none", rounds=2)
+
+
+def test_the_code_of_a_file_is_known_by_its_content(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("x = 1\n")
+    first = code_of(f"{file}:x")
+    file.write_text("x = 2\n")
+    assert first
+    assert code_of(f"{file}:x") != first
+    assert code_of("kuhn_poker") == code_of("json:loads") == ""
+
+
+def test_our_games_load_when_they_are_asked_for():
+    code = (
+        "import sys, equipoise.games\n"
+        "assert 'equipoise.games.kuhn_poker' not in sys.modules\n"
+        "equipoise.games.make_game('kuhn_poker')\n"
+        "assert 'equipoise.games.split' not in sys.modules\n"
+        "print('kuhn_poker' in ' '.join(sys.modules))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_an_unknown_kind_is_one_line():
+    assert line_of("gmae", "kuhn_poker").endswith("Did you mean 'game'?")
