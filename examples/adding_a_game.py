@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from equipoise.core import Action, Behaviour, Event, Game, InformationState, Opponent, Pools, State
+from equipoise.games import Domain, Profile
 from equipoise.metrics import behaviour_table, nash_conv
 from equipoise.testing import check_game, check_pools
 
@@ -103,6 +104,7 @@ POOLS = Pools(
     exploiter=(Opponent("heads", always(1.0), False, "always the same side"),),
     held_out=(Opponent("tails", always(0.0), False, "the other side"),),
 )
+DOMAIN = Domain(MatchingPennies, Profile(pools=POOLS))
 
 
 def main() -> None:

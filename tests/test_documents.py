@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from equipoise.cli.main import parser
+import equipoise
+from equipoise.cli.main import main, parser
 from equipoise.objectives.rules import rule_names
 from equipoise.training.recipe import SHIPPED, Recipe, find_recipe, load_recipe
 
@@ -171,12 +172,32 @@ def test_every_example_runs(example, tmp_path):
     assert ran.stdout.strip()
 
 
-def test_the_guide_to_games_is_made_of_its_example():
-    page, example = ROOT / "docs" / "adding-a-game.md", (ROOT / "examples" / "adding_a_game.py").read_text()
+@pytest.mark.parametrize(("page", "example"), [("adding-a-game", "adding_a_game"), ("plugins", "plugins")])
+def test_a_guide_is_made_of_its_example(page, example):
+    page, example = ROOT / "docs" / f"{page}.md", (ROOT / "examples" / f"{example}.py").read_text()
     parts = [code for code in blocks_of(page, "python") if code.strip() in example]
     assert len(parts) >= 2
     joined = "".join(re.sub(r"\s+", "", part) for part in parts)
     assert joined == re.sub(r"\s+", "", example)
+
+
+OWN = [line for page in ("adding-a-game", "plugins") for line in command_lines(ROOT / "docs" / f"{page}.md")]
+OWN = [line for line in OWN if "examples/" in line and line.startswith("equipoise")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", OWN)
+def test_a_command_on_code_of_one_s_own_runs(line, tmp_path, monkeypatch, capsys):
+    few = {"audit": ["--deals", "2"], "crossplay": ["--matches", "2", "--out", str(tmp_path / "out")], "games": []}
+    words = shlex.split(line)[1:]
+    monkeypatch.chdir(ROOT)
+    assert main([*words, *few[words[0]]]) == 0, capsys.readouterr().err
+
+
+def test_the_page_on_what_is_stable_names_every_public_name_and_nothing_else():
+    rows = [line.split("|")[1] for line in text_of(ROOT / "docs" / "api.md").splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(equipoise.__all__)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")

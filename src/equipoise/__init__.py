@@ -1,7 +1,7 @@
 """Equipoise: strategically safe language-model agents, trained and audited.
 
-The names below are the public interface. They are imported when first used, so that `import equipoise` is instant and
-loads no torch.
+The names below are the public interface (docs/api.md says what each is for). They are imported when first used, so that
+`import equipoise` is instant and loads no torch.
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from equipoise.arena import Match, against, rollout
     from equipoise.core import Decision, Episode, Estimate, Event, Fault, Game, Opponent, Pools, Reply, State
-    from equipoise.games import domain, make_game
-    from equipoise.lab.audit import audit
-    from equipoise.metrics import (
-        best_response,
-        nash_conv,
-        payoff,
-        pool_exploitability,
-        worst_case_advantage,
-    )
+    from equipoise.errors import UserError
+    from equipoise.games import Domain, domain, make_game
+    from equipoise.lab.audit import AuditSettings, audit
+    from equipoise.lab.crossplay import crossplay
+    from equipoise.metrics import best_response, nash_conv, payoff, worst_case_advantage
     from equipoise.models.load import load
-    from equipoise.objectives import CreditBatch, CreditWeights, own_pool
+    from equipoise.objectives import CreditBatch, CreditWeights, Rule
     from equipoise.policies import Policy, ScriptedPolicy, TabularPolicy
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+    from equipoise.registry import find
     from equipoise.training.recipe import Recipe, load_recipe
     from equipoise.training.run import train
 
@@ -44,22 +41,27 @@ _HOMES = {
         "Reply",
         "State",
     ),
-    "equipoise.games": ("domain", "make_game"),
-    "equipoise.metrics": ("best_response", "nash_conv", "payoff", "pool_exploitability", "worst_case_advantage"),
+    "equipoise.errors": ("UserError",),
+    "equipoise.games": ("Domain", "domain", "make_game"),
+    "equipoise.lab.audit": ("AuditSettings", "audit"),
+    "equipoise.lab.crossplay": ("crossplay",),
+    "equipoise.metrics": ("best_response", "nash_conv", "payoff", "worst_case_advantage"),
     "equipoise.models.load": ("load",),
-    "equipoise.objectives": ("CreditBatch", "CreditWeights", "own_pool"),
+    "equipoise.objectives": ("CreditBatch", "CreditWeights", "Rule"),
     "equipoise.policies": ("Policy", "ScriptedPolicy", "TabularPolicy"),
     "equipoise.policies.language_model": ("LanguageModelPolicy", "Sampling"),
-    "equipoise.lab.audit": ("audit",),
+    "equipoise.registry": ("find",),
     "equipoise.training.recipe": ("Recipe", "load_recipe"),
     "equipoise.training.run": ("train",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AuditSettings",
     "CreditBatch",
     "CreditWeights",
     "Decision",
+    "Domain",
     "Episode",
     "Estimate",
     "Event",
@@ -72,21 +74,23 @@ __all__ = [
     "Pools",
     "Recipe",
     "Reply",
+    "Rule",
     "Sampling",
     "ScriptedPolicy",
     "State",
     "TabularPolicy",
+    "UserError",
     "against",
     "audit",
     "best_response",
+    "crossplay",
     "domain",
+    "find",
     "load",
     "load_recipe",
     "make_game",
     "nash_conv",
-    "own_pool",
     "payoff",
-    "pool_exploitability",
     "rollout",
     "train",
     "worst_case_advantage",

@@ -166,7 +166,7 @@ def test_what_cannot_be_found_is_one_line_everywhere(mistake, game, things, tmp_
     assert "ZeroDivisionError" in mistake("audit", "tiny", "--game", game, "--deals", 1, "--metric", f"{things}:broken")
     assert "unknown metric 'payof'" in mistake("audit", "tiny", "--game", game, "--metric", "payof")
     (tmp_path / "mine.toml").write_text(f'game = "{game}"\n')
-    assert "has no train pool" in mistake("train", "mine.toml")
+    assert "has no pools for objective.rule" in mistake("train", "mine.toml")
     assert "unknown credit rule" in mistake("train", "kuhn_poker/pool", "--set", "objective.rule=selfish")
 
 

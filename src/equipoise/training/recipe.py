@@ -69,8 +69,12 @@ class Task:
             raise UserError(
                 f"{self.game.name} has {self.game.num_players} players and SEPO's rules are for two; {allowed}"
             )
-        if not (self.profile.pools.train or self.play.train_pool):
-            raise UserError(f"{self.game.name} has no train pool for objective.rule={self.objective.rule!r}; {allowed}")
+        pools, made = self.profile.pools, set(self.play.adversaries) - {"pool"}
+        if not (made or pools.train or self.play.train_pool or pools.exploiter):
+            raise UserError(
+                f"{self.game.name} has no pools for objective.rule={self.objective.rule!r}; play against an adversary "
+                f"made to measure (play.adversaries) needs none, and {allowed}"
+            )
 
     @property
     def weights(self) -> CreditWeights:
