@@ -1,4 +1,4 @@
-"""Ctrl-C in a real process: what was trained is saved, and the run goes on."""
+"""Ctrl-C or SIGTERM in a real process: what was trained is saved, and the run goes on."""
 
 import json
 import signal
@@ -25,11 +25,12 @@ def wait_for(condition, child):
 
 
 @pytest.mark.slow
-def test_ctrl_c_during_training_exits_with_130_and_resuming_ends_the_run(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_during_training_exits_with_130_and_resuming_ends_the_run(tmp_path, number):
     metrics = tmp_path / "r" / "metrics.jsonl"
     child = start(tmp_path)
     wait_for(lambda: metrics.is_file() and metrics.read_text().count("\n") >= 3, child)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert out == ""
