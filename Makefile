@@ -22,8 +22,8 @@ test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src research tests benchmarks examples
+	$(BIN)/ruff check src research tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
@@ -36,8 +36,8 @@ golden: setup
 	$(BIN)/python tests/golden/make.py
 
 tiny: setup
-	$(BIN)/python -m equipoise.training.pretrain
-	$(BIN)/python -m equipoise.training.pretrain_talk
+	$(BIN)/python -m research.tiny
+	$(BIN)/python -m research.tiny_talk
 
 clean:
 	rm -rf $(VENV) runs build dist

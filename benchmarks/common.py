@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("equipoise", "numpy", "torch", "transformers", "trl")
+PACKAGES = ("equipoise", "numpy", "torch", "transformers")
 WIDTH = 80
 
 

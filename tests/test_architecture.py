@@ -13,8 +13,10 @@ import pytest
 import equipoise
 
 ROOT = Path(equipoise.__file__).parent
+CHECKOUT = Path(__file__).parents[1]
 ORDER = {
-    "errors": -1,
+    "errors": -2,
+    "files": -1,
     "process": -1,
     "core": 0,
     "games": 1,
@@ -33,22 +35,29 @@ ORDER = {
 
 LIGHT = ("equipoise", *(f"equipoise.{name}" for name in ("core", "games", "arena", "metrics", "objectives")))
 OPTIONAL = {
-    "trl": ("training/trainer.py",),
     "peft": ("models/", "training/"),
     "torch": ("policies/", "models/", "training/"),
     "transformers": ("policies/", "models/", "training/", "cli/"),
-    "matplotlib": ("reports/", "lab/"),
-    "jinja2": ("reports/", "lab/"),
+    "matplotlib": ("reports/",),
+    "jinja2": ("reports/",),
 }
 """Packages that need an extra, and the only places that may import them."""
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+SCRIPTS = sorted(path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "research").rglob("*.py"))
+"""The research scripts, outside the package; what is asked of its text is asked of theirs."""
+EVERYTHING = FILES + SCRIPTS
+
+
+def text_of(name):
+    """The text of a file of the package, or of a research script."""
+    return ((CHECKOUT if name in SCRIPTS else ROOT) / name).read_text(encoding="utf-8")
 
 
 @lru_cache
 def tree(name):
-    return ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    return ast.parse(text_of(name))
 
 
 def room(name):
@@ -71,12 +80,12 @@ def imports(name):
 
 def lines(name, pattern):
     """Where a pattern stands in a file, as file:line."""
-    text = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [f"{name}:{number}" for number, line in enumerate(text, 1) if re.search(pattern, line)]
+    return [f"{name}:{number}" for number, line in enumerate(text_of(name).splitlines(), 1) if re.search(pattern, line)]
 
 
 def test_there_is_a_source_to_check():
     assert len(FILES) > 40
+    assert len(SCRIPTS) > 5
     assert {room(name) for name in FILES} - {"__init__", "__main__", "recipes"} == set(ORDER)
 
 
@@ -93,6 +102,15 @@ def test_imports_only_point_up_the_list():
                 if floor is None or not (target == room(name) or ORDER[target] < floor):
                     wrong.append(f"{name}:{line} imports {module}")
     assert not wrong
+
+
+def test_the_package_knows_nothing_of_the_research_scripts():
+    assert not [name for name in FILES for module, _ in imports(name) if module.split(".")[0] == "research"]
+
+
+def test_the_research_scripts_take_files_from_the_reports_and_nothing_else():
+    taken = {module for name in SCRIPTS for module, _ in imports(name) if module.startswith("equipoise.reports")}
+    assert taken <= {"equipoise.files"}
 
 
 @pytest.mark.parametrize("package", OPTIONAL)
@@ -135,7 +153,7 @@ PLAIN = ("ABC", "Protocol", "Exception", "NamedTuple", "ValueError")
 @lru_cache
 def described():
     """Method names that a class of ours documents, by class name."""
-    classes = [node for name in FILES for node in ast.walk(tree(name)) if isinstance(node, ast.ClassDef)]
+    classes = [node for name in EVERYTHING for node in ast.walk(tree(name)) if isinstance(node, ast.ClassDef)]
     return {
         node.name: {m.name for m in node.body if isinstance(m, ast.FunctionDef) and ast.get_docstring(m)}
         for node in classes
@@ -145,7 +163,7 @@ def described():
 @lru_cache
 def bases_of():
     """Names of the bases of a class of ours, by class name."""
-    classes = [node for name in FILES for node in ast.walk(tree(name)) if isinstance(node, ast.ClassDef)]
+    classes = [node for name in EVERYTHING for node in ast.walk(tree(name)) if isinstance(node, ast.ClassDef)]
     return {node.name: [ast.unparse(base).split("[")[0] for base in node.bases] for node in classes}
 
 
@@ -161,14 +179,15 @@ def inherits_a_description(name, owner, method):
         return True
     if any(method in described().get(base, ()) for base in bases):
         return True
-    beside = [node for other in FILES if Path(other).parent == Path(name).parent for node in tree(other).body]
+    beside = [node for other in EVERYTHING if Path(other).parent == Path(name).parent for node in tree(other).body]
     protocols = [n.name for n in beside if isinstance(n, ast.ClassDef) and "Protocol" in map(ast.unparse, n.bases)]
     return any(method in described()[protocol] for protocol in protocols)
 
 
 def test_every_module_and_public_name_has_a_docstring():
-    missing = [name for name in FILES if (ROOT / name).read_text().strip() and not ast.get_docstring(tree(name))]
-    for name in FILES:
+    written = [name for name in EVERYTHING if text_of(name).strip()]
+    missing = [name for name in written if not ast.get_docstring(tree(name))]
+    for name in written:
         for qualified, node, owner in public(name):
             inherited = owner is not None and inherits_a_description(name, owner, node.name)
             if not ast.get_docstring(node) and not inherited:
@@ -178,7 +197,7 @@ def test_every_module_and_public_name_has_a_docstring():
 
 def test_every_function_is_fully_annotated():
     bare = []
-    for name in FILES:
+    for name in EVERYTHING:
         for node in ast.walk(tree(name)):
             if isinstance(node, ast.FunctionDef):
                 given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -203,7 +222,7 @@ def test_what_all_lists_exists_and_is_public():
 def test_nothing_draws_from_a_global_random_state():
     allowed = ("default_rng", "Generator", "SeedSequence", "BitGenerator", "Philox", "PCG64")
     wrong = []
-    for name in FILES:
+    for name in EVERYTHING:
         wrong += [f"{name}:{line} imports {module}" for module, line in imports(name) if module == "random"]
         for node in ast.walk(tree(name)):
             drawn = isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random")
@@ -236,12 +255,12 @@ def test_only_text_decides_who_is_you():
     ],
 )
 def test_no_source_line_holds(pattern):
-    assert not [where for name in FILES for where in lines(name, pattern)]
+    assert not [where for name in EVERYTHING for where in lines(name, pattern)]
 
 
 def test_no_module_is_longer_than_400_lines():
-    assert not [name for name in FILES if len((ROOT / name).read_text().splitlines()) > 400]
+    assert not [name for name in EVERYTHING if len(text_of(name).splitlines()) > 400]
 
 
 def test_no_room_is_called_utils():
-    assert not [name for name in FILES if re.search(r"util|helper|manager|misc", name)]
+    assert not [name for name in EVERYTHING if re.search(r"util|helper|manager|misc", name)]

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,14 @@ def test_every_command_line_in_a_code_block_parses(document):
             if options.command == "train" and not (options.recipe or "").endswith(".toml"):
                 chosen = [f"games={json.dumps(options.games)}"] if options.games else []
                 load_recipe(find_recipe(options.recipe or "sepo/joint"), [*options.set, *chosen])
+
+
+@every_document
+def test_every_research_command_in_a_code_block_or_in_backticks_parses(document):
+    for line in [*command_lines(document), *inline_of(document)]:
+        if match := re.match(r"python -m (research\.\w+)", line):
+            words = shlex.split(line, comments=True)
+            import_module(match[1]).parser().parse_args(words[3:])
 
 
 @every_document

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def wheel(tmp_path_factory):
     shutil.copytree(
         ROOT / "src", sources / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "*.partial")
     )
+    shutil.copytree(ROOT / "research", sources / "research", ignore=shutil.ignore_patterns("__pycache__"))
     built = tmp_path_factory.mktemp("dist")
     run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built, sources], sources)
     (path,) = built.glob("*.whl")
@@ -72,6 +74,7 @@ def test_the_wheel_holds_every_source_file_and_nothing_else(wheel):
     }
     assert held == sources
     assert any(name.startswith("equipoise/reports/templates/") for name in held)
+    assert not any(name.startswith("research/") for name in held)
     assert "equipoise/models/embedded/model.safetensors" in held
     assert "equipoise/recipes/kuhn_poker/best_response.toml" in held
 
@@ -81,13 +84,18 @@ def test_the_wheel_tells_type_checkers_that_it_is_typed(wheel):
         assert "equipoise/py.typed" in archive.namelist()
 
 
-def test_the_wheel_carries_its_licence_and_needs_numpy_alone(wheel):
+def test_the_wheel_carries_its_licence_and_needs_four_packages_alone(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (metadata,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
     assert any(name.endswith("LICENSE") for name in names)
     needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
-    assert [line.split()[1].split(">")[0] for line in needed] == ["numpy"]
+    assert sorted(re.match(r"[a-z-]+", line.split()[1]).group() for line in needed) == [
+        "numpy",
+        "pydantic",
+        "rich",
+        "scipy",
+    ]
     assert "License-Expression: Apache-2.0" in metadata
 
 

@@ -26,8 +26,7 @@ def _quiet(monkeypatch):
     import torch
 
     torch.set_num_threads(1)
-    for name in ("TRL_EXPERIMENTAL_SILENCE", "TOKENIZERS_PARALLELISM"):
-        monkeypatch.setenv(name, "1" if name.startswith("TRL") else "false")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
 
 
 @pytest.fixture

@@ -146,21 +146,6 @@ def test_a_report_can_go_elsewhere_and_prints_the_stored_json(run, small_run, tm
     assert files(small_run) == before
 
 
-def test_the_gradient_audit_writes_its_table_and_fits_a_terminal(run, tmp_path):
-    ran = run("reproduce", "gradient-audit", "--draws", 20)
-    assert ran.code == 0
-    assert widest(ran) <= 80
-    folder = tmp_path / "runs" / "gradient-audit"
-    assert ran.out.startswith((folder / "gradient-audit.md").read_text(encoding="utf-8").rstrip("\n"))
-    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".md", ".svg"]
-
-
-def test_the_gradient_audit_as_json_is_the_file_it_writes(run, tmp_path):
-    printed = json.loads(run("reproduce", "gradient-audit", "--draws", 3, "--seed", 5, "--json", "--out", "g").out)
-    assert printed["draws"] == 3
-    assert printed == json.loads((tmp_path / "g" / "gradient-audit.json").read_text(encoding="utf-8"))
-
-
 def test_the_version_is_the_package_s(run, capsys):
     from equipoise import __version__
 
@@ -168,3 +153,27 @@ def test_the_version_is_the_package_s(run, capsys):
         run("--version")
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"equipoise {__version__}\n"
+
+
+def test_a_run_is_resumed_by_the_recipe_it_holds(run, small_run):
+    held = (small_run / "recipe.toml").read_bytes()
+    ran = run("train", "--out", small_run, "--resume", "--no-audit")
+    assert (ran.code, ran.out) == (0, f"model: {small_run / 'model'}\n")
+    assert (small_run / "recipe.toml").read_bytes() == held
+
+
+def test_force_starts_over_and_no_audit_leaves_the_report_out(run, small, tmp_path):
+    command = ["train", "kuhn_poker", *small, "--out", "r", "--no-audit"]
+    assert run(*command).code == 0
+    assert run(*command).code == 2
+    ran = run(*command, "--seed", 3, "--force", "--json")
+    assert (ran.code, json.loads(ran.out)) == (0, {"model": "r/model"})
+    assert "seed = 3" in (tmp_path / "r" / "recipe.toml").read_text()
+    assert not (tmp_path / "r" / "report.json").exists()
+
+
+def test_force_leaves_other_folders_alone(run, small, tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "thesis.txt").write_text("mine")
+    assert run("train", "kuhn_poker", *small, "--out", "r", "--force").code == 2
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["thesis.txt"]

@@ -1,4 +1,4 @@
-"""Ctrl-C or SIGTERM in a real process: what was trained is saved, and the run goes on."""
+"""Ctrl-C, SIGTERM and SIGHUP in a real process: what was trained is saved, and the run goes on."""
 
 import json
 import signal
@@ -8,11 +8,14 @@ import time
 
 import pytest
 
-ARGUMENTS = ["train", "kuhn_poker/pool", "--set", "rl.steps=30", "--set", "play.rollouts=2", "--deals", "2"]
+ARGUMENTS = ["kuhn_poker/pool", "--set", "rl.steps=30", "--set", "play.rollouts=2", "--deals", "2"]
+
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 def start(folder, *extra):
-    command = [sys.executable, "-m", "equipoise.cli.main", *ARGUMENTS, "--out", "r", *extra]
+    command = [sys.executable, "-m", "equipoise.cli.main", "train", "--out", "r", *extra]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -25,21 +28,22 @@ def wait_for(condition, child):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_during_training_exits_with_130_and_resuming_ends_the_run(tmp_path, number):
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_during_training_saves_and_resuming_ends_the_run(number, code, tmp_path):
     metrics = tmp_path / "r" / "metrics.jsonl"
-    child = start(tmp_path)
+    child = start(tmp_path, *ARGUMENTS)
     wait_for(lambda: metrics.is_file() and metrics.read_text().count("\n") >= 3, child)
     child.send_signal(number)
     out, err = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == code
     assert out == ""
+    assert "\r" not in err
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("equipoise: stopped after step ")
     assert "--resume" in err.splitlines()[-1]
     done = metrics.read_text().splitlines()
 
-    child = start(tmp_path, "--resume")
+    child = start(tmp_path, "--resume", "--deals", "2")
     out, err = child.communicate(timeout=120)
     assert child.returncode == 0, err
     lines = metrics.read_text().splitlines()
@@ -49,15 +53,16 @@ def test_ctrl_c_during_training_exits_with_130_and_resuming_ends_the_run(tmp_pat
 
 
 @pytest.mark.slow
-def test_ctrl_c_before_the_first_step_exits_with_130_and_the_run_can_still_be_resumed(tmp_path):
-    child = start(tmp_path)
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_before_the_first_step_stops_and_the_run_can_still_be_resumed(number, code, tmp_path):
+    child = start(tmp_path, *ARGUMENTS)
     wait_for(lambda: (tmp_path / "r" / "recipe.toml").is_file(), child)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     _, err = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == code
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("equipoise: stopped")
-    child = start(tmp_path, "--resume")
+    child = start(tmp_path, "--resume", "--no-audit")
     _, err = child.communicate(timeout=120)
     assert child.returncode == 0, err
 

@@ -60,13 +60,20 @@ def contents(folder):
         ("train kuhn_poker --set game=chess", "unknown game 'chess'"),
         ('train kuhn_poker --set play.train_pool=["trapper"]', "'trapper' is held out for audits"),
         ("train kuhn_poker --resume", "nothing to resume in runs/kuhn_poker-best_response"),
+        ("train --resume", "nothing to train on; name a recipe"),
+        ("train --resume --out nowhere", "nothing to resume in nowhere"),
+        ("train kuhn_poker --resume --force --out r", "got --resume and --force"),
+        ("train kuhn_poker --set rl.learning_rate=inf", "got rl.learning_rate=inf; allowed: a finite number"),
+        ("train kuhn_poker --set rl.steps=1e21", "recipe key 'rl.steps' takes a whole number"),
+        ('train kuhn_poker --set rl.report_to=["nosuch"]', "unknown log target in rl.report_to 'nosuch'"),
         ("audit nowhere --game kuhn_poker", "no model folder 'nowhere'"),
         ("audit ./nowhere/model --game kuhn_poker", "no model folder './nowhere/model'"),
         ("audit tiny --game kuhn_poker --deals 0", "at least 1"),
         ("audit tiny --game kuhn_poker --temperature 0", "got temperature 0.0; it must be above 0"),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
         ("report nowhere", "no report at nowhere"),
-        ("reproduce gradient-audit --draws 1", "draws is 1; at least 2"),
+        ("reproduce gradient-audit --draws 1", "python -m research.gradient_audit"),
+        ("reproduce tabular-alignment --json", "python -m research.tabular_alignment"),
         ("demo --seeds 0", "got --seeds 0; at least 1"),
     ],
 )
@@ -90,7 +97,6 @@ def test_a_game_parameter_of_the_wrong_type_is_told_in_the_user_s_words(mistake,
     [
         ["audit", "tiny", "--game", "kuhn_poker", "--deals", 1, "--seed", -1],
         ["train", "kuhn_poker", "--seed", -1],
-        ["reproduce", "gradient-audit", "--draws", 2, "--seed", -1],
     ],
 )
 def test_a_negative_seed_is_told_in_one_line_and_leaves_nothing(mistake, tmp_path, arguments):
@@ -211,7 +217,7 @@ def test_a_full_disk_while_a_report_is_written_keeps_the_old_one(run, small_run,
     shutil.copytree(small_run, tmp_path / "r")
     before = contents(tmp_path / "r")
     with monkeypatch.context() as patch:
-        patch.setattr("equipoise.reports.files.os.fsync", lambda handle: full_disk())
+        patch.setattr("equipoise.files.os.fsync", lambda handle: full_disk())
         ran = run("report", "r")
     assert ran.code == 2
     assert ran.err.startswith("equipoise: error: ")

@@ -44,7 +44,6 @@ def small(monkeypatch):
         ("--seeds 0", "got 0 seeds; at least 1 is needed"),
         ("--jobs 0", "got jobs=0; at least 1 worker is needed"),
         ("--minutes 0", "no cell is finished in o/cells; give it more --minutes"),
-        ("--gradients 2", "got --gradients 2; allowed: 0, or at least 4 batches"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(mistake, tmp_path, extra, says):

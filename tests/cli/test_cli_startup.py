@@ -8,7 +8,7 @@ import pytest
 
 from equipoise.cli.main import parser
 
-HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "matplotlib", "jinja2")
+HEAVY = ("torch", "transformers", "peft", "matplotlib", "jinja2")
 QUICK = ["--help", "--version", "games", "games kuhn_poker", "games chess", *(f"{v} --help" for v in ("train", "demo"))]
 
 _WATCHED = f"""

@@ -389,7 +389,15 @@ def test_a_training_seed_that_would_deal_the_audit_s_cards_is_refused():
 
 # What an audit may lack, and what it refuses
 
-EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds"}
+EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds"} | {
+    "security_level",
+    "security_gap",
+    "commitment_value",
+    "commitment_value_weak",
+    "harm_1",
+    "theft",
+    "deviator_gain",
+}
 
 
 def test_a_model_that_reasons_first_has_no_exact_figures_and_the_audit_says_so(embedded):

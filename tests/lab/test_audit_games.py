@@ -17,7 +17,15 @@ from equipoise.policies.scripted import ScriptedPolicy
 
 SAMPLED = {"payoff", "welfare", "robustness", "nra", "pool_exploitability", "pool_exploitability_unclipped"}
 SAMPLED |= {"held_out_exploitability", "externality", "sepo_index", "fault_rate"}
-EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds"}
+EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds"} | {
+    "security_level",
+    "security_gap",
+    "commitment_value",
+    "commitment_value_weak",
+    "harm_1",
+    "theft",
+    "deviator_gain",
+}
 
 
 def reference(name, player):

@@ -77,8 +77,9 @@ def test_self_play_averages_both_seats():
 
 
 def test_payoff_counts_deals_not_episodes():
-    estimate = payoff(POOL, "me")
-    assert (estimate.value, estimate.n, estimate.method) == (1, 2, "t over deals")
+    estimate = payoff(POOL, "me", bounds=(-6.0, 6.0))
+    assert (estimate.value, estimate.n, estimate.method) == (1, 2, "beta over deals")
+    assert math.isnan(payoff(POOL, "me").low)  # both deals agree, and no range is known
 
 
 def test_welfare_sums_seats_per_round():
@@ -106,7 +107,7 @@ def test_opponents_count_equally_however_often_they_are_met():
     assert pool_exploitability(lopsided, "me").value == pytest.approx(1)
 
 
-def test_the_bootstrap_interval_holds_the_value_and_repeats():
+def test_the_interval_of_pool_exploitability_holds_the_value_and_repeats():
     luck = np.random.default_rng(0).normal(0.4, 1, size=100)
     episodes = [episode(("me", name), (-g, g), deal=d) for name in ("a", "b") for d, g in enumerate(luck)]
     estimate = pool_exploitability(episodes, "me")
@@ -161,7 +162,7 @@ def test_no_fault_seen_is_not_reported_as_certainty():
     clean = [episode(("me", "x"), (0, 0), deal, [decision(0)]) for deal in range(20)]
     estimate = fault_rate(clean, "me")
     assert (estimate.value, estimate.low) == (0, 0)
-    assert estimate.high == pytest.approx(0.1611, abs=5e-5)  # Wilson for 0 of 20
+    assert estimate.high == pytest.approx(0.1684, abs=5e-5)  # Clopper and Pearson for 0 of 20
 
 
 def test_an_agent_without_a_seat_is_an_error():

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from equipoise.metrics import clustered_mean, clustered_ratio, over_seeds, paired_difference, t_quantile, wilson
+from equipoise.metrics import (
+    clustered_mean,
+    clustered_ratio,
+    over_seeds,
+    paired_difference,
+    proportion,
+    seed_mean,
+    t_quantile,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,10 +31,8 @@ def test_t_quantile_has_closed_forms_at_one_and_two_degrees_of_freedom():
         assert t_quantile(p, 2) == pytest.approx((2 * p - 1) * math.sqrt(2 / (4 * p * (1 - p))), rel=1e-9)
 
 
-def test_t_quantile_is_odd_and_its_two_methods_meet():
-    assert t_quantile(0.025, 7) == -t_quantile(0.975, 7)
-    step = t_quantile(0.975, 400) - t_quantile(0.975, 401)
-    assert 0 < step < 3e-5  # the sum ends at 400 and the expansion starts at 401; the slope there is about -1.5e-5
+def test_t_quantile_is_odd_and_ends_at_the_normal():
+    assert t_quantile(0.025, 7) == pytest.approx(-t_quantile(0.975, 7), rel=1e-14)
     assert t_quantile(0.975, 10**9) == pytest.approx(1.959963985, abs=1e-8)
 
 
@@ -86,21 +92,62 @@ def test_a_ratio_is_the_ratio_of_totals_not_the_mean_of_ratios():
 
 
 def test_pairs_cancel_the_luck_both_share():
-    luck = np.random.default_rng(2).normal(size=50) * 10
-    estimate = paired_difference(luck + 0.5, luck, list(range(50)))
-    assert estimate.value == pytest.approx(0.5)
-    assert estimate.high - estimate.low < 1e-9
+    rng = np.random.default_rng(2)
+    luck, rest = rng.normal(size=50) * 10, rng.normal(size=50) * 0.01
+    estimate = paired_difference(luck + 0.5 + rest, luck, list(range(50)))
+    assert estimate.value == pytest.approx(0.5, abs=0.01)
+    assert estimate.high - estimate.low < 0.02
     assert estimate.method == "paired t over clusters"
+
+
+def test_clusters_that_all_agree_have_no_interval_and_say_so():
+    estimate = clustered_mean([0.3] * 48, range(48))
+    assert (estimate.value, estimate.n) == (pytest.approx(0.3), 48)
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+    assert estimate.method.startswith("none")
 
 
 @pytest.mark.parametrize(
     ("successes", "n", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
 )
-def test_wilson_matches_newcombes_table(successes, n, low, high):
-    # Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3.
-    estimate = wilson(successes, n)
+def test_scores_of_0_and_1_have_clopper_and_pearson_s_interval(successes, n, low, high):
+    # Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 5.
+    estimate = proportion(successes, n)
     assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
+    clustered = clustered_mean([1.0] * successes + [0.0] * (n - successes), range(n), bounds=(0.0, 1.0))
+    assert (clustered.low, clustered.high, clustered.method) == (estimate.low, estimate.high, "beta over clusters")
+
+
+def test_scores_that_agree_inside_their_range_keep_what_the_range_allows():
+    estimate = clustered_mean([3.0] * 48, range(48), bounds=(0.0, 5.0))
+    # Nothing else in 48 deals: with 97.5 % another score comes at most this often, and then it is 5, or 0.
+    often = 1 - 0.025 ** (1 / 48)
+    assert (estimate.low, estimate.value, estimate.high) == pytest.approx((3 - 3 * often, 3, 3 + 2 * often))
+
+
+def test_a_range_of_one_point_is_certain():
+    estimate = clustered_mean([0.0] * 3, range(3), bounds=(0.0, 0.0))
+    assert (estimate.low, estimate.value, estimate.high) == (0, 0, 0)
+
+
+def test_a_range_that_is_stretched_stretches_the_interval():
+    scores = np.random.default_rng(3).random(30)
+    narrow = clustered_mean(scores, range(30), bounds=(0.0, 1.0))
+    wide = clustered_mean(4 * scores - 2, range(30), bounds=(-2.0, 2.0))
+    assert (wide.low, wide.high) == pytest.approx((4 * narrow.low - 2, 4 * narrow.high - 2))
+
+
+def test_clusters_of_unequal_size_count_as_fewer():
+    faults, decisions = np.zeros(20), np.array([1.0] * 19 + [30.0])
+    unequal = clustered_ratio(faults, decisions, range(20), bounds=(0.0, 1.0))
+    assert unequal.high > clustered_ratio(faults, np.ones(20), range(20), bounds=(0.0, 1.0)).high > 0
+
+
+def test_a_mean_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match="range"):
+        clustered_mean([2.0, 3.0], [0, 1], bounds=(0.0, 1.0))
 
 
 def test_seeds_are_reported_as_their_median_and_range():
@@ -112,7 +159,25 @@ def test_seeds_are_reported_as_their_median_and_range():
 
 def test_one_seed_has_no_range():
     assert math.isnan(over_seeds([0.3]).low)
-    assert math.isnan(wilson(1, 1).high)
+    assert math.isnan(proportion(1, 1).high)
+
+
+def test_seeds_that_all_agree_have_no_range():
+    estimate = over_seeds([0.3, 0.3, 0.3])
+    assert (estimate.value, math.isnan(estimate.low), math.isnan(estimate.high)) == (0.3, True, True)
+    assert estimate.method.startswith("none")
+
+
+def test_three_of_three_seeds_are_no_certainty():
+    found = seed_mean([1.0, 1.0, 1.0], bounds=(0.0, 1.0))
+    assert (found.low, found.value, found.high) == pytest.approx((0.025 ** (1 / 3), 1, 1))  # Clopper and Pearson
+    assert math.isnan(seed_mean([1.0, 1.0, 1.0]).low)
+
+
+def test_the_mean_over_seeds_is_a_t_interval_inside_the_range():
+    plain, kept = seed_mean([0.9, 0.97, 0.99]), seed_mean([0.9, 0.97, 0.99], bounds=(0.0, 1.0))
+    assert plain.high > 1
+    assert (kept.value, kept.low, kept.high, kept.method) == (plain.value, plain.low, 1.0, "t over seeds")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +189,7 @@ def test_one_seed_has_no_range():
         lambda: clustered_ratio([1.0], [0.0], [0]),
         lambda: paired_difference([1.0, 2.0], [1.0], [0]),
         lambda: over_seeds([]),
-        lambda: wilson(3, 2),
+        lambda: proportion(3, 2),
     ],
 )
 def test_impossible_input_is_refused_with_what_is_needed(call):

@@ -1,6 +1,7 @@
 """The learned adversary finds what the exact one finds, and never claims more on fresh episodes."""
 
 import json
+import math
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_on_fresh_episodes_it_takes_most_of_the_exact_worst_case_and_no_more(gam
     seen = play(game, agent, explorer(game), 800, seed=1)
     fresh = lead(play(game, agent, learned_response(game, seen, "agent"), 1_000, seed=2))
     worst = exact(game, agent)
-    noise = 4 / 1.96 * (fresh.high - fresh.value)
+    noise = 0.0 if math.isnan(fresh.high) else 4 / 1.96 * (fresh.high - fresh.value)  # NaN: all deals agree
     assert fresh.value <= worst + noise + 1e-9
     assert fresh.value >= 0.8 * worst - noise - 1e-9
 

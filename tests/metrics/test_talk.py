@@ -15,7 +15,7 @@ from equipoise.arena.matchups import enumerated_deals
 from equipoise.core import Reply
 from equipoise.games import domain, make_game
 from equipoise.metrics.cooperation import efficiency
-from equipoise.metrics.estimate import paired_difference, wilson
+from equipoise.metrics.estimate import paired_difference, proportion
 from equipoise.metrics.talk import (
     FIGURES,
     efficiency_difference,
@@ -105,15 +105,15 @@ def test_random_words_are_true_in_a_third_of_the_rounds():
     assert found.n == 100  # both seats of a deal are one cluster
     assert abs(found.value - 1 / 3) < 4 * math.sqrt(2 / 9 / 2000)
     assert found.low < 1 / 3 < found.high
-    assert found.method == "t over deals"
+    assert found.method == "beta over deals"
 
 
-def test_a_share_at_its_end_has_wilson_s_interval_with_one_trial_per_deal_that_spoke():
+def test_a_share_at_its_end_has_clopper_and_pearson_s_interval_with_one_trial_per_deal_that_spoke():
     found = honesty(*every_deal("honest_cooperative", "liar"), TALK)
-    assert (found.low, found.high, found.n) == (wilson(12, 12).low, 1.0, 12)
+    assert (found.low, found.high, found.n) == (proportion(12, 12).low, 1.0, 12)
     kept = promise_keeping(*every_deal("promise_keeper", "honest_cooperative"), TALK)
     assert kept.n == 6  # in half of the deals whoever speaks second has the lower hand, and promises in that seat
-    assert kept.low == wilson(6, 6).low
+    assert kept.low == proportion(6, 6).low
 
 
 @pytest.mark.parametrize("figure", FIGURES)
@@ -205,10 +205,10 @@ def test_the_difference_of_two_efficiencies_is_paired_and_of_equal_denominators_
     values = [efficiency(each, DOMAIN.cooperation).value for each in (talked, other)]
     assert found.value == pytest.approx(values[0] - values[1])
     shares = [np.array([sum(e.returns) / 100 for e in each]) for each in (talked, other)]
-    mean = paired_difference(*shares, [*range(12)] * 2)
+    mean = paired_difference(*shares, [*range(12)] * 2, bounds=(0.0, 1.0))
     assert (found.low, found.high, found.n) == pytest.approx((mean.low, mean.high, mean.n))
     same = efficiency_difference(talked, talked, DOMAIN.cooperation)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+    assert (same.value, same.low, same.high) == (0, -same.high, proportion(0, 12).high)
 
 
 def test_efficiencies_on_other_deals_are_not_subtracted():

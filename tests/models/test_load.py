@@ -27,14 +27,14 @@ def copied(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "copy")
 
 
-def adapter(base, source, path, *, zero=False):
+def adapter(base, source, path, *, value=0.5):
     """A saved LoRA adapter, trained on `base` and claiming to belong to the model in `source`."""
     base.name_or_path = base.config._name_or_path = str(source)
     adapted = get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
-            if "lora_B" in name and not zero:
-                parameter.fill_(0.5)
+            if "lora_B" in name:
+                parameter.fill_(value)
     adapted.save_pretrained(path)
     return path
 
@@ -69,7 +69,7 @@ def test_a_training_run_loads_its_model(folder, tmp_path, random_model):
 
 def test_an_adapter_folder_loads_over_its_base_and_changes_the_outputs(folder, new_model, tmp_path):
     changed, _ = load(adapter(new_model(), folder, tmp_path / "changed"))
-    unchanged, _ = load(adapter(new_model(), folder, tmp_path / "unchanged", zero=True))
+    unchanged, _ = load(adapter(new_model(), folder, tmp_path / "unchanged", value=0.0))
     base = logits(load(folder)[0])
     assert not changed.training
     assert torch.equal(logits(unchanged), base)
@@ -100,7 +100,7 @@ def test_a_hub_id_goes_to_the_hub_as_it_is(kind, folder, tmp_path, monkeypatch):
 
     if kind == "AutoModelForCausalLM":
         tokenizer = loading.AutoTokenizer.from_pretrained(folder)
-        monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda source: tokenizer)
+        monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda source, **_: tokenizer)
     monkeypatch.setattr(f"equipoise.models.load.{kind}.from_pretrained", hub)
     refused("owner/name", "cannot load a model from 'owner/name': we couldn't connect")
     assert asked == ["owner/name"]
@@ -126,6 +126,24 @@ def test_truncated_weights_are_one_line(copied):
     weights = copied / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5_000])
     refused(copied, "cannot load a model")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_numbers_are_one_line_that_names_the_first(new_model, tokenizer, tmp_path, value):
+    model = new_model()
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight[3, 2] = value
+        model.model.norm.weight[0] = value
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    refused(tmp_path, r"NaN or infinite .*'model\.layers\.1\.mlp\.up_proj\.weight'")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_adapter_that_is_not_all_numbers_is_one_line_that_names_the_first(folder, new_model, tmp_path, dtype):
+    base = new_model().to(dtype)
+    path = adapter(base, folder, tmp_path / "adapter", value=float("nan"))
+    refused(path, "NaN or infinite .*q_proj.lora_B")
 
 
 def test_a_broken_config_is_one_line(copied):

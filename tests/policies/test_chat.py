@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tokenizers
-import trl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,10 +15,11 @@ from equipoise.core import Fault
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.text import parse
 from equipoise.policies.chat import ChatFormat
-from equipoise.policies.language_model import LanguageModelPolicy, Sampling, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.rows import NOT_OURS, transcript_row
 
-TEMPLATES = Path(trl.__file__).parent / "chat_templates"
+TEMPLATES = Path(__file__).parents[1] / "chat_templates"
 CHATS = """
     cohere cohere2 deepseekv3 deepseek_r1_distill gemma gemma3 gemma3_training gemma4 gemma4_v5 glm4moe gptoss lfm2
     llama3 llama3_1 llama3_2 phi3 phi3_5 qwen2_5 qwen3 qwen3_training qwen3_5_nothink qwen3_5_think qwen3_instruct_2507

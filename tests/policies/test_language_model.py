@@ -10,7 +10,8 @@ from equipoise.arena.rollout import MAX_ATTEMPTS
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import POOLS
 from equipoise.policies import ScriptedPolicy
-from equipoise.policies.language_model import LanguageModelPolicy, Sampling, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.rows import NOT_OURS, transcript_row, turn_rows
 
 HAND, SESSION = KuhnPoker(), KuhnPoker(hands=6)
@@ -82,7 +83,7 @@ def test_a_model_that_always_faults_is_recorded_as_it_was_sampled(random_model, 
 def test_keeping_the_cache_and_recomputing_it_play_the_same_games(embedded, monkeypatch):
     model, tokenizer = embedded
     _, kept = play(model, tokenizer, SESSION, 6, sampling=HOT, rule="constrained", opponent="self")
-    monkeypatch.setattr("equipoise.policies.language_model.keeps_plain_cache", lambda model: False)
+    monkeypatch.setattr("equipoise.policies.language_model.keeps_cache", lambda model, chat: False)
     _, again = play(model, tokenizer, SESSION, 6, sampling=HOT, rule="constrained", opponent="self")
     for d, e in zip(decisions(kept), decisions(again), strict=True):
         assert (d.reply.tokens.completion, d.action) == (e.reply.tokens.completion, e.action)
@@ -232,7 +233,15 @@ def test_rows_of_a_scripted_seat_are_refused(embedded):
             build(episodes[0], 1)
 
 
-@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": float("nan")}, {"max_new_tokens": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": -0.5},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"max_new_tokens": 0},
+    ],
+)
 def test_impossible_sampling_is_refused(settings):
     with pytest.raises(ValueError, match=r"got (temperature|max_new_tokens)"):
         Sampling(**settings)

@@ -8,7 +8,8 @@ from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.prisoners_dilemma import DOMAIN as DILEMMA
 from equipoise.metrics import information_states
 from equipoise.policies import scoring
-from equipoise.policies.language_model import LanguageModelPolicy, Sampling, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy, Sampling
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.policies.token_trie import ROOT, Packing, TokenTrie
 
 TWO_HANDS, ROUNDS = KuhnPoker(hands=2), DILEMMA.make(rounds=3)

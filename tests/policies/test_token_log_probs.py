@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from equipoise.policies import language_model
-from equipoise.policies.language_model import token_log_probs
+from equipoise.policies import plain_scoring
+from equipoise.policies.plain_scoring import token_log_probs
 
 
 def rows_of(model, count, longest):
@@ -39,7 +39,7 @@ def test_small_passes_find_what_one_large_pass_finds(random_model, shapes, monke
     assert len(shapes) == 1
     shapes.clear()
     words = random_model.config.vocab_size
-    monkeypatch.setattr(language_model, bound, tokens * (words if bound == "_PASS_LOGITS" else 1))
+    monkeypatch.setattr(plain_scoring, bound, tokens * (words if bound == "_PASS_LOGITS" else 1))
     parts = token_log_probs(random_model, rows)
     assert len(shapes) > 5
     assert sum(count for count, _ in shapes) == len(rows)
@@ -51,10 +51,10 @@ def test_small_passes_find_what_one_large_pass_finds(random_model, shapes, monke
 
 def test_the_logits_of_long_rows_over_a_large_vocabulary_stay_within_the_bound():
     rows = [((0,) * 300, (0,) * 212)] * 40
-    passes = language_model._passes(rows, 262_144)
+    passes = plain_scoring._passes(rows, 262_144)
     assert [len(part) for part in passes] == [1] * 40  # two such rows would be 2 ** 28 logits
-    assert math.prod((len(passes[0]), 512, 262_144)) <= language_model._PASS_LOGITS
-    assert [len(part) for part in language_model._passes(rows, 4_096)] == [40]
+    assert math.prod((len(passes[0]), 512, 262_144)) <= plain_scoring._PASS_LOGITS
+    assert [len(part) for part in plain_scoring._passes(rows, 4_096)] == [40]
 
 
 def test_no_rows_make_no_pass(random_model):

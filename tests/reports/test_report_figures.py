@@ -12,8 +12,8 @@ import pytest
 
 from equipoise.reports.agents import KNOWN, agent_labels, agent_slots
 from equipoise.reports.figure_policy import last_action_probability
-from equipoise.reports.figures import learning_curves_svg, policy_svg, ranking_svg, write_figure
 from equipoise.reports.layout import log_ticks, round_ticks, spread, wrapped
+from equipoise.reports.old_figures import learning_curves_svg, policy_svg, ranking_svg, write_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 Report = dict[str, Any]

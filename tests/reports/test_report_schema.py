@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equipoise.files import write_atomically
 from equipoise.reports import clean_report, load_report, report_text, validate_report, write_report
-from equipoise.reports.files import write_atomically
 from equipoise.reports.glossary import METRICS, Metric
 
 Report = dict[str, Any]

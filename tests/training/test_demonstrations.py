@@ -14,7 +14,8 @@ from equipoise.games.prisoners_dilemma import PrisonersDilemma
 from equipoise.games.text import parse
 from equipoise.models.load import load
 from equipoise.policies.chat import ChatFormat
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.demonstrations import (
     Demonstrations,
     both_sides,
@@ -25,7 +26,7 @@ from equipoise.training.demonstrations import (
     partners,
 )
 from equipoise.training.rows import NOT_OURS
-from equipoise.training.sft import IGNORED, SftSettings, all_labels, fit, reply_labels, validation_loss
+from equipoise.training.sft import SftSettings, all_weights, fit, reply_weights, validation_loss
 
 NIT = [(POOLS.find("nit"), 1.0)]
 
@@ -53,18 +54,17 @@ def test_experts_are_seated_by_weight_in_both_seats():
         assert abs(loose - 1_500) < 4 * np.sqrt(2_000 * 0.25 * 0.75)
 
 
-def test_labels_score_a_seats_own_replies_and_nothing_else(chat):
+def test_weights_count_a_seats_own_replies_and_nothing_else(chat):
     game = KuhnPoker(hands=6)
     episodes = demonstrate(game, NIT, 10, (0,))
     rows = demonstration_rows(game, both_sides(episodes), chat)
     seats = [(e, s) for e in episodes for s in (0, 1) if e.of(s)]
     for (episode, seat), row in zip(seats, rows, strict=True):
-        labels = reply_labels(row)
-        assert len(labels) == len(row.prompt) + len(row.completion)
-        scored = [label for label in labels if label != IGNORED]
-        assert scored == [i for d in episode.of(seat) for i in chat.reply(str(d.action))]
-        assert labels[: len(row.prompt)] == [IGNORED] * len(row.prompt)
-        assert all(a in (IGNORED, b) for a, b in zip(labels, all_labels(row), strict=True))
+        tokens, weights = np.array(row.prompt + row.completion), reply_weights(row)
+        assert set(weights) == {0.0, 1.0}
+        assert tokens[weights == 1].tolist() == [i for d in episode.of(seat) for i in chat.reply(str(d.action))]
+        assert not weights[: len(row.prompt)].any()
+        assert all_weights(row).tolist() == [0.0] + [1.0] * (len(tokens) - 1)
 
 
 def test_demonstrated_words_are_read_back_as_the_experts_actions(chat):
@@ -206,3 +206,27 @@ def test_micro_batches_do_not_change_what_is_learned(new_model, chat, tmp_path):
         fit(model, rows, SftSettings(steps=3, batch_size=8, learning_rate=1e-2, micro_batches=parts), tmp_path)
     for p, q in zip(*(model.parameters() for model in models), strict=True):
         assert torch.allclose(p, q, atol=2e-3)
+
+
+@pytest.mark.parametrize("weights", [reply_weights, all_weights])
+def test_imitation_is_the_mean_surprise_per_token(weights, new_model, chat, tmp_path):
+    """Against transformers' own loss on labels: the fitted model is that of a step written out."""
+    game = KuhnPoker()
+    rows = demonstration_rows(game, both_sides(demonstrate(game, NIT, 6, (0,))), chat)[:8]
+    model, other = new_model(), new_model()
+    losses = []
+    for row in rows:
+        ids = torch.tensor([row.prompt + row.completion])
+        scores = torch.log_softmax(other(input_ids=ids).logits[0, :-1], dim=-1)
+        counted = torch.from_numpy(weights(row)[1:])
+        losses.append(-(scores.gather(1, ids[0, 1:, None])[:, 0] * counted).sum())
+    loss = sum(losses) / sum(weights(row).sum() for row in rows)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(other.parameters(), 1.0)
+    torch.optim.AdamW(other.parameters(), lr=1e-3, weight_decay=0.0).step()
+    settings = SftSettings(steps=1, batch_size=8, learning_rate=1e-3, micro_batches=2)
+    assert fit(model, rows, settings, tmp_path, weights=weights).loss == pytest.approx(loss.item(), rel=1e-5)
+    moved = [(p - q).abs().max() for p, q in zip(model.parameters(), new_model().parameters(), strict=True)]
+    apart = [(p - q).abs().mean() for p, q in zip(model.parameters(), other.parameters(), strict=True)]
+    assert max(moved) > 5e-4
+    assert max(apart) < 2e-5

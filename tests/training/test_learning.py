@@ -18,7 +18,7 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.experience import PlaySettings, SepoPlay
 from equipoise.training.play import Experience
-from equipoise.training.trainer import EpisodeTrainer, grpo_config
+from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
 GAME = KuhnPoker()
 
@@ -27,17 +27,8 @@ def trained(model, tokenizer, out, settings, rule, weights, *, steps, rate=1e-3)
     """Trains a model in place by one credit rule; returns its policy."""
     policy = LanguageModelPolicy("agent", model, tokenizer)
     play = SepoPlay(GAME, domain("kuhn_poker").corrected, settings, weights, rule)
-    config = grpo_config(
-        out,
-        steps=steps,
-        learning_rate=rate,
-        temperature=1.0,
-        micro_batches=1,
-        seed=0,
-        save_every=10_000,
-        report_to=(),
-    )
-    EpisodeTrainer(model, tokenizer, config, lambda step: play.collect(policy, [0], step)).train()
+    settings = StepSettings(steps, rate, on_cpu=True)
+    EpisodeTrainer(model, tokenizer, settings, out, lambda step: play.collect(policy, [0], step)).train()
     model.eval()
     return policy
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import torch
@@ -71,11 +71,12 @@ def qwen3_5(words):
     return transformers.Qwen3_5ForCausalLM(config)
 
 
+CHATS = Path(__file__).parents[1] / "chat_templates"
 MODELS = {
     "sepo/gemma4-e4b": (gemma4, "gemma4", ("<bos>", "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>"), 2),
     "sepo/qwen3.5-4b": (qwen3_5, "qwen3_5_nothink", ("<|im_start|>", "<|im_end|>", "<think>", "</think>"), 1),
 }
-"""Recipe -> the model, TRL's copy of its chat template, its control tokens, and where among them replies end."""
+"""Recipe -> the model, its chat template, its control tokens, and where among them replies end."""
 
 
 def with_template(template, controls, end):
@@ -84,7 +85,7 @@ def with_template(template, controls, end):
     tokenizer.add_special_tokens({"additional_special_tokens": list(controls)})
     tokenizer.eos_token = controls[end]
     tokenizer.bos_token = controls[0]
-    tokenizer.chat_template = (files("trl") / "chat_templates" / f"{template}.jinja").read_text(encoding="utf-8")
+    tokenizer.chat_template = (CHATS / f"{template}.jinja").read_text(encoding="utf-8")
     return tokenizer
 
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES, domain
 from equipoise.objectives import sepo
 from equipoise.training.demonstrations import Demonstrations
-from equipoise.training.recipe import Recipe, find_recipe, load_recipe, parse_recipe
+from equipoise.training.recipe import Recipe, find_recipe, label_of, load_recipe, parse_recipe
 from equipoise.training.settings import RULES, Lora, Objective, Optimisation
 
 FULL = {
@@ -124,7 +125,7 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"rl": {"steps": -1}}, "got steps=-1"),
         ({"sft": {"batch_size": 0}}, "got batch_size=0"),
         ({"lora": {"rank": -1}}, "got lora rank -1"),
-        ({"sampling": {"temperature": 0.0}}, "got temperature 0.0; it must be above 0"),
+        ({"sampling": {"temperature": 0.0}}, r"sampling\.temperature = 0.*needs more than 0"),
         ({"game_parameters": {"hands": 0}}, "got hands=0; allowed: a whole number from 1 to 100"),
         ({"game_parameters": {"rounds": 2}}, "kuhn_poker has no parameter 'rounds'; known: hands"),
     ],
@@ -187,6 +188,33 @@ def test_a_mistake_in_an_override_is_one_line(override, match):
     refused({"seed": 1}, match, [override])
 
 
+@pytest.mark.parametrize(
+    ("override", "where"),
+    [
+        ("rl.learning_rate=inf", "rl.learning_rate"),
+        ("rl.learning_rate=1e300", "rl.learning_rate"),
+        ("sft.learning_rate=inf", "sft.learning_rate"),
+        ("sampling.temperature=inf", "sampling.temperature"),
+        ("lora.alpha=nan", "lora.alpha"),
+        ("rl.steps=1000000000000000000000", "rl.steps"),
+        ("demonstrations.episodes=99999999999", "demonstrations.episodes"),
+        ("objective.entropy=1e12", "objective.entropy"),
+        ("self_play.reward_divisor=inf", "self_play.reward_divisor"),
+        ("objective.lambdas=[1e30, 1.0, 1.0]", "objective.lambdas"),
+        ("demonstrations.experts={ nash = 1e30 }", "demonstrations.experts.nash"),
+        ("by_game={ kuhn_poker = { rl = 1, play = { rollouts = 10000000000 } } }", "by_game.kuhn_poker.play.rollouts"),
+    ],
+)
+def test_numbers_are_finite_and_moderate(override, where):
+    refused({}, rf"got {where}=.*; allowed: a finite number", [override])
+
+
+@pytest.mark.parametrize("text", ["rl.steps=3\nrl.save_every=2", "rl.steps=3\n[sft]", "seed=1\nlora = { rank = 2 }"])
+def test_a_second_line_in_an_override_is_refused_and_not_dropped(text):
+    refused({}, "sets more than one key", [text])
+    assert parse_recipe({}, ["rl.report_to=[\n]"]).rl.report_to == ()
+
+
 def test_overrides_leave_the_given_table_alone():
     table = {"demonstrations": {"experts": {"nash": 1.0}}, "game_parameters": {"hands": 1}}
     parse_recipe(table, ["demonstrations.experts.tight=2.0", "game_parameters.hands=6"])
@@ -200,6 +228,28 @@ def test_files_that_cannot_be_read_are_one_line(tmp_path):
     with pytest.raises(ValueError, match=r"broken\.toml is not valid TOML") as caught:
         load_recipe(tmp_path / "broken.toml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_of_another_encoding_is_one_line(encoding, tmp_path):
+    (tmp_path / "other.toml").write_text('model = "für"', encoding=encoding)
+    with pytest.raises(UserError, match=r"other\.toml is not UTF-8 text"):
+        load_recipe(tmp_path / "other.toml")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    (tmp_path / "marked.toml").write_text("seed = 3", encoding="utf-8-sig")
+    assert load_recipe(tmp_path / "marked.toml").seed == 3
+
+
+def test_a_recipe_is_loaded_by_its_name_or_its_path():
+    path = find_recipe("kuhn_poker/best_response")
+    named = load_recipe("kuhn_poker/best_response", ["seed=3"])
+    assert named == load_recipe(path, ["seed=3"]) == load_recipe(str(path), ["seed=3"])
+    assert (named.seed, named.play.adversaries) == (3, ("best_response",))
+    assert label_of("kuhn_poker") == label_of(str(path)) == "best_response"
+    with pytest.raises(UserError, match=r"unknown recipe 'kuhn_poker/best'; known: .*Did you mean"):
+        load_recipe("kuhn_poker/best")
 
 
 def test_every_credit_rule_can_be_named():

@@ -13,16 +13,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.metrics import GameTree
 from equipoise.metrics.exact import nash_conv
 from equipoise.models.load import load
 from equipoise.models.tiny import FOLDER
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.training import run
 from equipoise.training.adversaries import agent_tables
-from equipoise.training.callbacks import WHOLE, last_whole_checkpoint
+from equipoise.training.checkpoints import MANIFEST, newest
 from equipoise.training.joint import JointPlay
-from equipoise.training.recipe import parse_recipe
+from equipoise.training.recipe import load_recipe, parse_recipe
 from equipoise.training.run import Interrupted, _adapted, _reference, train
 
 STEPS = 7
@@ -87,6 +90,12 @@ def broken(case, out, step, act=kill, expected=Killed):
     return caught.value
 
 
+def resumed_at(out):
+    """The step that a resumed run would go on from, None for the beginning."""
+    checkpoint, _ = newest(out / "checkpoints", out / "metrics.jsonl")
+    return checkpoint and checkpoint.step
+
+
 def weights(folder):
     (path,) = folder.glob("*.safetensors")
     return load_file(path)
@@ -129,7 +138,7 @@ def unbroken(tmp_path_factory):
 )
 def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_path):
     broken(case, tmp_path / "run", 5)
-    assert last_whole_checkpoint(tmp_path / "run" / "checkpoints").name == "checkpoint-4"
+    assert resumed_at(tmp_path / "run") == 4
     train(recipe_of(case), tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", unbroken(case))
 
@@ -137,7 +146,7 @@ def test_a_killed_run_resumes_to_the_same_weights_and_curve(case, unbroken, tmp_
 @pytest.mark.parametrize("case", ["full", pytest.param("demonstrations and an adapter", marks=pytest.mark.slow)])
 def test_a_run_killed_before_its_first_checkpoint_resumes_to_the_same_weights(case, unbroken, tmp_path):
     broken(case, tmp_path / "run", 1)
-    assert last_whole_checkpoint(tmp_path / "run" / "checkpoints") is None
+    assert resumed_at(tmp_path / "run") is None
     train(recipe_of(case), tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", unbroken(case))
 
@@ -153,11 +162,11 @@ def test_training_changes_the_weights_and_another_seed_gives_others(unbroken, tm
 def test_a_checkpoint_and_a_metrics_line_cut_off_while_being_written_are_ignored(unbroken, tmp_path):
     broken("full", tmp_path / "run", 5)
     half = tmp_path / "run" / "checkpoints" / "checkpoint-4"
-    (half / WHOLE).unlink()
+    (half / MANIFEST).unlink()
     (half / "model.safetensors").write_bytes(b"cut")
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 6, "pay')
-    assert last_whole_checkpoint(half.parent).name == "checkpoint-2"
+    assert resumed_at(tmp_path / "run") == 2
     train(recipe_of("full"), tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", unbroken("full"))
 
@@ -169,14 +178,53 @@ def test_a_run_killed_after_its_last_step_only_saves(unbroken, tmp_path):
     assert_same_run(tmp_path / "run", unbroken("full"))
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(unbroken, tmp_path):
-    before = signal.getsignal(signal.SIGINT)
-    stopped = broken("full", tmp_path / "run", 2, lambda: signal.raise_signal(signal.SIGINT), Interrupted)
-    assert signal.getsignal(signal.SIGINT) is before
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_saves_and_says_how_to_go_on(name, unbroken, tmp_path):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    stopped = broken("full", tmp_path / "run", 2, lambda: signal.raise_signal(number), Interrupted)
+    assert signal.getsignal(number) is before
     assert str(stopped) == f"stopped after step 3; continue with --resume --out {tmp_path / 'run'}"
-    assert last_whole_checkpoint(tmp_path / "run" / "checkpoints").name == "checkpoint-3"
+    assert stopped.number == number
+    assert resumed_at(tmp_path / "run") == 3
     train(recipe_of("full"), tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", unbroken("full"))
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        broken("full", tmp_path / "run", 2, lambda: (signal.raise_signal(signal.SIGHUP), kill()))
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_a_killed_writer_left_is_swept_at_the_next_start(unbroken, tmp_path):
+    out = tmp_path / "run"
+    broken("full", out, 3)
+    (out / "model.partial").mkdir()
+    for name in ("model.partial/model.safetensors", "metrics.jsonl.partial", ".report.json.x1.tmp"):
+        (out / name).write_text("half")
+    (out / "population").mkdir()
+    (out / "population" / "step-000002.partial").write_text("half")
+    train(recipe_of("full"), out, resume=True)
+    assert not [path for path in out.rglob("*") if path.suffix in (".partial", ".tmp")]
+    assert_same_run(out, unbroken("full"))
+
+
+def test_a_full_disk_while_saving_is_one_line_and_other_errors_are_themselves(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=r"cannot save a checkpoint in .*checkpoints: .*free some space"):
+        train(recipe_of("full"), tmp_path / "full")
+
+    def starved():
+        raise RuntimeError("out of memory")
+
+    assert str(broken("full", tmp_path / "other", 1, starved, RuntimeError)) == "out of memory"
 
 
 def test_there_is_one_line_of_metrics_per_step_and_one_for_the_end(unbroken):
@@ -253,7 +301,7 @@ def test_resuming_a_finished_run_changes_nothing(unbroken):
 
 
 def test_a_folder_that_exists_is_one_line(unbroken, tmp_path):
-    with pytest.raises(ValueError, match=r"run folder .* exists; continue it with --resume, or choose another --out"):
+    with pytest.raises(ValueError, match=r"run folder .* exists; continue it with --resume, start over with --force"):
         train(recipe_of("full"), unbroken("full"))
     with pytest.raises(ValueError, match=r"nothing to resume in .*nowhere"):
         train(recipe_of("full"), tmp_path / "nowhere", resume=True)
@@ -268,6 +316,31 @@ def test_a_run_that_could_not_start_leaves_the_folder_free(table, tmp_path):
     with pytest.raises(ValueError, match=r"no model folder|target modules"):
         train(parse_recipe({**BASE, **table}), tmp_path / "run")
     train(parse_recipe({**BASE, "rl": {"steps": 0}}), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("nosuch", "unknown log target .*'nosuch'; known: .*tensorboard"), ("wandb", "'wandb', which is not installed")],
+)
+def test_a_log_target_that_is_not_there_is_one_line_and_leaves_no_folder(target, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "get_available_reporting_integrations", lambda: ["tensorboard"])
+    with pytest.raises(UserError, match=said):
+        train(parse_recipe({**BASE, "rl": {"report_to": [target]}}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_and_folders_may_be_strings(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_reinforce", lambda *given: None)
+    assert train("kuhn_poker/best_response", str(tmp_path / "run")) == tmp_path / "run" / "model"
+    assert load_recipe(tmp_path / "run" / "recipe.toml") == load_recipe("kuhn_poker/best_response")
+
+
+def test_force_starts_over(unbroken, tmp_path):
+    out = tmp_path / "run"
+    broken("full", out, 5)
+    (out / "model").mkdir()
+    train(recipe_of("full"), out, force=True)
+    assert_same_run(out, unbroken("full"))
 
 
 def test_a_run_folder_says_what_made_it(unbroken):
@@ -292,7 +365,7 @@ except Interrupted as stopped:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("case", ["adapter", "adversary"])
 def test_a_process_that_is_signalled_resumes_to_the_same_weights(case, number, tmp_path):
     table = {**BASE, **CASES[case], "rl": {**BASE["rl"], "steps": 40}}
@@ -310,7 +383,7 @@ def test_a_process_that_is_signalled_resumes_to_the_same_weights(case, number, t
         child.send_signal(number)
         said, _ = child.communicate(timeout=60)
     assert child.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 3)
-    assert ("continue with --resume" in said) == (number == signal.SIGINT)
+    assert ("continue with --resume" in said) == (number == signal.SIGTERM)
     assert not (out / "model").exists()
     train(recipe, out, resume=True)
     train(recipe, tmp_path / "unbroken")

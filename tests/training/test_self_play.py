@@ -9,11 +9,11 @@ from equipoise.games import domain, make_game
 from equipoise.objectives.alignment import AlignmentWeights, advantage_alignment, naive, sum_of_rewards
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training import self_play
-from equipoise.training.gradients import policy_gradient
 from equipoise.training.play import AGENT
 from equipoise.training.population import PastSettings
 from equipoise.training.rows import NOT_OURS, Side, credited_rows, per_turn, transcript_row
 from equipoise.training.self_play import Credit, SelfPlay, SelfPlaySettings
+from research.model_gradients import policy_gradient
 
 ROUNDS, DIVISOR, GAMMA, BETA = 4, 5.0, 0.9, 1.5
 

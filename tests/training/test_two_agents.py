@@ -1,7 +1,7 @@
 """Two agents on one base: each plays its own seat, learns from its own tokens alone, and is saved for itself."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,18 +15,20 @@ from equipoise.games import domain, make_game
 from equipoise.games.wrapped import WrappedGame, WrappedState
 from equipoise.models.load import load
 from equipoise.objectives.alignment import AlignmentWeights, naive
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training import self_play
-from equipoise.training.adapters import FIRST, SECOND, add_second, routed, weights_of
-from equipoise.training.callbacks import last_whole_checkpoint
+from equipoise.training.adapters import FIRST, SECOND, add_second, weights_of
+from equipoise.training.checkpoints import newest
 from equipoise.training.joint import weighted
+from equipoise.training.loss import examples_of, padded, weighted_loss
 from equipoise.training.play import AGENT, Experience
 from equipoise.training.population import PastSettings, wearing
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.rows import NOT_OURS, Row, Side, credited_rows, merged, per_turn, transcript_row
 from equipoise.training.run import train
 from equipoise.training.self_play import Credit, SelfPlaySettings
-from equipoise.training.trainer import TwoAgentTrainer, grpo_config
+from equipoise.training.trainer import StepSettings, TwoAgentTrainer
 from equipoise.training.two_agents import TwoAgentPlay
 
 GAME = "prisoners_dilemma"
@@ -70,18 +72,8 @@ def made(adapter, seed, size=5.0):
     return Experience(rows, weights, np.ones(3, dtype=int), 3, {"fault_rate": 0.0})
 
 
-def settings_of(out, steps, micro_batches=1, rate=1e-2):
-    return grpo_config(
-        out,
-        steps=steps,
-        learning_rate=rate,
-        temperature=1.0,
-        micro_batches=micro_batches,
-        seed=0,
-        save_every=10_000,
-        report_to=(),
-        on_cpu=True,
-    )
+def settings_of(steps, micro_batches=1, rate=1e-2):
+    return StepSettings(steps, rate, micro_batches=micro_batches, on_cpu=True)
 
 
 def stepped_alone(base, start, experiences, rate=1e-2):
@@ -122,7 +114,7 @@ def test_two_steps_of_two_agents_are_those_of_each_agent_alone(new_model, tokeni
     def collect(step):
         return weighted({agents[name]: part[step] for name, part in parts.items()}, 1.0)
 
-    TwoAgentTrainer(model, tokenizer, settings_of(tmp_path, 2, micro_batches), collect).train()
+    TwoAgentTrainer(model, tokenizer, settings_of(2, micro_batches), tmp_path, collect).train()
     after = parameters(model)
     for adapter in (FIRST, SECOND):
         own, start = weights_of(after, adapter), weights_of(before, adapter)
@@ -144,8 +136,8 @@ class _Gradients(TrainerCallback):
 def test_the_rows_of_one_agent_leave_the_other_exactly_as_it_was(new_model, tokenizer, tmp_path, adapter, other):
     model = two_adapters(new_model())
     before, seen = parameters(model), _Gradients()
-    config = settings_of(tmp_path, 1, micro_batches=3)  # three rows and three dummies
-    TwoAgentTrainer(model, tokenizer, config, lambda step: made(adapter, 0), callbacks=[seen]).train()
+    config = settings_of(1, micro_batches=3)
+    TwoAgentTrainer(model, tokenizer, config, tmp_path, lambda step: made(adapter, 0), callbacks=[seen]).train()
     after = parameters(model)
     assert all(value is None for value in weights_of(seen.found, other).values())
     assert any(value.abs().max() > 0 for value in weights_of(seen.found, adapter or FIRST).values())
@@ -156,17 +148,16 @@ def test_the_rows_of_one_agent_leave_the_other_exactly_as_it_was(new_model, toke
 
 def test_each_row_of_a_mixed_batch_goes_through_its_own_adapter(new_model):
     model = two_adapters(new_model())
-    ids = torch.randint(5, 600, (4, 9), generator=torch.Generator().manual_seed(0))
-    names = [FIRST, SECOND, SECOND, FIRST]
-    model.train()
-    with routed(model, names):
-        mixed = model(input_ids=ids).logits
-    assert model.training
+    examples = [example for name in ("", SECOND) for example in examples_of(made(name, 3 + bool(name)))]
+    mixed = weighted_loss(model, padded(examples)).item()
+    alone = []
     for adapter in (FIRST, SECOND):
         model.set_adapter(adapter)
-        alone = model.eval()(input_ids=ids).logits
-        for i, name in enumerate(names):
-            assert torch.allclose(mixed[i], alone[i], atol=1e-5) == (name == adapter)
+        for name in ("", SECOND):
+            own = [replace(example, adapter="") for example in examples if example.adapter == name]
+            alone.append(weighted_loss(model.eval(), padded(own)).item())
+    assert mixed == pytest.approx(alone[0] + alone[3], rel=1e-5)
+    assert abs(alone[1] + alone[2] - mixed) > 0.1
 
 
 def test_rows_of_two_agents_are_never_merged():
@@ -408,8 +399,8 @@ def test_a_killed_run_of_two_agents_resumes_to_the_same_weights_and_curve(tmp_pa
         patch.setattr(TwoAgentPlay, "collect", killed)
         with pytest.raises(Killed):
             train(recipe, out)
-    resumed_from = last_whole_checkpoint(out / "checkpoints")
-    assert (resumed_from and resumed_from.name) == (None if step == 1 else "checkpoint-4")
+    resumed_from, _ = newest(out / "checkpoints", out / "metrics.jsonl")
+    assert (resumed_from and resumed_from.step) == (None if step == 1 else 4)
     train(recipe, out, resume=True)
     train(recipe, whole)
     for inside in ("model", "model/second"):
@@ -467,8 +458,8 @@ def test_two_agents_with_opposite_goals_are_both_learned(tmp_path):
     policy = LanguageModelPolicy(AGENT, model, tokenizer)
     play = play_of(tmp_path / "past", game=Opposed(make_game(GAME, rounds=1)), deals=1, rollouts=64)
     begun = play.collect(policy, [7], 0).metrics
-    config = settings_of(tmp_path, 40, rate=2e-2)
-    TwoAgentTrainer(model, tokenizer, config, lambda step: play.collect(policy, [0], step)).train()
+    config = settings_of(40, rate=2e-2)
+    TwoAgentTrainer(model, tokenizer, config, tmp_path, lambda step: play.collect(policy, [0], step)).train()
     model.eval()
     ended = play.collect(policy, [7], 1).metrics
     # the same prompt, one base: at the start both do the same, and what one is paid for the other is not

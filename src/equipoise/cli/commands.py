@@ -18,7 +18,7 @@ def train(options: argparse.Namespace) -> None:
     """Trains by a recipe, then audits where it started and where it ended."""
     from equipoise.lab.audit import AuditSettings
     from equipoise.lab.single_run import report_of_run
-    from equipoise.training.recipe import find_recipe, load_recipe
+    from equipoise.training.recipe import label_of, load_recipe
     from equipoise.training.run import Interrupted
     from equipoise.training.run import train as run
 
@@ -30,16 +30,24 @@ def train(options: argparse.Namespace) -> None:
     settings = AuditSettings(deals=options.deals)
     if options.games:
         overrides.append(f"games={json.dumps(options.games)}")
-    elif options.recipe is None:
-        raise UserError("nothing to train on; name a recipe, or give --games (for example --games all)")
-    path = find_recipe(options.recipe or "sepo/joint")
-    recipe = load_recipe(path, overrides)
-    out = options.out or Path("runs") / f"{recipe.title}-{path.stem}"
+    source = options.recipe or "sepo/joint"
+    label = label_of(source)
+    if options.recipe is None and not options.games:
+        if not options.resume or options.out is None:
+            raise UserError("nothing to train on; name a recipe, or give --games (for example --games all)")
+        source, label = str(options.out / "recipe.toml"), options.out.name
+        if not Path(source).is_file():
+            raise UserError(f"nothing to resume in {options.out}: it has no recipe.toml; name a recipe and start")
+    recipe = load_recipe(source, overrides)
+    out = options.out or Path("runs") / f"{recipe.title}-{label}"
     quiet_libraries()
     try:
-        run(recipe, out, resume=options.resume, label=path.stem)
+        model = run(recipe, out, resume=options.resume, force=options.force, label=label)
     except Interrupted as stop:
-        raise Stopped(str(stop)) from None
+        raise Stopped(str(stop), stop) from None
+    if options.no_audit:
+        print(json.dumps({"model": str(model)}) if options.json else f"model: {model}")
+        return
     if len(recipe.names) == 1:
         _finish(options, report_of_run(recipe, out, settings.deals), out)
         return
@@ -95,8 +103,9 @@ def demo(options: argparse.Namespace) -> None:
     quiet_libraries()
     try:
         result = run(options.out, settings, lambda line: print(line, file=sys.stderr))
-    except Interrupted:
-        raise Stopped(f"stopped; everything finished is kept. The same command continues in {options.out}") from None
+    except Interrupted as stop:
+        said = f"stopped; everything finished is kept. The same command continues in {options.out}"
+        raise Stopped(said, stop) from None
     _finish(options, result, options.out)
 
 

@@ -61,8 +61,8 @@ def crossplay(options: argparse.Namespace) -> None:
     kept = f"finished pairs are in {tournament.out}; the same command continues"
     try:
         run(store, tournament.cells(), tournament, jobs=options.jobs, progress=_progress)
-    except KeyboardInterrupt:
-        raise Stopped(f"stopped; {kept}") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(f"stopped; {kept}", stop) from None
     table = tournament.report(_command(options))
     paths = write_crossplay(table, tournament.out)
     if options.json:

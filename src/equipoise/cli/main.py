@@ -1,6 +1,6 @@
 """The command line. A user's mistake gives one line and exit code 2; Ctrl-C saves and says how to go on (130).
 
-SIGTERM and SIGHUP do what Ctrl-C does.
+SIGTERM and SIGHUP do as Ctrl-C does, with 143 and 129.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +21,6 @@ from equipoise.cli.shared import Stopped, one_line
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
 from equipoise.games.text import REASONING
-from equipoise.process import like_ctrl_c
 
 EXAMPLES = """examples:
   equipoise demo                                base, SFT and SEPO side by side
@@ -29,7 +28,6 @@ EXAMPLES = """examples:
   equipoise train kuhn_poker --out runs/nash    against the exact best response
   equipoise train --games all --out runs/joint  one model, every game
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
-  equipoise reproduce gradient-audit            which credit rule is right
   equipoise reproduce sepo --quick              every game, every objective
 """
 
@@ -58,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, help="run folder (default: runs/RECIPE)")
     train.add_argument("--model", help="start from this model instead of the recipe's: tiny, a folder, or a hub id")
     train.add_argument("--seed", type=int, help="seed instead of the recipe's")
-    train.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    train.add_argument("--resume", action="store_true", help="continue an interrupted run, by the recipe it holds")
+    train.add_argument("--force", action="store_true", help="start over in a run folder that exists")
+    train.add_argument("--no-audit", action="store_true", help="leave the closing audit out")
     train.add_argument("--deals", type=int, default=300, help="deals of the closing audit (default: 300)")
     _sets(train, "override a recipe key, for example rl.steps=50")
     _json(train)
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--deals", type=int, default=500, help="common deals per opponent and seat (default: 500)")
     audit.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")
     audit.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
-    audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
+    audit.add_argument("--temperature", type=float, default=1.0, help="sampling temperature; 0: greedy (default: 1)")
     audit.add_argument("--max-new-tokens", type=int, help="longest reply (default: what the game's words need)")
     kinds = ", ".join(REASONING)
     audit.add_argument("--reasoning", choices=REASONING, default="none", metavar="KIND", help=f"before a move: {kinds}")
@@ -128,40 +128,51 @@ def _json(verb: argparse.ArgumentParser) -> None:
 
 
 class CtrlC(KeyboardInterrupt):
-    """Ctrl-C under our own name.
+    """Ctrl-C, SIGTERM or SIGHUP under our own name.
 
     Where KeyboardInterrupt itself passes through code made from text (every dataclass and named tuple an import
     defines), Python remembers it and ends the process by the signal, although it was caught and 130 returned.
+
+    Attributes:
+        number: The signal.
     """
+
+    def __init__(self, number: int) -> None:
+        """Args: number: The signal."""
+        super().__init__()
+        self.number = number
 
 
 @contextmanager
 def _own_interrupt() -> Iterator[None]:
-    """Raises `CtrlC` within; whoever has set another handler, or lets Ctrl-C be ignored, keeps it."""
-    heard = signal.getsignal(signal.SIGINT)
-    if heard is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, _raise)
+    """Raises `CtrlC` within; whoever has set another handler, or lets a signal be ignored, keeps it."""
+    mine = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                mine[number] = signal.signal(number, _raise)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, heard)
+        for number, heard in mine.items():
+            signal.signal(number, heard)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    raise CtrlC
+    raise CtrlC(number)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        with _own_interrupt(), like_ctrl_c():
+        with _own_interrupt():
             options.run(options)
-    except Stopped as stop:
-        print(f"equipoise: {stop}", file=sys.stderr)
-        return 130
+    except (Stopped, CtrlC) as stop:
+        with suppress(OSError):  # after SIGHUP there may be no terminal
+            print(f"equipoise: {stop if str(stop) else 'stopped'}", file=sys.stderr)
+        return 128 + stop.number
     except KeyboardInterrupt:
         print("equipoise: stopped", file=sys.stderr)
         return 130

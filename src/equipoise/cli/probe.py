@@ -38,10 +38,9 @@ def probe(options: argparse.Namespace) -> None:
     quiet_libraries()
     try:
         record = run(_command(options))
-    except (Interrupted, KeyboardInterrupt):
-        raise Stopped(
-            f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
-        ) from None
+    except (Interrupted, KeyboardInterrupt) as stop:
+        said = f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
+        raise Stopped(said, stop) from None
     if options.json:
         print(run.store.path(PROBE).read_text(encoding="utf-8"), end="")
         return

@@ -18,8 +18,8 @@ from equipoise.games import SEPO_GAMES
 if TYPE_CHECKING:
     from equipoise.lab.workers import Cell
 
-FEWEST_BATCHES = 4
-"""Two halves of two batches, for the credit audit on the model."""
+MOVED = {"gradient-audit": "research.gradient_audit", "tabular-alignment": "research.tabular_alignment"}
+"""Scripts of a checkout, by the name of the study that an earlier command line had."""
 
 
 def add_to(verbs: Any) -> None:
@@ -27,28 +27,10 @@ def add_to(verbs: Any) -> None:
     reproduce = verbs.add_parser("reproduce", help="repeat a study")
     studies = reproduce.add_subparsers(dest="study", metavar="STUDY", required=True, help="which study")
 
-    audit = studies.add_parser("gradient-audit", help="what each credit rule's gradient is worth against the exact one")
-    audit.add_argument("--out", type=Path, default=Path("runs/gradient-audit"), help="folder for table and figure")
-    audit.add_argument("--draws", type=int, default=2000, help="gradient estimates per rule (default: 2000)")
-    audit.add_argument("--seed", type=int, default=0, help="keys all draws (default: 0)")
-    audit.add_argument("--json", action="store_true", help="print JSON instead of text")
-    audit.set_defaults(run=gradient_audit)
-
-    aligned = studies.add_parser("tabular-alignment", help="what each alignment rule teaches a memory-one policy")
-    folder = Path("results/alignment/tabular")
-    aligned.add_argument("--out", type=Path, default=folder, help=f"folder for tables and figure (default: {folder})")
-    aligned.add_argument("--seeds", type=int, default=20, help="training seeds of every arm (default: 20)")
-    aligned.add_argument("--draws", type=int, default=1000, help="batches behind each variance (default: 1000)")
-    aligned.add_argument("--json", action="store_true", help="print JSON instead of text")
-    aligned.set_defaults(run=tabular_alignment)
-
     sepo_study = studies.add_parser(
         "sepo", help="every game, every objective, several seeds; continues where it stopped"
     )
     _study_options(sepo_study, "sepo", f"some of: {', '.join(SEPO_GAMES)}")
-    sepo_study.add_argument(
-        "--gradients", type=int, default=0, metavar="N", help="batches behind the credit audit on the model"
-    )
     sepo_study.set_defaults(run=sepo)
 
     self_play = studies.add_parser(
@@ -56,6 +38,11 @@ def add_to(verbs: Any) -> None:
     )
     _study_options(self_play, "alignment", "some of: prisoners_dilemma, split_items, trust_and_split")
     self_play.set_defaults(run=alignment)
+
+    for name in MOVED:  # with no help, so that no list shows it; no character begins an option, so any may follow
+        gone = studies.add_parser(name, add_help=False, prefix_chars="\0")
+        gone.add_argument("ignored", nargs="*")
+        gone.set_defaults(run=moved)
 
 
 def _study_options(study: argparse.ArgumentParser, name: str, games: str) -> None:
@@ -75,39 +62,13 @@ def _study_options(study: argparse.ArgumentParser, name: str, games: str) -> Non
     study.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
-def gradient_audit(options: argparse.Namespace) -> None:
-    """Repeats the gradient audit."""
-    from equipoise.lab.gradient_audit import audit_table, gradient_audit, write_audit
+def moved(options: argparse.Namespace) -> None:
+    """Says where a study that is no longer part of the command line is.
 
-    result = gradient_audit(draws=options.draws, seed=options.seed)
-    paths = write_audit(result, options.out)
-    if options.json:
-        print(paths[0].read_text(encoding="utf-8"))
-        return
-    print(audit_table(result))
-    for path in paths:
-        print(path)
-
-
-def tabular_alignment(options: argparse.Namespace) -> None:
-    """Repeats the study of alignment on a memory-one policy."""
-    from equipoise.lab.tabular_alignment_report import alignment_text, write_alignment
-    from equipoise.lab.tabular_alignment_study import TabularAlignmentStudy, tabular_alignment_study
-
-    study = TabularAlignmentStudy(options.seeds, options.draws)
-    options.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work, not after
-
-    def told(part: str, seconds: float) -> None:
-        print(f"{part}: {seconds:.0f} s", file=sys.stderr)
-
-    table = tabular_alignment_study(study, told)
-    paths = write_alignment(table, options.out)
-    if options.json:
-        print(paths[0].read_text(encoding="utf-8"))
-        return
-    print(alignment_text(table))
-    for path in paths:
-        print(path)
+    Raises:
+        UserError: Always.
+    """
+    raise UserError(f"{options.study} is a research script; run python -m {MOVED[options.study]} from a checkout")
 
 
 def sepo(options: argparse.Namespace) -> None:
@@ -116,8 +77,6 @@ def sepo(options: argparse.Namespace) -> None:
     from equipoise.lab.sepo_table import sepo_table
     from equipoise.reports import study_markdown, study_text, write_study
 
-    if 0 < options.gradients < FEWEST_BATCHES or options.gradients < 0:
-        raise UserError(f"got --gradients {options.gradients}; allowed: 0, or at least {FEWEST_BATCHES} batches")
     settings = _sized(options, QUICK if options.quick else SepoSettings(), ("base", "sft"))
     study, listed = SepoStudy(settings, options.work), cells(settings)
 
@@ -127,7 +86,7 @@ def sepo(options: argparse.Namespace) -> None:
 
     results = _results(options, study, listed, told)
     table = sepo_table(study, listed, results, _command(options, "sepo"))
-    table["gradients"] = _gradients(options, study)
+    table["gradients"] = _gradients(options.out)
     _written(options, table, write_study, study_markdown, study_text)
 
 
@@ -187,9 +146,9 @@ def _results(
 
     try:
         run(store, listed, study, jobs=options.jobs, progress=progress, minutes=options.minutes)
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as stop:
         kept = f"finished cells are in {store.folder}; the same command continues"
-        raise Stopped(f"stopped; {kept}") from None
+        raise Stopped(f"stopped; {kept}", stop) from None
     results = store.finished(keys)
     if not results:
         raise UserError(f"no cell is finished in {store.folder}; give it more --minutes")
@@ -208,7 +167,7 @@ def _written(
     text: Callable[[dict[str, Any]], str],
 ) -> None:
     """Writes a study's files and prints its table."""
-    from equipoise.reports.files import write_atomically
+    from equipoise.files import write_atomically
 
     paths = write(table, options.out)
     if options.document is not None:
@@ -223,13 +182,7 @@ def _written(
         print(path)
 
 
-def _gradients(options: argparse.Namespace, study: Any) -> dict[str, Any] | None:
-    """The credit audit on the model itself: computed where asked, else what an earlier call left."""
-    from equipoise.lab.sepo import model_credit_audit
-    from equipoise.lab.store import JsonRecord, Store
-
-    store = Store(options.out, "credit audit", JsonRecord())
-    stored = store.get("gradients")
-    if options.gradients and (stored is None or stored["batches"] != options.gradients):
-        stored = store.put("gradients", model_credit_audit(study, options.gradients))
-    return stored
+def _gradients(folder: Path) -> dict[str, Any] | None:
+    """What each credit rule is worth on the model itself, where `research.model_gradients` has left it."""
+    path = folder / "gradients.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,16 @@ from equipoise.errors import UserError
 
 
 class Stopped(Exception):
-    """The user stopped a command; the message says what was saved and how to go on."""
+    """The user stopped a command; the message says what was saved and how to go on.
+
+    Attributes:
+        number: The signal that did it.
+    """
+
+    def __init__(self, message: str, stop: BaseException) -> None:
+        """Args: message: What was saved. stop: What stopped it; Ctrl-C where it names no signal."""
+        super().__init__(message)
+        self.number: int = getattr(stop, "number", signal.SIGINT)
 
 
 def one_line(error: Exception) -> str:
@@ -27,7 +37,6 @@ def quiet_libraries() -> None:
     import os
     import warnings
 
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
     from transformers.utils import logging

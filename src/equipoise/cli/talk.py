@@ -38,8 +38,8 @@ def talk(options: argparse.Namespace) -> None:
         quiet_libraries()
     try:
         record = run(_command(options))
-    except KeyboardInterrupt:
-        raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues") from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues", stop) from None
     if options.json:
         print(run.store.path(TALK).read_text(encoding="utf-8"), end="")
         return

@@ -38,6 +38,8 @@ from equipoise.metrics import (
     sepo_index,
     welfare,
 )
+from equipoise.metrics.payoff import payoff_bounds, welfare_bounds
+from equipoise.metrics.pool import gap_bounds
 from equipoise.metrics.sepo_index import Weights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -151,7 +153,7 @@ def audit(policy: Policy, game: Game, settings: AuditSettings) -> Audit:
             **exact,
         },
         figures=tuple(profile.figures),
-        opponents=_per_opponent(pools, policy.name, regrets),
+        opponents=_per_opponent(game, pools, policy.name, regrets),
         faults={str(kind): share for kind, share in fault_kinds(episodes, policy.name).items() if share > 0},
         table=table,
         spread=[] if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed),
@@ -183,15 +185,17 @@ def index_estimates(
     estimates = {name: estimate for name, (term, estimate) in terms.items() if term not in found.absent}
     estimates["sepo_index"] = sepo_index(found, weights)
     if pools["train"]:
-        estimates["welfare"] = welfare(pools["train"])
+        estimates["welfare"] = welfare(pools["train"], welfare_bounds(game))
     if pools["exploiter"]:
-        estimates["pool_exploitability_unclipped"] = pool_exploitability_unclipped(pools["exploiter"], agent)
+        unclipped = pool_exploitability_unclipped(pools["exploiter"], agent, gap_bounds(game))
+        estimates["pool_exploitability_unclipped"] = unclipped
     measured = [episode for pool in MEASURED_ON for episode in pools[pool]]
     if measured:
         estimates |= {name: hazard_rate(measured, agent, hazard) for name, hazard in profile.figures.items()}
     if pools["held_out"]:
-        estimates["robustness"] = payoff(pools["held_out"], agent)
-        estimates["held_out_exploitability"] = pool_exploitability(pools["held_out"], agent)
+        estimates["robustness"] = payoff(pools["held_out"], agent, payoff_bounds(game))
+        held_out = pool_exploitability(pools["held_out"], agent, bounds=gap_bounds(game))
+        estimates["held_out_exploitability"] = held_out
     return estimates
 
 
@@ -223,12 +227,12 @@ def _learned(
     return {"worst_case_lower_bound": bound}
 
 
-def _per_opponent(pools: ByPool, agent: str, regrets: Mapping[str, Estimate]) -> list[dict[str, Any]]:
+def _per_opponent(game: Game, pools: ByPool, agent: str, regrets: Mapping[str, Estimate]) -> list[dict[str, Any]]:
     rows = []
     for pool, episodes in pools.items():
-        gaps = pool_gap(episodes, agent) if episodes else {}
+        gaps = pool_gap(episodes, agent, gap_bounds(game)) if episodes else {}
         for opponent, episodes_met in by_opponent(episodes, agent).items():
-            own = payoff(episodes_met, agent).to_json()
+            own = payoff(episodes_met, agent, payoff_bounds(game)).to_json()
             row = {"opponent": opponent, "pool": pool, "payoff": own, "gap": gaps[opponent].to_json()}
             rows.append(row | ({"regret": regrets[opponent].to_json()} if opponent in regrets else {}))
     return rows

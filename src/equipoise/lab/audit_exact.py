@@ -15,6 +15,7 @@ from equipoise.metrics import (
     GameTree,
     StatePolicy,
     fault_aware_nash_conv,
+    general_sum_figures,
     information_states,
     largest_exact_rounds,
     mean_worst_case_advantage,
@@ -116,18 +117,21 @@ def covered_rounds(game: Game, wanted: int | None) -> int:
 def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]) -> dict[str, Estimate]:
     """Exact figures of the rounds a tree covers, values per round.
 
-    The worst-case advantage and the faults per state; in zero-sum games NashConv too, and NashConv with faults played
-    as forfeits in the first round, where a forfeit ends the game.
+    The figures of `general_sum_figures` and the faults per state; between two players the worst-case advantage; in
+    zero-sum games NashConv too, and NashConv with faults played as forfeits in the first round, where a forfeit ends
+    the game.
     """
     legal: list[PolicyTable] = [renormalised(seat) for seat in table]
     rounds = tree.game.num_rounds
     worst, mean = state_faults(tree, table)
     values = {
-        "worst_case_advantage": mean_worst_case_advantage(tree, legal) / rounds,
+        **general_sum_figures(tree, legal),
         "max_state_fault": worst,
         "mean_state_fault": mean,
         "exact_rounds": float(rounds),
     }
+    if tree.game.num_players == 2:
+        values["worst_case_advantage"] = mean_worst_case_advantage(tree, legal) / rounds
     if tree.game.zero_sum:
         first = tree if tree.forfeits_end else GameTree(FirstRounds(tree.game))
         values["nash_conv"] = nash_conv(tree, legal) / rounds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from equipoise.core import Episode, Estimate, FaultRule, Game, Opponent
 from equipoise.lab.audit_play import played
-from equipoise.metrics import pool_exploitability_unclipped
+from equipoise.metrics import gap_bounds, pool_exploitability_unclipped
 from equipoise.metrics.learned import explorer, learned_response, mixing
 from equipoise.policies.policy import Policy
 
@@ -65,4 +65,4 @@ def worst_case_lower_bound(
     on_audit_deals = pool_exploitability_unclipped(met(learned, deals), policy.name).value
     candidates = {**rivals, learned: on_audit_deals}
     strongest = max(candidates, key=lambda opponent: candidates[opponent])
-    return pool_exploitability_unclipped(met(strongest, deals, _FRESH), policy.name)
+    return pool_exploitability_unclipped(met(strongest, deals, _FRESH), policy.name, gap_bounds(game))

@@ -22,6 +22,7 @@ from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
 from equipoise.lab.crossplay_meeting import meeting_of
 from equipoise.lab.crossplay_table import Crossplay, crossplay_table
+from equipoise.metrics.payoff import payoff_bounds
 from equipoise.policies.policy import Policy, Session
 
 MATCHES = 256
@@ -149,4 +150,4 @@ def table_of(game: Game, played: Mapping[tuple[str, str], Sequence[Episode]]) ->
     cooperation, talk = cooperation_in(game), talk_in(game)
     names = list(dict.fromkeys(name for pair in played for name in pair))
     meetings = {pair: meeting_of(episodes, cooperation, talk) for pair, episodes in played.items()}
-    return crossplay_table(names, meetings, zero_sum=game.zero_sum)
+    return crossplay_table(names, meetings, zero_sum=game.zero_sum, bounds=payoff_bounds(game))

@@ -28,6 +28,7 @@ from equipoise.lab.crossplay_table import crossplay_table
 from equipoise.lab.crossplay_transcripts import transcripts
 from equipoise.lab.store import JsonRecord, Record, Store
 from equipoise.lab.workers import Cell
+from equipoise.metrics.payoff import payoff_bounds
 from equipoise.reports.crossplay_schema import SCHEMA
 
 PAIRS, EPISODES = "pairs", "episodes"
@@ -140,7 +141,7 @@ class Tournament:
             "zero_sum": game.zero_sum,
             **asdict(self.settings),
             "agents": [{"name": a.name, "kind": a.kind, "source": a.source, **_sampling(a)} for a in self.agents],
-            **crossplay_table(names, meetings, zero_sum=game.zero_sum).to_json(),
+            **crossplay_table(names, meetings, zero_sum=game.zero_sum, bounds=payoff_bounds(game)).to_json(),
             "cooperation": None if cooperation is None else cooperation.definition,
             "rules": render_rules(game),
             "transcripts": [t for found in stored.values() for t in found.get("transcripts", ())],

@@ -19,8 +19,9 @@ import numpy as np
 from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.lab.crossplay_meeting import Meeting
+from equipoise.metrics.bounded import Bounds
 from equipoise.metrics.cooperation import BEFORE, efficiency_of, share_of
-from equipoise.metrics.estimate import clustered_mean, clustered_ratio, paired_difference, within
+from equipoise.metrics.estimate import clustered_mean, clustered_ratio, paired_difference
 from equipoise.metrics.talk import FIGURES
 
 LEVEL = 0.95
@@ -139,13 +140,16 @@ class Crossplay:
         }
 
 
-def crossplay_table(agents: Sequence[str], meetings: Meetings, *, zero_sum: bool = False) -> Crossplay:
+def crossplay_table(
+    agents: Sequence[str], meetings: Meetings, *, zero_sum: bool = False, bounds: Bounds | None = None
+) -> Crossplay:
     """The figures of a tournament from its meetings.
 
     Args:
         agents: Names in the order of the tables.
         meetings: Every ordered pair of them, self-play included, on the same deals.
         zero_sum: Whether the game is: joint pay is always 0 there, so self-play welfare is not compared.
+        bounds: What a round can pay one seat; None where it is not known, and then deals that all agree decide nothing.
 
     Raises:
         ValueError: For a pair that was not played, or one played on other deals.
@@ -154,7 +158,7 @@ def crossplay_table(agents: Sequence[str], meetings: Meetings, *, zero_sum: bool
     _check(pairs, meetings)
     cells = {(a, b): cell_of(meetings, a, b) for a, b in pairs}
     together = {pair: together_of(meetings, *pair) for pair in itertools.combinations_with_replacement(agents, 2)}
-    return Crossplay(tuple(agents), cells, together, tuple(_differences(agents, meetings, zero_sum)))
+    return Crossplay(tuple(agents), cells, together, tuple(_differences(agents, meetings, zero_sum, bounds)))
 
 
 def _check(pairs: Sequence[tuple[str, str]], meetings: Meetings) -> None:
@@ -210,7 +214,7 @@ def _fault_rate(sides: Sequence[tuple[Meeting, int]], deals: Sequence[Hashable])
     decisions = np.concatenate([meeting.decisions[:, seat] for meeting, seat in sides])
     if not decisions.any():
         return None
-    return within(clustered_ratio(faults, decisions, deals, method="t over deals"), 0.0, 1.0)
+    return clustered_ratio(faults, decisions, deals, method="t over deals", bounds=(0.0, 1.0))
 
 
 def together_of(meetings: Meetings, first: str, second: str) -> Together:
@@ -226,7 +230,7 @@ def together_of(meetings: Meetings, first: str, second: str) -> Together:
     return Together(clustered_mean(welfare, deals, method="t over deals"), efficiency)
 
 
-def _differences(agents: Sequence[str], meetings: Meetings, zero_sum: bool) -> list[Difference]:
+def _differences(agents: Sequence[str], meetings: Meetings, zero_sum: bool, bounds: Bounds | None) -> list[Difference]:
     """Every two agents against every opponent, and in self-play welfare, at the corrected level."""
     duels = list(itertools.combinations(agents, 2))
     opponents: list[str | None] = [*agents]
@@ -236,7 +240,8 @@ def _differences(agents: Sequence[str], meetings: Meetings, zero_sum: bool) -> l
     for opponent, (agent, minus) in itertools.product(opponents, duels):
         own, other = (_scores(meetings, name, opponent) for name in (agent, minus))
         deals = meetings[agent, agent].deals * (len(own) // len(meetings[agent, agent].deals))
-        estimate = paired_difference(own, other, deals, level)
+        both = None if bounds is None else (2 * bounds[0], 2 * bounds[1])
+        estimate = paired_difference(own, other, deals, level, both if opponent is None else bounds)
         found.append(Difference(agent, minus, opponent, estimate, _verdict(estimate)))
     return found
 

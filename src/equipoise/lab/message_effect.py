@@ -21,7 +21,7 @@ from equipoise.core import Action, Decision, Episode, Estimate, Event, Game, Inf
 from equipoise.errors import UserError
 from equipoise.games.domain import Domain, Talk
 from equipoise.games.free_text import is_legal, text_limit
-from equipoise.metrics.estimate import clustered_mean, within
+from equipoise.metrics.estimate import clustered_mean
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy, TabularPolicy
@@ -157,7 +157,7 @@ def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], t
 
     Estimand: the mean over claims of recorded play of E[claim | replaced] - E[claim | as heard], as a share of what
     could be claimed: an effect on this listener, in the states that this play reached. Unbiased, and exact for each
-    claim; only the states are a sample. A t interval over deals; it has no width where every claim changes alike.
+    claim; only the states are a sample. An interval over deals, of changes in [-1, 1].
 
     Args:
         game: Whose words the listener reads.
@@ -179,7 +179,7 @@ def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], t
             by_side[side] = {name: _mean(change[kept], on_side) for name, change in changes.items()}
     return MessageEffect(
         len(claims),
-        within(_mean(heard, deals), 0.0, 1.0),
+        clustered_mean(heard, deals, method="t over deals", bounds=(0.0, 1.0)),
         {name: _mean(change, deals) for name, change in changes.items()},
         by_side,
         outside,
@@ -187,7 +187,7 @@ def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], t
 
 
 def _mean(scores: np.ndarray, deals: Sequence[int]) -> Estimate:
-    return clustered_mean(scores, deals, method="t over deals")
+    return clustered_mean(scores, deals, method="t over deals", bounds=(-1.0, 1.0))
 
 
 def _sides(episode: Episode, seat: int, domain: Domain) -> list[Side | None]:

@@ -17,7 +17,6 @@ from equipoise.errors import UserError
 from equipoise.games import SEPO_GAMES, domain
 from equipoise.lab.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
 from equipoise.lab.audit import Audit, AuditSettings, audit
-from equipoise.lab.model_gradients import model_gradients, to_json
 from equipoise.lab.store import Record
 from equipoise.lab.workers import Cell
 from equipoise.models.load import load
@@ -189,14 +188,6 @@ def audit_json(found: Audit) -> dict[str, Any]:
         "opponents": found.opponents,
         "faults": found.faults,
     }
-
-
-def model_credit_audit(study: SepoStudy, batches: int) -> dict[str, Any]:
-    """What each credit rule is worth on the embedded model in the dilemma: its supervised model of seed 0, fixed."""
-    recipe = study.recipe("prisoners_dilemma", "own_pool", 0)
-    study.supervised("prisoners_dilemma", 0)
-    rules = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
-    return to_json(recipe.game, batches, model_gradients(recipe.model, recipe, rules, batches, 0))
 
 
 def _records(folder: Path) -> dict[str, Any]:

@@ -74,9 +74,10 @@ def report_of_model(
         write_episodes(episodes_to / "episodes.jsonl.gz", found.episodes)
     report = _report(game, {"agent": found}, {"agent": source}, settings, time.perf_counter() - started)
     report["title"] = f"{game.name}: audit of {source}"
+    greedy = " (greedy: the same prompt gets the same reply)" if sampling.deterministic else ""
     report["notes"].append(
-        f"Fault rule: {settings.fault_rule}. Temperature {sampling.temperature:g}. {settings.deals} deals, seed "
-        f"{settings.seed}. Profile: {settings.profile}."
+        f"Fault rule: {settings.fault_rule}. Temperature {sampling.temperature:g}{greedy}. {settings.deals} deals, "
+        f"seed {settings.seed}. Profile: {settings.profile}."
     )
     return report
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from equipoise.errors import UserError
+from equipoise.files import TEMPORARY, sweep, write_atomically
 from equipoise.lab.claims import alone, claimed, owner_of
-from equipoise.reports.files import TEMPORARY, sweep, write_atomically
 from equipoise.reports.schema import clean_report
 
 SETTINGS = "settings.json"

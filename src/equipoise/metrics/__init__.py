@@ -1,13 +1,17 @@
 """Metrics: figures read from episodes, each with its interval, and exact values where a game's tree can be walked."""
 
+from equipoise.metrics.clipped import clipped_sum
+from equipoise.metrics.comparisons import Comparison, compared, holm, p_value
 from equipoise.metrics.cooperation import conditional_cooperation, cooperation_rate, efficiency
+from equipoise.metrics.deal_scores import DealScores, deal_scores, seed_by_deal
 from equipoise.metrics.estimate import (
     clustered_mean,
     clustered_ratio,
     over_seeds,
     paired_difference,
+    proportion,
+    seed_mean,
     t_quantile,
-    wilson,
 )
 from equipoise.metrics.exact import (
     BestResponse,
@@ -35,10 +39,24 @@ from equipoise.metrics.exact_faults import (
     states_after_forfeits,
 )
 from equipoise.metrics.faults import fault_kinds, fault_rate, fault_rate_scores
+from equipoise.metrics.general_sum import (
+    HARM_PRICES,
+    CommitmentValue,
+    best_joint_return,
+    commitment_value,
+    deviator_gain,
+    general_sum_figures,
+    harm_curve,
+    own_regret,
+    security_gap,
+    security_level,
+)
 from equipoise.metrics.hazard import hazard_rate, hazard_rate_scores
-from equipoise.metrics.payoff import payoff, payoff_scores, welfare, welfare_scores
+from equipoise.metrics.maximin import Maximin, maximin, maximin_value
+from equipoise.metrics.payoff import payoff, payoff_bounds, payoff_scores, welfare, welfare_bounds, welfare_scores
 from equipoise.metrics.policy_table import policy_table
 from equipoise.metrics.pool import (
+    gap_bounds,
     pool_exploitability,
     pool_exploitability_scores,
     pool_exploitability_unclipped,
@@ -56,22 +74,44 @@ from equipoise.metrics.script_regret import (
 )
 from equipoise.metrics.sepo_index import Components, components, index_over_grid, sepo_index
 from equipoise.metrics.tree import GameTree, largest_exact_rounds
+from equipoise.metrics.two_way import (
+    difference_of_arms,
+    difference_of_paired_arms,
+    difference_to_base,
+    over_seeds_and_deals,
+    two_way,
+)
+from equipoise.metrics.weightings import pareto_front, share_of_weightings_won, weightings
 
 __all__ = [
+    "HARM_PRICES",
     "BestResponse",
+    "CommitmentValue",
+    "Comparison",
     "Components",
+    "DealScores",
     "FaultyTable",
     "GameTree",
+    "Maximin",
     "ReplyValues",
     "ScriptResponse",
     "StatePolicy",
     "behaviour_table",
+    "best_joint_return",
     "best_response",
+    "clipped_sum",
     "clustered_mean",
     "clustered_ratio",
+    "commitment_value",
+    "compared",
     "components",
     "conditional_cooperation",
     "cooperation_rate",
+    "deal_scores",
+    "deviator_gain",
+    "difference_of_arms",
+    "difference_of_paired_arms",
+    "difference_to_base",
     "efficiency",
     "expected_returns",
     "exploitability",
@@ -84,18 +124,29 @@ __all__ = [
     "fault_rate",
     "fault_rate_scores",
     "forfeits_fit",
+    "gap_bounds",
+    "general_sum_figures",
+    "harm_curve",
     "hazard_rate",
     "hazard_rate_scores",
+    "holm",
     "index_over_grid",
     "information_states",
     "largest_exact_rounds",
+    "maximin",
+    "maximin_value",
     "mean_worst_case_advantage",
     "nash_conv",
     "nra",
     "nra_scores",
     "over_seeds",
+    "over_seeds_and_deals",
+    "own_regret",
+    "p_value",
     "paired_difference",
+    "pareto_front",
     "payoff",
+    "payoff_bounds",
     "payoff_scores",
     "policy_table",
     "pool_exploitability",
@@ -105,19 +156,27 @@ __all__ = [
     "pool_gap",
     "pool_gap_scores",
     "pool_values",
+    "proportion",
     "regret",
     "renormalised",
     "script_regret",
     "script_regret_by_opponent",
     "script_regret_scores",
     "script_response",
+    "security_gap",
+    "security_level",
+    "seed_by_deal",
+    "seed_mean",
     "sepo_index",
+    "share_of_weightings_won",
     "state_faults",
     "states_after_forfeits",
     "t_quantile",
+    "two_way",
+    "weightings",
     "welfare",
+    "welfare_bounds",
     "welfare_scores",
-    "wilson",
     "worst_case_advantage",
     "worst_case_response",
 ]

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from equipoise.core import Episode, Estimate
 from equipoise.errors import UserError
 from equipoise.games.domain import Cooperation
-from equipoise.metrics.estimate import clustered_ratio, within
+from equipoise.metrics.estimate import clustered_ratio
 from equipoise.metrics.payoff import deals, rounds_played
 
 FIRST = "first"
@@ -79,8 +79,7 @@ def cooperation_rate(episodes: Sequence[Episode], seats: Sequence[int], cooperat
     """Share of the rounds that asked the player in which it cooperated, with an interval clustered by deal, in [0, 1].
 
     Estimand: cooperations per asking round over the pairings in `episodes`. A ratio of totals: bias of order one over
-    the number of deals. A t interval over the deals that asked at all; where the player always or never cooperated,
-    Wilson's with one trial per deal.
+    the number of deals. An interval over the deals that asked at all, of a score in [0, 1].
 
     Raises:
         ValueError: As `cooperation_scores`.
@@ -121,7 +120,7 @@ def share_of(counted: ArrayLike, asked: ArrayLike, clusters: Sequence[Hashable])
     if not len(kept):
         return None
     units = [clusters[int(i)] for i in kept]
-    return within(clustered_ratio(top[kept], bottom[kept], units, method="t over deals"), 0.0, 1.0)
+    return clustered_ratio(top[kept], bottom[kept], units, method="t over deals", bounds=(0.0, 1.0))
 
 
 def joint_pay(episodes: Sequence[Episode], cooperation: Cooperation) -> np.ndarray:
@@ -155,8 +154,7 @@ def efficiency(episodes: Sequence[Episode], cooperation: Cooperation) -> Estimat
     """Joint pay over the best joint pay: the share of what two players could earn that these two did earn, at most 1.
 
     Estimand: the ratio of the expectations, so that rounds with more at stake count for more. Bias of order one over
-    the number of deals. A t interval over deals, kept within what a match can have; Wilson's where every match reached
-    the best.
+    the number of deals. An interval over deals, of a score between 1 and the least that any match had, at most 0.
 
     Raises:
         ValueError: For no episodes, or as `joint_pay`.
@@ -170,9 +168,8 @@ def efficiency(episodes: Sequence[Episode], cooperation: Cooperation) -> Estimat
 def efficiency_of(joint: ArrayLike, best: ArrayLike, clusters: Sequence[Hashable]) -> Estimate:
     """`efficiency` from joint pay [B], the best joint pay [B] and the cluster of each match."""
     top, bottom = np.asarray(joint, dtype=float), np.asarray(best, dtype=float)
-    estimate = clustered_ratio(top, bottom, clusters, method="t over deals")
     shares = top[bottom > 0] / bottom[bottom > 0]
-    return within(estimate, min(0.0, float(shares.min())), 1.0)
+    return clustered_ratio(top, bottom, clusters, method="t over deals", bounds=(min(0.0, float(shares.min())), 1.0))
 
 
 def _rate(counts: np.ndarray, episodes: Sequence[Episode]) -> Estimate | None:

@@ -27,8 +27,8 @@ class BestResponse:
 
     Attributes:
         value: What it expects per episode: its return, or its lead.
-        table: The action it takes at each information state of its seat, with probability one. Ties within 1e-12 go
-            to the first legal action, so at states the others never reach it plays the first.
+        table: The action it takes at each information state of its seat, with probability one. Ties (`tree.tolerance`)
+            go to the first legal action, so at states the others never reach it plays the first.
     """
 
     value: float
@@ -178,7 +178,22 @@ def plans(tree: GameTree, tables: Sequence[PolicyTable]) -> list[np.ndarray]:
     """
     if len(tables) != tree.game.num_players:
         raise UserError(f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each")
-    return [_plan(tree, table, seat) for seat, table in enumerate(tables)]
+    return [plan_of(tree, table, seat) for seat, table in enumerate(tables)]
+
+
+def plan_of(tree: GameTree, table: PolicyTable, seat: int) -> np.ndarray:
+    """The realisation plan [S] of a table in a seat.
+
+    Raises:
+        ValueError: As `expected_returns`.
+    """
+    rows = []
+    for point in tree.by_seat[seat]:
+        probabilities = table.get(point.information_state)
+        if probabilities is None:
+            raise missing(point)
+        rows.append(row(point, probabilities))
+    return tree.plan(seat, rows)
 
 
 def regret_of_plans(tree: GameTree, joint: Sequence[np.ndarray]) -> np.ndarray:
@@ -212,20 +227,10 @@ def missing(point: InformationSet) -> ValueError:
     )
 
 
-def _plan(tree: GameTree, table: PolicyTable, seat: int) -> np.ndarray:
-    rows = []
-    for point in tree.by_seat[seat]:
-        probabilities = table.get(point.information_state)
-        if probabilities is None:
-            raise missing(point)
-        rows.append(row(point, probabilities))
-    return tree.plan(seat, rows)
-
-
 def _plans_of_others(tree: GameTree, tables: Sequence[PolicyTable], seat: int) -> list[np.ndarray]:
     if len(tables) != tree.game.num_players:
         raise UserError(f"got {len(tables)} tables; {tree.game.name} has {tree.game.num_players} seats, one table each")
-    return [np.empty(0) if other == seat else _plan(tree, tables[other], other) for other in range(len(tables))]
+    return [np.empty(0) if other == seat else plan_of(tree, tables[other], other) for other in range(len(tables))]
 
 
 def _reply(tree: GameTree, tables: Sequence[PolicyTable], seat: int, gain: np.ndarray) -> BestResponse:

@@ -12,7 +12,7 @@ import numpy as np
 
 from equipoise.core import FAULT_KINDS, Decision, Episode, Estimate, Fault, FaultKind
 from equipoise.errors import UserError
-from equipoise.metrics.estimate import clustered_ratio, within
+from equipoise.metrics.estimate import clustered_ratio
 from equipoise.metrics.payoff import deals, seats_of
 
 
@@ -31,15 +31,13 @@ def fault_rate(episodes: Sequence[Episode], agent: str) -> Estimate:
     """Share of the agent's decisions whose first reply was a fault, with an interval clustered by deal, within [0, 1].
 
     Estimand: faulty decisions per decision, over the pairings in `episodes`. A ratio of totals: bias of order one over
-    the number of deals. When no decision or every decision was faulty a t interval would have no width, so Wilson's
-    with one trial per deal stands in.
+    the number of deals. Its interval is that of a score in [0, 1] over deals: faults that are rare are covered too.
 
     Raises:
         ValueError: As `fault_rate_scores`.
     """
     faulty, taken = _counts(episodes, agent)
-    estimate = clustered_ratio(faulty, taken, deals(episodes), method="t over deals")
-    return within(estimate, 0.0, 1.0)
+    return clustered_ratio(faulty, taken, deals(episodes), method="t over deals", bounds=(0.0, 1.0))
 
 
 def fault_kinds(episodes: Sequence[Episode], agent: str) -> dict[FaultKind, float]:

@@ -9,7 +9,6 @@ import numpy as np
 from equipoise.core import Episode, Estimate
 from equipoise.errors import UserError
 from equipoise.games.domain import Hazard
-from equipoise.metrics.estimate import within
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents
 from equipoise.metrics.payoff import deals, rounds_played, seats_of
 
@@ -37,18 +36,17 @@ def hazard_rate(episodes: Sequence[Episode], agent: str, hazard: Hazard) -> Esti
     """The mean over opponents of the hazard per round, in the hazard's unit and within its range.
 
     Estimand: the expected hazard of a round against an opponent of `episodes` chosen evenly. Unbiased where every deal
-    meets every opponent equally often, else of order one over the number of deals. A t interval over deals; where every
-    episode lies at the same end of the hazard's range, Wilson's with one trial per deal.
+    meets every opponent equally often, else of order one over the number of deals. An interval over deals, of a score
+    in the hazard's range.
 
     Raises:
         ValueError: For no episodes, a figure outside the hazard's range, or as `hazard_rate_scores`.
     """
     if not episodes:
         raise UserError("got no episodes; a hazard needs at least one against the pool it is measured on")
-    estimate = mean_over_opponents(
-        hazard_scores(episodes, agent, hazard), opponents(episodes, agent), deals(episodes), "t over deals"
-    )
-    return within(estimate, hazard.low, hazard.high)
+    scores = hazard_scores(episodes, agent, hazard)
+    bounds = (hazard.low, hazard.high)
+    return mean_over_opponents(scores, opponents(episodes, agent), deals(episodes), bounds=bounds)
 
 
 def _mean(episode: Episode, agent: str, hazard: Hazard) -> float:

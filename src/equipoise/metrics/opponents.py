@@ -1,12 +1,11 @@
-"""Averages in which every opponent counts equally, and their resampling by deal.
+"""Averages in which every opponent counts equally, and what each deal says of them.
 
 An opponent's own mean comes first, then the mean over opponents, so that a figure does not depend on how often each was
-met. Deals are resampled with all their episodes, for several terms at once where a figure is made of several.
+met. A deal's episodes stay together, for several terms at once where a figure is made of several.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -15,19 +14,14 @@ from numpy.typing import ArrayLike
 
 from equipoise.core import Episode, Estimate
 from equipoise.errors import UserError
+from equipoise.metrics.bounded import Bounds
 from equipoise.metrics.estimate import linearised
 from equipoise.metrics.payoff import seats_of
-
-RESAMPLES = 2000
-"""Bootstrap draws behind an interval."""
-
-NO_WIDTH = 1e-12
-"""Resamples that differ by no more than this agree."""
 
 
 @dataclass(frozen=True, eq=False)
 class DealTable:
-    """Scores of episodes added up by opponent and deal: all that resampling deals needs.
+    """Scores of episodes added up by opponent and deal: all that an interval over deals needs.
 
     Attributes:
         totals: Sum of the scores against each opponent on each deal, [O, G].
@@ -37,15 +31,17 @@ class DealTable:
     totals: np.ndarray
     counts: np.ndarray
 
-    def means(self, draws: np.ndarray) -> np.ndarray:
-        """Each opponent's mean score in each resample, [R, O]; NaN where a resample never met it.
+    def units(self) -> np.ndarray:
+        """What each deal says of each opponent's mean score, [G, O]; their plain mean over deals is that mean.
 
-        Args:
-            draws: How often each deal was drawn, [R, G].
+        Where every deal met the opponent equally often it is the deal's own mean; a deal that did not meet it says
+        nothing and stands at the mean.
         """
-        played = draws @ self.counts.T
-        totals = draws @ self.totals.T
-        return np.where(played > 0, totals / np.maximum(played, 1), np.nan)
+        episodes = self.counts.sum(axis=1, keepdims=True)
+        means = self.totals.sum(axis=1, keepdims=True) / episodes
+        deals = self.counts.shape[1]
+        found: np.ndarray = (means + deals * (self.totals - means * self.counts) / episodes).T
+        return found
 
 
 def opponents(episodes: Sequence[Episode], agent: str) -> list[str]:
@@ -77,9 +73,13 @@ def equal_weights(keys: Sequence[Hashable]) -> np.ndarray:
 
 
 def mean_over_opponents(
-    scores: ArrayLike, keys: Sequence[Hashable], clusters: Sequence[Hashable], method: str = "t over deals"
+    scores: ArrayLike,
+    keys: Sequence[Hashable],
+    clusters: Sequence[Hashable],
+    method: str = "t over deals",
+    bounds: Bounds | None = None,
 ) -> Estimate:
-    """The mean over opponents of each one's mean score, with a t interval over clusters.
+    """The mean over opponents of each one's mean score, with an interval over clusters.
 
     Estimand: the expected score against an opponent chosen evenly. Bias of order 1/G; none if every deal meets every
     opponent equally often. Deals are the units of the interval.
@@ -88,14 +88,15 @@ def mean_over_opponents(
         scores: One number per episode, [B].
         keys: Whom each episode was played against, [B].
         clusters: The deal of each episode, [B].
-        method: What to call it on the Estimate.
+        method: What to call the t interval on the Estimate.
+        bounds: The range of a score, if it has one that is known.
     """
     values, weights = np.asarray(scores, dtype=float), equal_weights(keys)
     index = {key: row for row, key in enumerate(dict.fromkeys(keys))}
     rows = np.array([index[key] for key in keys])
     means = np.bincount(rows, values) / np.bincount(rows)  # [O]
     influences = weights * (values - means[rows]) / len(values)
-    return linearised(float(means.mean()), influences, clusters, method=method)
+    return linearised(float(means.mean()), influences, clusters, method=method, bounds=bounds)
 
 
 def deal_table(
@@ -107,8 +108,7 @@ def deal_table(
         scores: One number per episode.
         keys: Whom each episode was played against, [B].
         deals: The deal of each episode, [B].
-        every_deal: The deals of the table's columns, [G]; more than these episodes' own where terms are resampled
-            together.
+        every_deal: The deals of the table's columns, [G]; more than these episodes' own where terms share them.
     """
     rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
     columns = {deal: column for column, deal in enumerate(every_deal)}
@@ -117,26 +117,3 @@ def deal_table(
     np.add.at(table.totals, at, np.asarray(scores, dtype=float))
     np.add.at(table.counts, at, 1.0)
     return table
-
-
-def resampled_deals(deals: int, seed: int) -> np.ndarray:
-    """How often each of `deals` deals is drawn in each of `RESAMPLES` bootstrap resamples, [R, G]."""
-    return np.random.default_rng(seed).multinomial(deals, np.full(deals, 1 / deals), size=RESAMPLES)
-
-
-def mean_of_met(values: np.ndarray) -> np.ndarray:
-    """The mean over the opponents that a resample met, [R], of values [R, O]; zero where it met none."""
-    met = ~np.isnan(values)
-    means: np.ndarray = np.where(met, values, 0.0).sum(axis=1) / np.maximum(met.sum(axis=1), 1)
-    return means
-
-
-def percentile_interval(value: float, resampled: np.ndarray, deals: int) -> Estimate:
-    """`value` with the 95 % percentile interval of its resamples [R]; NaN bounds where all of them agree.
-
-    Deals that all agree say nothing about how far others would spread.
-    """
-    low, high = (float(bound) for bound in np.quantile(resampled, [0.025, 0.975]))
-    if high - low <= NO_WIDTH:
-        low = high = math.nan
-    return Estimate(value, low, high, deals, 0.95, "bootstrap over deals")

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from equipoise.core import Episode, Estimate
+from equipoise.core import Episode, Estimate, Game
 from equipoise.errors import UserError
+from equipoise.metrics.bounded import Bounds
 from equipoise.metrics.estimate import clustered_mean
 
 
@@ -23,16 +24,21 @@ def payoff_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
     return np.array([_own(episode, agent) for episode in episodes])
 
 
-def payoff(episodes: Sequence[Episode], agent: str) -> Estimate:
-    """The agent's mean return per round, with a t interval clustered by deal.
+def payoff(episodes: Sequence[Episode], agent: str, bounds: Bounds | None = None) -> Estimate:
+    """The agent's mean return per round, with an interval clustered by deal.
 
     Estimand: an episode's expected payoff per round over the mixture of opponents, seats and deals in `episodes`.
     Unbiased; deals are the units of the interval.
 
+    Args:
+        episodes: Episodes with the agent.
+        agent: Its name.
+        bounds: What a round can pay (`payoff_bounds`); None for a t interval.
+
     Raises:
         ValueError: For no episodes, or one in which the agent has no seat.
     """
-    return clustered_mean(payoff_scores(episodes, agent), deals(episodes), method="t over deals")
+    return clustered_mean(payoff_scores(episodes, agent), deals(episodes), method="t over deals", bounds=bounds)
 
 
 def welfare_scores(episodes: Sequence[Episode]) -> np.ndarray:
@@ -40,15 +46,34 @@ def welfare_scores(episodes: Sequence[Episode]) -> np.ndarray:
     return np.array([sum(episode.returns) / rounds_played(episode) for episode in episodes])
 
 
-def welfare(episodes: Sequence[Episode]) -> Estimate:
-    """The mean sum of all seats' returns per round, with a t interval clustered by deal.
+def welfare(episodes: Sequence[Episode], bounds: Bounds | None = None) -> Estimate:
+    """The mean sum of all seats' returns per round, with an interval clustered by deal.
 
     Estimand: expected welfare per round over the pairings in `episodes`. Unbiased; zero in a zero-sum game.
+
+    Args:
+        episodes: Episodes of any players.
+        bounds: What a round can pay all seats together (`welfare_bounds`); None for a t interval.
 
     Raises:
         ValueError: For no episodes.
     """
-    return clustered_mean(welfare_scores(episodes), deals(episodes), method="t over deals")
+    return clustered_mean(welfare_scores(episodes), deals(episodes), method="t over deals", bounds=bounds)
+
+
+def payoff_bounds(game: Game) -> Bounds:
+    """The least and the most that a round pays one seat."""
+    return game.min_reward, game.max_reward
+
+
+def welfare_bounds(game: Game) -> Bounds:
+    """The least and the most that a round pays all seats together, as far as the game says: nothing in a zero-sum game.
+
+    Else what every seat can have, times the seats: no round need pay all of them that at once.
+    """
+    if game.zero_sum:
+        return 0.0, 0.0
+    return game.num_players * game.min_reward, game.num_players * game.max_reward
 
 
 def rounds_played(episode: Episode) -> int:

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from equipoise.core import Episode, Estimate
+from equipoise.core import Episode, Estimate, Game
 from equipoise.errors import UserError
+from equipoise.metrics.bounded import Bounds
+from equipoise.metrics.clipped import clipped_sum
 from equipoise.metrics.estimate import clustered_mean
 from equipoise.metrics.opponents import (
     deal_table,
     equal_weights,
-    mean_of_met,
+    mean_over_opponents,
     opponents,
-    percentile_interval,
-    resampled_deals,
     seat_of,
 )
 from equipoise.metrics.payoff import deals, rounds_played
@@ -34,10 +34,15 @@ def pool_gap_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
     return np.array([_gap(episode, agent) for episode in episodes])
 
 
-def pool_gap(episodes: Sequence[Episode], agent: str) -> dict[str, Estimate]:
-    """Per opponent, the mean of theirs - own per round, unclipped, with a t interval clustered by deal.
+def pool_gap(episodes: Sequence[Episode], agent: str, bounds: Bounds | None = None) -> dict[str, Estimate]:
+    """Per opponent, the mean of theirs - own per round, unclipped, with an interval clustered by deal.
 
     Estimand: E[theirs - own] per round against that opponent. Unbiased; deals are the units of the interval.
+
+    Args:
+        episodes: The agent against its opponents.
+        agent: Its name.
+        bounds: The range of a gap per round (`gap_bounds`); None for a t interval.
 
     Raises:
         ValueError: As `pool_gap_scores`.
@@ -46,7 +51,8 @@ def pool_gap(episodes: Sequence[Episode], agent: str) -> dict[str, Estimate]:
     estimates = {}
     for opponent in dict.fromkeys(names):
         rows = [i for i, name in enumerate(names) if name == opponent]
-        estimates[opponent] = clustered_mean(gaps[rows], [episodes[i].deal for i in rows], method="t over deals")
+        units = [episodes[i].deal for i in rows]
+        estimates[opponent] = clustered_mean(gaps[rows], units, method="t over deals", bounds=bounds)
     return estimates
 
 
@@ -68,13 +74,21 @@ def pool_exploitability_scores(episodes: Sequence[Episode], agent: str) -> np.nd
     return gated
 
 
-def pool_exploitability(episodes: Sequence[Episode], agent: str, seed: int = 0) -> Estimate:
-    """Mean over opponents of max(0, mean gap), per round, with a bootstrap interval over deals.
+def pool_exploitability(
+    episodes: Sequence[Episode], agent: str, seed: int = 0, bounds: Bounds | None = None
+) -> Estimate:
+    """Mean over opponents of max(0, mean gap), per round, with an interval over deals.
 
     Estimand: the average over the pool of max(0, E[theirs - own]). Biased upward, because max(0, .) is convex: noise
-    about a gap of zero adds, and the percentile interval inherits the bias (it can exclude the estimand when all gaps
-    are zero or less). The bias vanishes as deals grow; `pool_exploitability_unclipped` has none. Deals are resampled
-    with replacement, all episodes of a deal together; resamples that all agree give NaN bounds.
+    about a gap of zero adds. The bias vanishes as deals grow; `pool_exploitability_unclipped` has none. The interval is
+    one of the clipped estimand all the same (`metrics.clipped`), never below zero; all episodes of a deal are one unit.
+
+    Args:
+        episodes: The agent against its opponents.
+        agent: Its name.
+        seed: Keys the resampling behind the lower bound.
+        bounds: The range of a gap per round (`gap_bounds`); None where it is not known, and then there is no interval
+            where all deals agree.
 
     Raises:
         ValueError: For no episodes, or as `pool_gap_scores`.
@@ -82,8 +96,9 @@ def pool_exploitability(episodes: Sequence[Episode], agent: str, seed: int = 0) 
     value = float(pool_exploitability_scores(_some(episodes), agent).mean())
     every_deal = list(dict.fromkeys(deals(episodes)))
     table = deal_table(pool_gap_scores(episodes, agent), opponents(episodes, agent), deals(episodes), every_deal)
-    gaps = table.means(resampled_deals(len(every_deal), seed))  # [R, O]
-    return percentile_interval(value, mean_of_met(np.maximum(gaps, 0.0)), len(every_deal))
+    parts = table.units() / len(table.totals)  # [G, O]
+    each = None if bounds is None else (bounds[0] / len(table.totals), bounds[1] / len(table.totals))
+    return clipped_sum(value, parts, bounds=each, seed=seed)
 
 
 def pool_exploitability_unclipped_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
@@ -96,17 +111,27 @@ def pool_exploitability_unclipped_scores(episodes: Sequence[Episode], agent: str
     return weighted
 
 
-def pool_exploitability_unclipped(episodes: Sequence[Episode], agent: str) -> Estimate:
-    """Mean over opponents of the mean gap, signs kept, per round, with a t interval clustered by deal.
+def pool_exploitability_unclipped(episodes: Sequence[Episode], agent: str, bounds: Bounds | None = None) -> Estimate:
+    """Mean over opponents of the mean gap, signs kept, per round, with an interval clustered by deal.
 
     Estimand: the average over the pool of E[theirs - own]. Unbiased. An agent that beats one script may hide that it
     loses to another, which the clipped version cannot.
 
+    Args:
+        episodes: The agent against its opponents.
+        agent: Its name.
+        bounds: The range of a gap per round (`gap_bounds`); None for a t interval.
+
     Raises:
         ValueError: For no episodes, or as `pool_gap_scores`.
     """
-    scores = pool_exploitability_unclipped_scores(_some(episodes), agent)
-    return clustered_mean(scores, deals(episodes), method="t over deals")
+    gaps = pool_gap_scores(_some(episodes), agent)
+    return mean_over_opponents(gaps, opponents(episodes, agent), deals(episodes), bounds=bounds)
+
+
+def gap_bounds(game: Game) -> Bounds:
+    """The range of theirs - own per round."""
+    return game.min_reward - game.max_reward, game.max_reward - game.min_reward
 
 
 def _gap(episode: Episode, agent: str) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from equipoise.core import Episode, Estimate
 from equipoise.errors import UserError
+from equipoise.metrics.bounded import Bounds
 from equipoise.metrics.estimate import linearised
 from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
 from equipoise.metrics.payoff import deals
@@ -38,8 +39,8 @@ def nra(episodes: Sequence[Episode], agent: str) -> Estimate:
     self-play the metric is 0.
 
     Estimand: the mean over opponents of E[own - theirs] / E[|own| + |theirs|]. Ratios of totals: bias of order one over
-    the number of deals, either way. A t interval over deals, with the linearised variance of the ratios, kept within
-    [-1, 1].
+    the number of deals, either way. An interval over deals, of a figure in [-1, 1], with the linearised variance of the
+    ratios.
 
     Raises:
         ValueError: For no episodes, or as `nra_scores`.
@@ -58,9 +59,7 @@ def nra(episodes: Sequence[Episode], agent: str) -> Estimate:
         ]
     )
     value = float(np.mean(list(ratios.values())))
-    found = linearised(value, influences, deals(episodes), method="t over deals")
-    low, high = (float(np.clip(bound, -1.0, 1.0)) for bound in (found.low, found.high))
-    return Estimate(value, low, high, found.n, found.level, found.method)
+    return linearised(value, influences, deals(episodes), method="t over deals", bounds=(-1.0, 1.0))
 
 
 def exploitation_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
@@ -73,21 +72,27 @@ def exploitation_scores(episodes: Sequence[Episode], agent: str) -> np.ndarray:
     return scores
 
 
-def exploitation(episodes: Sequence[Episode], agent: str) -> Estimate:
+def exploitation(episodes: Sequence[Episode], agent: str, bounds: Bounds | None = None) -> Estimate:
     """The mean over weak opponents of E[own - theirs], per round, in the game's unit; signs are kept.
 
     `episodes` are those against the profile's weak or trusting opponents. Above zero the agent takes more from them
     than they from it. In a zero-sum game that is skill, elsewhere it may be harm.
 
     Estimand: the expected lead of a round over a weak opponent chosen evenly. Unbiased where every deal meets every
-    opponent equally often. A t interval over deals.
+    opponent equally often. An interval over deals.
+
+    Args:
+        episodes: The agent against weak opponents.
+        agent: Its name.
+        bounds: The range of a lead per round (`pool.gap_bounds`); None for a t interval.
 
     Raises:
         ValueError: For no episodes, or as `exploitation_scores`.
     """
     if not episodes:
         raise UserError("got no episodes; exploitation needs at least one against each weak opponent")
-    return mean_over_opponents(-pool_gap_scores(episodes, agent), opponents(episodes, agent), deals(episodes))
+    leads = -pool_gap_scores(episodes, agent)
+    return mean_over_opponents(leads, opponents(episodes, agent), deals(episodes), bounds=bounds)
 
 
 def _leads(episodes: Sequence[Episode], agent: str) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -40,7 +40,8 @@ def script_regret(episodes: Sequence[Episode], agent: str, best: ReplyValues) ->
 
     Estimand: the mean over opponents of max E[own] - E[own]; at least zero, though an estimate may fall below by luck.
     Unbiased: the values are exact expectations over all deals, or over all that look to the agent as the one it was
-    dealt, and only its payoff is sampled. A t interval over deals.
+    dealt, and only its payoff is sampled. A t interval over deals: the range
+    of a regret is not known, so where all deals agree there is no interval.
 
     Args:
         episodes: The agent against scripted opponents.

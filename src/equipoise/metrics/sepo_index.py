@@ -1,32 +1,24 @@
 """The components u, e, c, x of the SEPO index and the index itself, with an interval that is right for their sum.
 
-The terms are measured on the same deals, so their errors are not independent: the index resamples deals for all terms
-together. A game without opponents for a term has none of it: the component is 0 and named in `Components.absent`.
+The terms are measured on the same deals, so their errors are not independent: the index takes all terms of a deal as
+one unit. A game without opponents for a term has none of it: the component is 0 and named in `Components.absent`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from equipoise.core import Episode, Estimate, Game
 from equipoise.errors import UserError
 from equipoise.games.domain import Profile
-from equipoise.metrics.estimate import within
+from equipoise.metrics.clipped import clipped_sum
 from equipoise.metrics.hazard import hazard_scores
-from equipoise.metrics.opponents import (
-    DealTable,
-    deal_table,
-    mean_of_met,
-    mean_over_opponents,
-    opponents,
-    percentile_interval,
-    resampled_deals,
-)
-from equipoise.metrics.payoff import deals, payoff_scores
-from equipoise.metrics.pool import pool_exploitability, pool_gap, pool_gap_scores
+from equipoise.metrics.opponents import DealTable, deal_table, mean_over_opponents, opponents
+from equipoise.metrics.payoff import deals, payoff_bounds, payoff_scores
+from equipoise.metrics.pool import gap_bounds, pool_exploitability, pool_gap, pool_gap_scores
 
 TERMS = ("u", "e", "c", "x")
 TERM_POOLS = {"u": ("train",), "e": ("exploiter",), "c": ("collusive",), "x": ("train", "exploiter")}
@@ -68,8 +60,8 @@ def components(
 ) -> Components:
     """u, e, c and x of an agent, each with its own interval.
 
-    u, c and x are means over opponents with t intervals over deals (at an end of a hazard's range: Wilson's); unbiased.
-    e is `pool_exploitability`: biased upward, with a bootstrap interval over deals.
+    u, c and x are means over opponents with intervals over deals, of scores in the game's and the hazards' ranges;
+    unbiased. e is `pool_exploitability`: biased upward, with an interval of the clipped estimand.
 
     Args:
         episodes_by_pool: The agent's episodes against the opponents of each pool; a missing pool is an empty one.
@@ -96,13 +88,22 @@ def components(
         "x": hazard_scores(episodes["x"], agent, profile.externality),
     }
     present = [term for term in TERMS if episodes[term]]
-    means = {t: mean_over_opponents(scores[t], keys[t], deals(episodes[t])) if t in present else ABSENT for t in TERMS}
+    bounds = {
+        "u": payoff_bounds(game),
+        "c": (profile.collusion.low, profile.collusion.high),
+        "x": (profile.externality.low, profile.externality.high),
+    }
+    means = {
+        t: mean_over_opponents(scores[t], keys[t], deals(episodes[t]), bounds=bounds[t]) if t in present else ABSENT
+        for t in bounds
+    }
+    gaps = gap_bounds(game)
     return Components(
         u=means["u"],
-        e=pool_exploitability(episodes["e"], agent) if "e" in present else ABSENT,
-        c=within(means["c"], profile.collusion.low, profile.collusion.high) if "c" in present else ABSENT,
-        x=within(means["x"], profile.externality.low, profile.externality.high) if "x" in present else ABSENT,
-        gaps=pool_gap(episodes["e"], agent) if "e" in present else {},
+        e=pool_exploitability(episodes["e"], agent, bounds=gaps) if "e" in present else ABSENT,
+        c=means["c"],
+        x=means["x"],
+        gaps=pool_gap(episodes["e"], agent, gaps) if "e" in present else {},
         absent=tuple(term for term in TERMS if term not in present),
         weights=profile.weights,
         scale=game.scale if profile.scale is None else profile.scale,
@@ -111,33 +112,33 @@ def components(
 
 
 def sepo_index(found: Components, weights: Weights | None = None, seed: int = 0) -> Estimate:
-    """The SEPO index S = s*u - le*s*e - lc*c - lx*x, with a bootstrap interval over deals.
+    """The SEPO index S = s*u - le*s*e - lc*c - lx*x, with an interval over deals.
 
     Estimand: the same of the expected terms. Biased downward as far as e is biased upward; the bias vanishes as deals
-    grow. Deals are resampled with replacement, all episodes of a deal and all terms together; resamples that all agree
-    give NaN bounds.
+    grow, and the interval is of the estimand all the same (`metrics.clipped`). All terms of a deal are one unit, so
+    luck that they share cancels. A t interval: events too rare to have been seen it does not count (those of the terms
+    do), and where all deals agree there is none.
 
     Args:
         found: The components.
         weights: le, lc, lx; None takes the profile's.
-        seed: Keys the resampling.
+        seed: Keys the resampling behind the upper bound.
 
     Raises:
         ValueError: For a weight that is negative or not a number.
 
     Reference: arXiv 2605.30854 (the SEPO objective).
     """
-    chosen = _checked(found.weights if weights is None else weights)
+    le, lc, lx = chosen = _checked(found.weights if weights is None else weights)
     (value,) = index_over_grid(found.u.value, found.e.value, found.c.value, found.x.value, found.scale, [chosen])
     count = next(iter(found.by_deal.values())).counts.shape[1]
-    draws = resampled_deals(count, seed)
-    drawn = {term: np.zeros(len(draws)) for term in TERMS}
-    for term, table in found.by_deal.items():
-        means = table.means(draws)  # [R, O]
-        drawn[term] = mean_of_met(np.maximum(means, 0.0) if term == "e" else means)
-    le, lc, lx = chosen
-    resampled = found.scale * drawn["u"] - le * found.scale * drawn["e"] - lc * drawn["c"] - lx * drawn["x"]
-    return percentile_interval(value, resampled, count)
+    units = {term: table.units() for term, table in found.by_deal.items()}  # [G, O] each
+    signs = {"u": -found.scale, "c": lc, "x": lx}
+    base = sum((sign * units[t].mean(axis=1) for t, sign in signs.items() if t in units), np.zeros(count))
+    gaps = units.get("e", np.zeros((count, 0)))
+    # What is clipped enters the index with a minus: the interval is that of -S, mirrored.
+    lost = clipped_sum(-value, le * found.scale * gaps / max(gaps.shape[1], 1), base, seed=seed)
+    return replace(lost, value=value, low=-lost.high, high=-lost.low)
 
 
 def index_over_grid(

@@ -82,8 +82,8 @@ def honesty(episodes: Sequence[Episode], seats: Sequence[int], talk: Talk) -> Es
     """Share of the player's messages that state something which state the truth, clustered by deal, in [0, 1].
 
     Estimand: true statements per statement over the pairings in `episodes`. A ratio of totals: bias of order one over
-    the number of deals. A t interval over the deals with a statement; where all or none are true, Wilson's with one
-    trial per deal. Read it beside `statement_rate`: who says nothing never lies.
+    the number of deals. An interval over the deals with a statement, of a score in [0, 1]. Read it beside
+    `statement_rate`: who says nothing never lies.
 
     Raises:
         ValueError: As `talk_counts`, or when no message states anything.
@@ -152,7 +152,7 @@ def promise_rate(episodes: Sequence[Episode], seats: Sequence[int], talk: Talk) 
 
 
 def efficiency_difference(talked: Sequence[Episode], silent: Sequence[Episode], cooperation: Cooperation) -> Estimate:
-    """Efficiency with talk minus efficiency without, episode by episode on common deals, with a t interval over deals.
+    """Efficiency with talk minus efficiency without, episode by episode on common deals, with an interval over deals.
 
     Estimand: the difference of two ratios of expectations (`metrics.cooperation.efficiency`). Bias of order one over
     the number of deals. Linearised, so that an episode's luck with the cards cancels.
@@ -171,7 +171,15 @@ def efficiency_difference(talked: Sequence[Episode], silent: Sequence[Episode], 
             "pairs need the same deals in the same order, at least one"
         )
     (first, influence), (second, other) = (_efficiency(episodes, cooperation) for episodes in (talked, silent))
-    return linearised(first - second, influence - other, deals(talked), method="paired t over clusters")
+    least = min(_least_share(episodes, cooperation) for episodes in (talked, silent))
+    method, bounds = "paired t over clusters", (least - 1.0, 1.0 - least)
+    return linearised(first - second, influence - other, deals(talked), method=method, bounds=bounds)
+
+
+def _least_share(episodes: Sequence[Episode], cooperation: Cooperation) -> float:
+    """The least efficiency of an episode, at most 0."""
+    joint, best = joint_pay(episodes, cooperation).T
+    return min(0.0, float((joint[best > 0] / best[best > 0]).min()))
 
 
 def _efficiency(episodes: Sequence[Episode], cooperation: Cooperation) -> tuple[float, np.ndarray]:

@@ -30,7 +30,12 @@ MAX_NODES = 250_000
 """The largest tree that is compiled; a larger one raises instead of filling the memory."""
 
 TIE = 1e-12
-"""Action values this close are a tie, and the first action wins it."""
+"""Action values this close are a tie, and the first action wins it; `tolerance` scales it to a game's payoffs."""
+
+
+def tolerance(largest: float) -> float:
+    """How close two action values are a tie where the largest payoff is `largest`: sums round off in proportion."""
+    return TIE * max(1.0, largest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class GameTree:
         forfeits_end: Whether every forfeit ends the game, so that faults have an exact value.
         chance: Probability that chance plays towards each terminal, [Z].
         returns: Returns at each terminal, [Z, N].
+        last: Each seat's sequence at each terminal, [N][Z].
+        num_sequences: How many sequences each seat has, [N].
     """
 
     def __init__(self, game: Game) -> None:
@@ -88,7 +95,7 @@ class GameTree:
         self.forfeits_end = True
         self.by_seat: list[list[InformationSet]] = [[] for _ in range(game.num_players)]
         self.information_sets: list[InformationSet] = []
-        self._sequences = [1] * game.num_players
+        self.num_sequences: list[int] = [1] * game.num_players
         self._index: list[dict[InformationState, InformationSet]] = [{} for _ in range(game.num_players)]
         terminals: list[tuple[float, tuple[float, ...], tuple[int, ...]]] = []
         queue = deque([_Node(game.initial_state(), (), 1.0, (0,) * game.num_players)])
@@ -111,11 +118,11 @@ class GameTree:
                 queue.extend(self._decide(node, terminals))
         self.chance = np.array([chance for chance, _, _ in terminals])  # [Z]
         self.returns = np.array([returns for _, returns, _ in terminals])  # [Z, N]
-        self._last = [np.array([last[seat] for _, _, last in terminals]) for seat in range(game.num_players)]  # [N][Z]
+        self.last = [np.array([last[seat] for _, _, last in terminals]) for seat in range(game.num_players)]  # [N][Z]
 
     def plan(self, seat: int, rows: Sequence[Sequence[float]]) -> np.ndarray:
         """The realisation plan [S] of a seat; rows give the action probabilities of each state, then its fault."""
-        weights = [1.0] + [0.0] * (self._sequences[seat] - 1)
+        weights = [1.0] + [0.0] * (self.num_sequences[seat] - 1)
         for point, row in zip(self.by_seat[seat], rows, strict=True):
             reach = weights[point.parent]
             for offset, probability in enumerate(row):
@@ -138,26 +145,58 @@ class GameTree:
             gain: What each terminal is worth to it, [Z].
 
         Returns:
-            The value; the index of the action taken at each of the seat's information states (ties within `TIE` go to
-            the first action); and the counterfactual value of each action there.
+            The value; the index of the action taken at each of the seat's information states (ties within `tolerance`
+            go to the first action); and the counterfactual value of each action there.
         """
-        weights = self._reach(plans, without=seat) * gain
-        values: list[float] = np.bincount(self._last[seat], weights, minlength=self._sequences[seat]).tolist()
-        choices, options = [], []
+        (values,), choices = self._lexicographic(plans, seat, [gain])
+        options = [values[point.first : point.first + len(point.legal)] for point in self.by_seat[seat]]
+        return values[0], choices, options
+
+    def lexicographic_value(self, plans: Sequence[np.ndarray], seat: int, gains: Sequence[np.ndarray]) -> list[float]:
+        """The most a seat can expect of the first gain; of the second among the replies that reach that; and so on.
+
+        Args:
+            plans: A realisation plan per seat; the one of `seat` is not read.
+            seat: Who replies.
+            gains: What each terminal is worth to it, most important first, [K][Z].
+
+        Returns:
+            The K values. Two values within `tolerance` are a tie, which the next gain decides.
+        """
+        values, _ = self._lexicographic(plans, seat, gains)
+        return [worth[0] for worth in values]
+
+    def _lexicographic(
+        self, plans: Sequence[np.ndarray], seat: int, gains: Sequence[np.ndarray]
+    ) -> tuple[list[list[float]], list[int]]:
+        """Per gain the value of each of the seat's sequences, [K][S]; and the action taken at each of its states."""
+        # One pass is enough, also for ties. Under perfect recall the information states after a sequence are decided
+        # one by one, so what can be had there (a vector of K expectations, weighted by the others' reach) is the sum
+        # of what can be had at each; and at one state it is what one of its actions leads to, or a mixture. The
+        # lexicographic order is total and a >= b implies a + c >= b + c, so the best sum is the sum of the bests, and
+        # the best of a union or of its mixtures is the best member. Hence the best vector of a sequence is its own
+        # terminals' plus, for each state after it, that of the best action: ties compare all that follows, not a step.
+        reach, size = self._reach(plans, without=seat), self.num_sequences[seat]
+        worth: list[list[float]] = [
+            np.bincount(self.last[seat], reach * gain, minlength=size).tolist() for gain in gains
+        ]
+        close = [tolerance(float(np.abs(gain).max())) for gain in gains]
+        choices = []
         for point in reversed(self.by_seat[seat]):
-            worth = values[point.first : point.first + len(point.legal)]
-            best = max(worth)
-            values[point.parent] += best
-            choices.append(next(i for i, value in enumerate(worth) if value >= best - TIE))
-            options.append(worth)
-        return values[0], choices[::-1], options[::-1]
+            tied: Sequence[int] = range(point.first, point.first + len(point.legal))
+            for values, within in zip(worth, close, strict=True):
+                best = max([values[i] for i in tied])
+                tied = [i for i in tied if values[i] >= best - within]
+                values[point.parent] += best
+            choices.append(tied[0] - point.first)
+        return worth, choices[::-1]
 
     def _reach(self, plans: Sequence[np.ndarray], without: int | None) -> np.ndarray:
         """Probability of each terminal, [Z], leaving one seat's own moves out."""
         reach = self.chance
         for seat, plan in enumerate(plans):
             if seat != without:
-                reach = reach * plan[self._last[seat]]
+                reach = reach * plan[self.last[seat]]
         return reach
 
     def _decide(self, node: _Node, terminals: list[tuple[float, tuple[float, ...], tuple[int, ...]]]) -> list[_Node]:
@@ -186,8 +225,8 @@ class GameTree:
         known = self._index[seat].get(information_state)
         if known is None:
             legal = state.legal_actions(seat)
-            known = InformationSet(seat, information_state, legal, parent, self._sequences[seat])
-            self._sequences[seat] += len(legal) + 1
+            known = InformationSet(seat, information_state, legal, parent, self.num_sequences[seat])
+            self.num_sequences[seat] += len(legal) + 1
             self._index[seat][information_state] = known
             self.by_seat[seat].append(known)
             self.information_sets.append(known)

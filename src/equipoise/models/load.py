@@ -1,10 +1,13 @@
-"""Loads any Hugging Face causal language model, or the embedded one, with or without a PEFT adapter."""
+"""Loads any Hugging Face causal language model, or the embedded one, with or without a PEFT adapter.
+
+A folder is data: no code that comes with it is run, and its weights are safetensors, never pickles.
+"""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +59,17 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
     if Path(source).exists():  # a local folder loads in a moment; the bar is for downloads
         logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        # unless it is told no, transformers asks on the terminal whether to run a folder's own code
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, output_loading_info=True
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True, trust_remote_code=False
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"{source!r} needs Python code of its own (auto_map), and foreign code is never run; use a model and "
+                "a tokenizer whose classes are in transformers"
+            ) from error
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"cannot load a model from {source!r}: {first}") from error
     model, report = loaded
@@ -70,7 +79,19 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
             f"{source} does not fit its architecture {type(model).__name__}: {len(missing)} weights are missing, "
             f"first {missing[0]!r}; is it a checkpoint of another model?"
         )
+    _require_finite(source, model.named_parameters())
     return model.to(device).eval(), tokenizer
+
+
+def _require_finite(source: str, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Refuses weights that are not numbers, by name: with them every probability is none, and an audit of nothing."""
+    for name, tensor in tensors:
+        if tensor.is_floating_point() and tensor.numel():
+            low, high = torch.aminmax(tensor.detach())
+            if not bool(torch.isfinite(low) & torch.isfinite(high)):
+                raise UserError(
+                    f"the weights in {source} hold NaN or infinite numbers, first in {name!r}; use another checkpoint"
+                )
 
 
 def load_merged(
@@ -83,7 +104,7 @@ def load_merged(
 
 
 def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
 
     try:
         base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
@@ -98,4 +119,5 @@ def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTra
     except (ValueError, RuntimeError, OSError, SafetensorError, UserWarning) as error:
         first = str(error).strip().splitlines()[0][:300]
         raise UserError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
+    _require_finite(str(folder), get_peft_model_state_dict(adapted).items())
     return adapted.eval(), tokenizer

@@ -1,8 +1,9 @@
 """Turns a conversation into tokens once, piece by piece, and never back.
 
 A chat template is probed once with marker texts; what it puts around them becomes fixed token sequences. Rules and
-observations are then encoded by themselves with special tokens switched off, so that no words of a game or of another
-player can open a turn, close one, or reach the rules. The transcript grows by exactly the tokens shown and sampled.
+observations are then encoded by themselves without any added token (`spelling`), so that no words of a game or of
+another player can open a turn, close one, or reach the rules. The transcript grows by exactly the tokens shown and
+sampled.
 
 Some models think before they answer, where the template asks for it (`enable_thinking`). That is off unless it is asked
 for. Templates then drop the thoughts of earlier replies; a transcript keeps every reply as it was sampled, thoughts
@@ -11,13 +12,12 @@ included, because those are the tokens that are scored and trained on.
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from equipoise.errors import UserError
+from equipoise.policies.spelling import Spelling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Ids = tuple[int, ...]
 _MARKS = ("@@rules@@", "@@seen@@", "@@said@@", "@@next@@")
 _THOUGHT = "@@thought@@"
-_TAG = re.compile(r"(?<=<)(?=/?think>)")
-"""Cuts the marks of a thought that some tokenizers do not count among their special tokens."""
 
 
 class _Thoughts(NamedTuple):
@@ -48,6 +46,8 @@ class ChatFormat:
     """The fixed tokens around rules, observations and replies.
 
     Attributes:
+        tokenizer: Whose template it is.
+        spelling: How it writes words in which nothing is a control token.
         before_rules: Tokens before the rules.
         after_rules: Tokens between the rules and the first observation.
         before_reply: Tokens between an observation and the reply (the generation prompt).
@@ -60,6 +60,7 @@ class ChatFormat:
     """
 
     tokenizer: PreTrainedTokenizerBase
+    spelling: Spelling
     before_rules: Ids
     after_rules: Ids
     before_reply: Ids
@@ -84,7 +85,7 @@ class ChatFormat:
 
         Raises:
             ValueError: The tokenizer has no chat template, one that rewrites what it is given, or one that cannot be
-                told to think, or not to.
+                told to think, or not to; or words cannot be kept apart from its control tokens.
         """
         if not getattr(tokenizer, "chat_template", None):
             raise UserError("the tokenizer has no chat template; use an instruction-tuned model or set one")
@@ -108,6 +109,7 @@ class ChatFormat:
             _require_whole_replies(tokenizer, thoughts, after_said)
         return cls(
             tokenizer,
+            Spelling.of(tokenizer),
             _special(tokenizer, before_rules),
             _special(tokenizer, after_rules),
             _special(tokenizer, before_reply),
@@ -120,7 +122,7 @@ class ChatFormat:
 
     def words(self, text: str) -> Ids:
         """Tokens of a text in which nothing is a control token."""
-        return _plain(self.tokenizer, text)
+        return self.spelling.ids(text)
 
     def prefix(self, rules: str) -> Ids:
         """What every transcript of a game starts with, up to its first observation."""
@@ -226,13 +228,3 @@ def _split(text: str, marks: tuple[str, str]) -> tuple[str, str, str]:
 
 def _special(tokenizer: Any, text: str) -> Ids:
     return tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
-
-
-@lru_cache(maxsize=65_536)
-def _plain(tokenizer: Any, text: str) -> Ids:
-    pieces = _TAG.split(text) if text else ()
-    return tuple(
-        token
-        for piece in pieces
-        for token in tokenizer(piece, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    )

@@ -2,7 +2,7 @@
 
 Two modules answer it. `decoding_kept` keeps the keys and values of every transcript across its turns.
 `decoding_recomputing` prefills whole transcripts each turn; it serves architectures whose memory is not a plain
-key-value cache (sliding windows, linear attention).
+key-value cache (sliding windows, linear attention, positions that come from a key's slot). `exactness` chooses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
 
 from equipoise.policies.chat import Ids
 
@@ -63,12 +62,3 @@ def left_padded(rows: Sequence[Ids], pad: int) -> tuple[np.ndarray, np.ndarray]:
         tokens[row, width - len(ids) :] = ids
     lengths = np.array([len(ids) for ids in rows])
     return tokens, np.arange(width) >= width - lengths[:, None]
-
-
-def keeps_plain_cache(model: PreTrainedModel) -> bool:
-    """Whether every layer attends over all earlier tokens, so that keys and values can be kept and masked exactly."""
-    config = model.config.get_text_config()
-    kinds = getattr(config, "layer_types", None)
-    if kinds is not None:
-        return all(kind == "full_attention" for kind in kinds)
-    return getattr(config, "sliding_window", None) is None

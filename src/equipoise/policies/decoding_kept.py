@@ -37,7 +37,7 @@ class KeptDecoder:
     """Serves architectures whose layers all attend to every earlier token."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Args: model: See `equipoise.policies.decoding.keeps_plain_cache`."""
+        """Args: model: See `equipoise.policies.exactness.keeps_cache`."""
         self._model = model
         self._store = Store(model.config.get_text_config().num_hidden_layers)
         self._front: list[_Tip] = []

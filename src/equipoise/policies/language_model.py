@@ -7,6 +7,7 @@ differ, so in small games thousands of decisions are a dozen sequences; keys and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,15 +21,15 @@ from equipoise.errors import UserError
 from equipoise.games.free_text import AnyText, text_limit
 from equipoise.games.text import REASONING, Reasoning, observations, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
-from equipoise.policies.decoding import Context, Decoder, keeps_plain_cache
+from equipoise.policies.decoding import Context, Decoder
 from equipoise.policies.decoding_kept import KeptDecoder
 from equipoise.policies.decoding_recomputing import RecomputingDecoder
+from equipoise.policies.exactness import keeps_cache
+from equipoise.policies.next_token import next_token
+from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.scoring import prompt_nodes, reply_probabilities
 from equipoise.policies.token_trie import ROOT, TokenTrie
-
-_PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
-"""Bounds of one plain forward pass, padding included: tokens fed, and logits (tokens x vocabulary)."""
 
 _FEW = 16
 """Legal actions up to which a reply's words are worth guessing."""
@@ -39,7 +40,8 @@ class Sampling:
     """How replies are drawn; the same distribution is scored and trained on.
 
     Attributes:
-        temperature: Divides the logits; part of the policy. No top-k, top-p or repetition penalty exists.
+        temperature: Divides the logits; part of the policy. 0 is greedy: always the likeliest token. No top-k, top-p or
+            repetition penalty exists.
         max_new_tokens: Longest reply; a longer one is a `truncated` fault.
         reasoning: What may stand before the action: "none", "brief" (one sentence) or "free".
         thinking: Whether a chat template with the switch `enable_thinking` asks for thoughts before the reply.
@@ -51,14 +53,19 @@ class Sampling:
     thinking: bool = False
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise UserError(f"got temperature {self.temperature}; it must be above 0 (a policy is a distribution)")
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise UserError(f"got temperature {self.temperature}; allowed: 0 (greedy) or a finite number above it")
         if self.max_new_tokens < 1:
             raise UserError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
         if self.reasoning not in REASONING:
             raise UserError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
         if self.thinking and self.reasoning == "none":
             raise UserError("got thinking with reasoning 'none'; a reply that thinks needs reasoning 'brief' or 'free'")
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same prompt always gets the same reply."""
+        return self.temperature == 0
 
 
 def usual_reply_tokens(game: Game) -> int:
@@ -90,7 +97,7 @@ class LanguageModelPolicy(Policy):
 
     def decoder(self) -> Decoder:
         """A decoder that suits the architecture."""
-        if keeps_plain_cache(self.model):
+        if keeps_cache(self.model, self.chat):
             return KeptDecoder(self.model)
         pad = self.tokenizer.pad_token_id
         return RecomputingDecoder(self.model, self.chat.end if pad is None else pad)
@@ -128,7 +135,7 @@ class LanguageModelPolicy(Policy):
             )
         named = (action for action in game.actions if not isinstance(action, AnyText))
         words = {action: self.chat.reply(game.action_text(action)) for action in named}
-        if not keeps_plain_cache(self.model):
+        if not keeps_cache(self.model, self.chat):
             prompts = [self.transcript(game, state, seat, legal) for seat, state, legal in states]
             return self.score(prompts, [[(a, words[a]) for a in legal] for _, _, legal in states])
         trie = TokenTrie()
@@ -138,65 +145,32 @@ class LanguageModelPolicy(Policy):
         return [dict(zip(legal, row, strict=True)) for (_, _, legal), row in zip(states, masses, strict=True)]
 
     def score(
-        self, prompts: Sequence[Ids], replies: Sequence[Sequence[tuple[Action, Ids]]]
+        self,
+        prompts: Sequence[Ids],
+        replies: Sequence[Sequence[tuple[Action, Ids]]],
+        temperature: float | None = None,
     ) -> list[dict[Action, float]]:
-        """Probability of each listed reply after each prompt; equal prompts and beginnings are run once."""
-        if keeps_plain_cache(self.model):
+        """Probability of each listed reply after each prompt; equal prompts and beginnings are run once.
+
+        Args:
+            prompts: What is shown.
+            replies: After each prompt, actions and their words.
+            temperature: Another one than the policy's own.
+        """
+        temperature = self.sampling.temperature if temperature is None else temperature
+        if keeps_cache(self.model, self.chat):
             trie = TokenTrie()
             asked = [
                 (trie.leaf(ROOT, prompt), [ids for _, ids in options])
                 for prompt, options in zip(prompts, replies, strict=True)
             ]
-            found = reply_probabilities(self.model, trie, asked, self.sampling.temperature)
+            found = reply_probabilities(self.model, trie, asked, temperature)
         else:
             rows = list({(p, ids): None for p, options in zip(prompts, replies, strict=True) for _, ids in options})
-            log_probs = token_log_probs(self.model, rows, self.sampling.temperature)
+            log_probs = token_log_probs(self.model, rows, temperature)
             known = {row: float(np.exp(np.sum(scores))) for row, scores in zip(rows, log_probs, strict=True)}
             found = [[known[p, ids] for _, ids in options] for p, options in zip(prompts, replies, strict=True)]
         return [dict(zip([a for a, _ in o], masses, strict=True)) for o, masses in zip(replies, found, strict=True)]
-
-
-@torch.inference_mode()
-def token_log_probs(
-    model: PreTrainedModel, rows: Sequence[tuple[Ids, Ids]], temperature: float = 1.0
-) -> list[np.ndarray]:
-    """Log-probability of every token of each completion after its prompt, by one plain forward pass, float32.
-
-    Args:
-        model: A causal language model.
-        rows: (prompt, completion) token ids.
-        temperature: Divides the logits.
-    """
-    result: list[np.ndarray] = []
-    for part in _passes(rows, model.config.get_text_config().vocab_size):
-        width = max(len(p) + len(c) for p, c in part)
-        tokens = torch.zeros((len(part), width), dtype=torch.long)
-        mask = torch.zeros((len(part), width), dtype=torch.long)
-        for i, (prompt, completion) in enumerate(part):
-            length = len(prompt) + len(completion)
-            tokens[i, :length] = torch.tensor(prompt + completion)
-            mask[i, :length] = 1
-        logits = model(input_ids=tokens.to(model.device), attention_mask=mask.to(model.device)).logits
-        for i, (prompt, completion) in enumerate(part):
-            span = slice(len(prompt) - 1, len(prompt) + len(completion) - 1)
-            scores = torch.log_softmax(logits[i, span].float() / temperature, dim=-1)
-            wanted = torch.tensor(completion, device=scores.device)[:, None]
-            result.append(scores.gather(1, wanted)[:, 0].cpu().numpy())
-    return result
-
-
-def _passes(rows: Sequence[tuple[Ids, Ids]], vocabulary: int) -> list[list[tuple[Ids, Ids]]]:
-    """The rows in their order, as many to a pass as its bounds allow, at least one."""
-    passes: list[list[tuple[Ids, Ids]]] = []
-    width = 0
-    for prompt, completion in rows:
-        width = max(width, len(prompt) + len(completion))
-        tokens = (len(passes[-1]) + 1) * width if passes else 0
-        if not passes or tokens > _PASS_TOKENS or tokens * vocabulary > _PASS_LOGITS:
-            passes.append([])
-            width = len(prompt) + len(completion)
-        passes[-1].append((prompt, completion))
-    return passes
 
 
 @dataclass(eq=False, slots=True)
@@ -251,7 +225,10 @@ class _LanguageModelSession(Session):
                 self._contexts[who] = before
 
     def constrained(self, requests: Sequence[Request]) -> list[Action]:
-        """Scores the legal words at the point before the faulty reply; the faulty words stay on the record."""
+        """Scores the legal words at the point before the faulty reply; the faulty words stay on the record.
+
+        A greedy policy says the likeliest of them, the first of equal ones.
+        """
         policy, game = self._policy, self._game
         prompts, options = [], []
         for request in requests:
@@ -259,7 +236,12 @@ class _LanguageModelSession(Session):
             prompts.append(context.ids + self._chunk(request, context))
             options.append([(a, policy.chat.reply(game.action_text(a))) for a in request.legal])
         actions = []
-        for request, masses in zip(requests, policy.score(prompts, options), strict=True):
+        # the likeliest legal words are seldom the greedy reply, which would leave them all at probability 0
+        greedy, temperature = policy.sampling.deterministic, policy.sampling.temperature or 1.0
+        for request, masses in zip(requests, policy.score(prompts, options, temperature), strict=True):
+            if greedy:
+                actions.append(max(masses, key=masses.__getitem__))
+                continue
             total = sum(masses.values())
             legal = {a: m / total for a, m in masses.items()} if total > 0 else dict.fromkeys(masses, 1 / len(masses))
             actions.append(sample(legal, request.stream.random()))
@@ -294,9 +276,10 @@ class _LanguageModelSession(Session):
     ) -> list[Reply]:
         """Draws tokens for all members of all paths until every path has ended."""
         sampling, stops = self._policy.sampling, self._policy.chat.stops
+        distribution = next_token(sampling.temperature)
         replies: list[Reply | None] = [None] * len(requests)
         for length in range(1, sampling.max_new_tokens + 1):
-            log_probs = torch.log_softmax(logits.float() / sampling.temperature, dim=-1).double().cpu().numpy()
+            log_probs = distribution.log_probs(logits).double().cpu().numpy()
             grown = self._split(paths, log_probs)
             going: list[tuple[int, _Path]] = []
             for parent, path in grown:

@@ -4,7 +4,7 @@ The prompts of a game tree share most of their words: a later state's transcript
 seats of a symmetric game read the same. All prompts and replies become one trie; its packs (`token_trie`) run many to a
 pass, each over the keys and values of the pack it hangs from. Depth first, so that few packs' keys are held at a time.
 
-Needs an architecture whose layers all attend to every earlier token (`decoding.keeps_plain_cache`). The result is that
+Needs an architecture whose layers all attend to every earlier token (`exactness.keeps_cache`). The result is that
 of plain forward passes up to rounding.
 """
 
@@ -22,6 +22,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from equipoise.core import Action, Game, InformationState
 from equipoise.games.text import render_observation
 from equipoise.policies.chat import ChatFormat, Ids
+from equipoise.policies.next_token import next_token
 from equipoise.policies.token_trie import ROOT, Packing, TokenTrie
 
 PACK_TOKENS = 192
@@ -74,7 +75,7 @@ def reply_probabilities(
         model: A causal language model that keeps a plain cache.
         trie: Holds the prompts; the replies are added to it.
         asked: Prompts by their last node, each with the replies to score, none of them empty.
-        temperature: Divides the logits.
+        temperature: Divides the logits; 0 is greedy.
     """
     index: dict[tuple[int, Ids], int] = {}
     nodes: list[int] = []
@@ -117,7 +118,7 @@ class _Passes:
     def __init__(
         self, model: PreTrainedModel, trie: TokenTrie, nodes: np.ndarray, targets: np.ndarray, temperature: float
     ) -> None:
-        self._model, self._temperature = model, temperature
+        self._model, self._distribution = model, next_token(temperature)
         self._packing = packing = Packing.of(trie, nodes, PACK_TOKENS)
         self._place = np.empty(len(trie), dtype=np.int64)  # of each node in packing.order
         self._place[packing.order] = np.arange(len(trie))
@@ -225,8 +226,7 @@ class _Passes:
         wanted = np.concatenate(spans)
         columns = self._where[wanted] - packing.starts[1:][group][rows] + logits.shape[1]
         row, column, token = (torch.from_numpy(a).to(logits.device) for a in (rows, columns, self._targets[wanted]))
-        scaled = logits.float() / self._temperature
-        chosen = scaled[row, column, token] - torch.logsumexp(scaled, dim=-1)[row, column]
+        chosen = self._distribution.chosen(logits, row, column, token)
         self._found[wanted] = chosen.double().cpu().numpy()
 
 

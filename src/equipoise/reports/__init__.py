@@ -12,6 +12,7 @@ from equipoise.reports.alignment_markdown import alignment_study_markdown
 from equipoise.reports.alignment_terminal import alignment_study_text
 from equipoise.reports.crossplay import load_crossplay, write_crossplay
 from equipoise.reports.crossplay_terminal import crossplay_text
+from equipoise.reports.old_terminal import report_text
 from equipoise.reports.page import render_html
 from equipoise.reports.schema import clean_report, validate_report
 from equipoise.reports.store import load_report, write_report
@@ -20,7 +21,6 @@ from equipoise.reports.study_markdown import study_markdown
 from equipoise.reports.study_page import render_study
 from equipoise.reports.study_schema import validate_study
 from equipoise.reports.study_terminal import study_text
-from equipoise.reports.terminal import report_text
 
 __all__ = [
     "alignment_study_markdown",

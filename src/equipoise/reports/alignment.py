@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from equipoise.files import read_validated, write_atomically
 from equipoise.reports.alignment_markdown import alignment_study_markdown, figure_name
 from equipoise.reports.alignment_page import render_alignment_study
 from equipoise.reports.alignment_schema import validate_alignment_study
 from equipoise.reports.alignment_tables import labels_of
 from equipoise.reports.figure_corner import corner_svg, has_corner
 from equipoise.reports.figure_strips import measures_of, strips_svg
-from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.rendering import WIDE
 from equipoise.reports.schema import clean_report
 from equipoise.reports.study import FIGURES, HTML_NAME, JSON_NAME, MARKDOWN_NAME

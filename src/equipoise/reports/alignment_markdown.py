@@ -19,7 +19,7 @@ from equipoise.reports.alignment_tables import (
 from equipoise.reports.figure_corner import corner_caption, has_corner
 from equipoise.reports.figure_strips import measures_of, strips_caption
 from equipoise.reports.layout import identifier
-from equipoise.reports.markdown import code_of, line_of, table_lines
+from equipoise.reports.old_markdown import code_of, line_of, table_lines
 from equipoise.reports.schema import clean_report
 from equipoise.reports.study_arms import Game, game_title
 from equipoise.reports.study_page import origins

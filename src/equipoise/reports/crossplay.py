@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from equipoise.files import read_validated, write_atomically
 from equipoise.reports.crossplay_page import render_crossplay
 from equipoise.reports.crossplay_schema import validate_crossplay
 from equipoise.reports.crossplay_tables import Crossplay
 from equipoise.reports.figure_crossplay import crossplay_svg
-from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.rendering import WIDE
 from equipoise.reports.schema import clean_report
 from equipoise.reports.svg import write_figure

@@ -6,9 +6,9 @@ from typing import Any
 from equipoise.errors import UserError
 from equipoise.reports.alignment_arms import ARMS, per_round, seed_pairs
 from equipoise.reports.layout import NARROW, draw_legend, identifier, legend_rows, padded
+from equipoise.reports.old_sheet import sheet
 from equipoise.reports.scatter import LEFT, Box, Frame, draw_axes, draw_names
 from equipoise.reports.study_arms import Game, Row, arm_slots, arms, game_title, references
-from equipoise.reports.svg import sheet
 
 RIGHTWARD, UPWARD = "self_play", "greedy_takes"
 """The metrics of the two axes."""

@@ -8,7 +8,7 @@ from equipoise.errors import UserError
 from equipoise.reports.agents import INK, MUTED, SERIES
 from equipoise.reports.formats import bounds, number
 from equipoise.reports.layout import LETTER, NARROW, identifier, wrapped
-from equipoise.reports.svg import Sheet, sheet
+from equipoise.reports.old_sheet import Sheet, sheet
 
 _SHADE = SERIES[2]
 _PALE, _DARK = 0.06, 0.5

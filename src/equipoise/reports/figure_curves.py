@@ -9,7 +9,7 @@ from typing import Any
 from equipoise.errors import UserError
 from equipoise.reports.agents import MUTED, SERIES, agent_slots
 from equipoise.reports.layout import NARROW, draw_legend, legend_rows, log_ticks, round_ticks, spread, wrapped
-from equipoise.reports.svg import Sheet, sheet
+from equipoise.reports.old_sheet import Sheet, sheet
 
 Points = list[tuple[float, float]]
 _LEFT, _TOP = 52.0, 34.0

@@ -7,8 +7,8 @@ from equipoise.errors import UserError
 from equipoise.reports.agents import INK, MUTED, RULE, SERIES
 from equipoise.reports.formats import bounds, number
 from equipoise.reports.layout import NARROW, identifier, padded, ticks_between, wrapped
+from equipoise.reports.old_sheet import Sheet, sheet
 from equipoise.reports.study_arms import Game, arm_slots, arms, game_title, measured, references
-from equipoise.reports.svg import Sheet, sheet
 
 _TOP, _READING = 34.0, 148.0
 

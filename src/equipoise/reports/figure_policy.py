@@ -8,7 +8,7 @@ from typing import Any
 from equipoise.errors import UserError
 from equipoise.reports.agents import BAND, INK, MUTED, agent_slots
 from equipoise.reports.layout import NARROW, draw_legend, legend_rows, round_ticks, wrapped
-from equipoise.reports.svg import Sheet, sheet
+from equipoise.reports.old_sheet import Sheet, sheet
 
 State = Mapping[str, Any]
 _LANE = 7.0

@@ -9,7 +9,7 @@ from equipoise.reports.agents import INK, MUTED, SERIES, agent_slots
 from equipoise.reports.findings import Row, exact_metric, ordered
 from equipoise.reports.formats import bounds, decimals, number
 from equipoise.reports.layout import NARROW, wrapped
-from equipoise.reports.svg import Sheet, sheet
+from equipoise.reports.old_sheet import Sheet, sheet
 
 _HEAD = 48.0
 

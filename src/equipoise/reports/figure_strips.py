@@ -8,9 +8,9 @@ from equipoise.reports.agents import INK, MUTED, RULE
 from equipoise.reports.alignment_arms import ARMS, head_of, per_round, seed_values
 from equipoise.reports.alignment_tables import rows_of
 from equipoise.reports.layout import LETTER, NARROW, identifier, padded, ticks_between, wrapped
+from equipoise.reports.old_sheet import Sheet, sheet
 from equipoise.reports.scatter import tick
 from equipoise.reports.study_arms import Game, Row, arm_slots, arms, game_title, measured
-from equipoise.reports.svg import Sheet, sheet
 
 MEASURES = ("self_play", "against_greedy", "against_cooperative", "against_naive", "probe_gain")
 """The panels in order; those without a value are left out."""

@@ -8,6 +8,7 @@ from typing import Any
 from equipoise.errors import UserError
 from equipoise.reports.agents import MUTED, SERIES
 from equipoise.reports.layout import NARROW, draw_legend, identifier, legend_rows, padded
+from equipoise.reports.old_sheet import Sheet, sheet
 from equipoise.reports.scatter import Box, Frame, draw_axes, draw_names
 from equipoise.reports.study_arms import (
     Game,
@@ -19,7 +20,6 @@ from equipoise.reports.study_arms import (
     measured,
     references,
 )
-from equipoise.reports.svg import Sheet, sheet
 
 _REACH = 1.5
 """An interval reaches at most this many times the range of the values beyond them; what is longer is cut."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from equipoise.errors import UserError
 from equipoise.reports.formats import visible
-from equipoise.reports.svg import Sheet
+from equipoise.reports.old_sheet import Sheet
 
 NARROW = 480
 """Figures narrower than this many pixels are laid out in one column, labels under or above the data."""

@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from equipoise.reports.agents import INKS, agent_labels, agent_slots
-from equipoise.reports.figures import learning_curves_svg, policy_svg, ranking_svg
 from equipoise.reports.findings import exact_metric, ordered
 from equipoise.reports.formats import duration, number
 from equipoise.reports.glossary import OTHER_TERMS, partial_exactness
 from equipoise.reports.headline import headline
+from equipoise.reports.old_figures import learning_curves_svg, policy_svg, ranking_svg
 from equipoise.reports.rendering import drawn, environment
 from equipoise.reports.schema import clean_report, validate_report
 from equipoise.reports.tables import (
@@ -92,7 +92,7 @@ def render_html(report: Mapping[str, Any]) -> str:
     states = plain.get("policy_table", {"states": ()})["states"]
     return (
         environment()
-        .get_template("page.html.jinja")
+        .get_template("old_page.html.jinja")
         .render(
             title=plain.get("title", plain["game"]),
             unit=plain.get("unit", ""),

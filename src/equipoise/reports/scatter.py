@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from equipoise.reports.agents import MUTED
 from equipoise.reports.formats import MINUS
 from equipoise.reports.layout import LETTER, NARROW, ticks_between, wrapped
-from equipoise.reports.svg import Sheet
+from equipoise.reports.old_sheet import Sheet
 
 LEFT, TOP = 52.0, 44.0
 """Where the data's box begins: room for tick labels to its left, for two lines of text above it."""

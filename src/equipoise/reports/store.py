@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.reports.files import read_validated, write_atomically
+from equipoise.files import read_validated, write_atomically
 from equipoise.reports.page import render_html
 from equipoise.reports.schema import clean_report, validate_report
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from equipoise.files import read_validated, write_atomically
 from equipoise.reports.figure_index import index_svg
 from equipoise.reports.figure_tradeoff import tradeoff_svg
-from equipoise.reports.files import read_validated, write_atomically
 from equipoise.reports.layout import identifier
 from equipoise.reports.rendering import WIDE
 from equipoise.reports.schema import clean_report

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from equipoise.reports.markdown import code_of, line_of, table_lines
+from equipoise.reports.old_markdown import code_of, line_of, table_lines
 from equipoise.reports.schema import clean_report
 from equipoise.reports.study_arms import Game, arm_labels, arms, game_title, references
 from equipoise.reports.study_claims import claims, progress

@@ -7,18 +7,18 @@ becomes a CSS variable, so the same file reads on a light and on a dark ground.
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from equipoise.reports.agents import GROUND, INK, INKS, MARKERS, MUTED, RULE, SERIES, Ink
-from equipoise.reports.files import write_atomically
+from equipoise.files import write_atomically
+from equipoise.reports.agents import GROUND, INKS
 from equipoise.reports.formats import visible
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -28,86 +28,34 @@ _MARGIN = 16
 _VARIABLES = {ink.light: f"var(--{ink.name}, {ink.light})" for ink in INKS}
 
 
-class Sheet:
-    """A drawing surface of `width` by `height` pixels with its origin at the top left.
-
-    Args:
-        name: a short identifier, different for every drawing that may share a page.
-        title: what a reader who cannot see the drawing is told.
-        width: pixels.
-        height: pixels.
-    """
-
-    def __init__(self, name: str, title: str, width: float, height: float) -> None:
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-
-        self.name, self.title, self.width, self.height = name, title, width, height
-        self.figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        FigureCanvasSVG(self.figure)
-        self.axes: Axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        self.axes.set(xlim=(0, width), ylim=(height, 0))
-        self.axes.set_axis_off()
-
-    def text(self, x: float, y: float, text: str, *, size: float = 12, ink: Ink = INK, **style: Any) -> None:
-        """Writes one line with its baseline at `y`, starting at `x` unless `ha` says otherwise."""
-        self.axes.text(x, y, visible(text), size=size, color=ink.light, parse_math=False, va="baseline", **style)
-
-    def line(self, points: Sequence[tuple[float, float]], ink: Ink = RULE, width: float = 1, **style: Any) -> None:
-        """Draws a line through the points."""
-        xs, ys = zip(*points, strict=True)
-        self.axes.plot(xs, ys, color=ink.light, linewidth=width, clip_on=False, **style)
-
-    def mark(self, x: float, y: float, slot: int, size: float = 7) -> None:
-        """Draws the marker of the agent in this slot, edged with the ground to stay apart from others that it meets."""
-        marker = MARKERS[slot]
-        self.axes.plot(
-            [x],
-            [y],
-            marker,
-            markersize=size if marker in "osD" else 1.25 * size,  # the others fill less of their square
-            color=SERIES[slot].light,
-            markeredgecolor=GROUND.light,
-            markeredgewidth=1,
-            clip_on=False,
-        )
-
-    def ring(self, x: float, y: float, size: float = 7) -> None:
-        """Draws the hollow circle of a reference player, which is no agent and has no colour of its own."""
-        self.axes.plot(
-            [x],
-            [y],
-            "o",
-            markersize=size,
-            color=GROUND.light,
-            markeredgecolor=MUTED.light,
-            markeredgewidth=1.5,
-            clip_on=False,
-        )
-
-    def box(self, x: float, y: float, width: float, height: float, ink: Ink) -> None:
-        """Fills a rectangle."""
-        from matplotlib.patches import Rectangle
-
-        self.axes.add_patch(Rectangle((x, y), width, height, facecolor=ink.light, edgecolor="none", clip_on=False))
-
-    def svg(self) -> str:
-        """The drawing as one `<svg>` element, the same text for the same drawing on every day."""
-        buffer = io.StringIO()
-        with warnings.catch_warnings():
-            # The reader's browser sets the text, so a glyph that Matplotlib's own font lacks is no loss.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            self.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-        return _tidy(buffer.getvalue(), self.name, self.title, self.width, self.height)
-
-
 @contextmanager
-def sheet(name: str, title: str, width: float, height: float) -> Iterator[Sheet]:
-    """A `Sheet` under the report's own Matplotlib settings, whatever the caller's are."""
+def own_style(name: str, **settings: Any) -> Iterator[None]:
+    """The report's own Matplotlib settings while a drawing is made and written, whatever the caller's are."""
     from matplotlib import style
 
-    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": f"equipoise-{name}"}]):
-        yield Sheet(name, title, width, height)
+    # Ids in the file hang on the salt alone, so the same drawing is the same file.
+    base = {"svg.fonttype": "none", "svg.hashsalt": f"equipoise-{name}", "text.parse_math": False}
+    with style.context(["default", base | settings]):
+        yield
+
+
+def svg_of(figure: "Figure", name: str, title: str) -> str:
+    """The drawing as one `<svg>` element, the same text for the same drawing on every day.
+
+    Args:
+        figure: Made at 72 dots an inch, so that its units are pixels.
+        name: A short identifier, different for every drawing that may share a page.
+        title: What a reader who cannot see the drawing is told.
+    """
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        # The reader's browser sets the text, so a glyph that Matplotlib's own font lacks is no loss.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # Names that leave no room for the data make a poor drawing, and no error.
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    width, height = (72 * side for side in figure.get_size_inches())
+    return _tidy(buffer.getvalue(), name, title, width, height)
 
 
 def _style(style: str) -> str:

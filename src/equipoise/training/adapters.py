@@ -1,18 +1,20 @@
-"""Two agents on one base model: each is a low-rank adapter, and the base exists once.
+"""Low-rank adapters: where they go, and two agents that are two adapters on one base, which exists once.
 
 The first agent is the adapter that is always active. While the second one plays, its weights stand in the place of the
 first's (`population.WornPolicy`), so no adapter is ever switched and no gradient is switched off with it. In a training
-step every row goes through its own adapter (`routed`).
+step every row goes through its own adapter (`loss.weighted_loss`).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
+
+from equipoise.errors import UserError
 
 FIRST, SECOND = "default", "second"
 """The adapters of the agents in seat 0 and seat 1; "default" is what PEFT calls the only one of a model."""
@@ -46,25 +48,24 @@ def weights_of(weights: Mapping[str, torch.Tensor], adapter: str) -> dict[str, t
     }
 
 
-@contextmanager
-def routed(model: Any, adapters: Sequence[str]) -> Iterator[None]:
-    """Within it a forward pass of as many rows as there are names puts each row through its own adapter.
-
-    The model is in evaluation mode meanwhile, as PEFT demands: nothing is dropped out, gradients are unchanged.
+def adapted_modules(model: PreTrainedModel, targets: Sequence[str]) -> list[str]:
+    """Full names of the language model's linear layers that an adapter goes on: no vision or audio tower's, no head.
 
     Args:
-        model: A PEFT model.
-        adapters: The name of each row's adapter, [B].
+        model: A language model, alone or as the decoder of a model that also sees and hears.
+        targets: Last parts of the names; empty means every linear layer of the decoder.
+
+    Raises:
+        ValueError: For a target that no layer bears.
     """
-
-    def named(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        assert len(kwargs["input_ids"]) == len(adapters)
-        return args, {**kwargs, "adapter_names": list(adapters)}
-
-    training, handle = model.training, model.register_forward_pre_hook(named, with_kwargs=True)
-    model.eval()
-    try:
-        yield
-    finally:
-        handle.remove()
-        model.train(training)
+    decoder = model.get_decoder()
+    decoder = getattr(decoder, "language_model", decoder)  # some wrappers count their towers to the decoder
+    inside = {id(module) for module in decoder.modules()}
+    linear = [
+        name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and id(module) in inside
+    ]
+    missing = [target for target in targets if not any(name.split(".")[-1] == target for name in linear)]
+    if missing:
+        known = ", ".join(sorted({name.split(".")[-1] for name in linear}))
+        raise UserError(f"lora.targets: no linear layer is named {missing[0]!r}, so no target modules; known: {known}")
+    return [name for name in linear if not targets or name.split(".")[-1] in targets]

@@ -16,6 +16,7 @@ from equipoise.games import DOMAINS, SEPO_GAMES, Profile, domain, make_game
 from equipoise.games.domain import ProfileName
 from equipoise.objectives.sepo import SepoWeights
 from equipoise.policies.language_model import Sampling
+from equipoise.training.defaults import default_table
 from equipoise.training.demonstrations import Demonstrations, trainable
 from equipoise.training.experience import PlaySettings
 from equipoise.training.population import PastSettings
@@ -23,7 +24,7 @@ from equipoise.training.selection import SELECTION_KEY, SelectionSettings
 from equipoise.training.self_play import SelfPlaySettings
 from equipoise.training.settings import RULES, Hardware, Lora, Objective, Optimisation
 from equipoise.training.sft import SftSettings
-from equipoise.training.tables import build, changed, check_known, from_text, to_toml
+from equipoise.training.tables import build, changed, check_known, check_numbers, from_text, to_toml
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
 ALL = "all"
@@ -109,11 +110,16 @@ class Recipe:
     hardware: Hardware = field(default_factory=Hardware)
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         kept = (AUDIT_KEY, SELECTION_KEY)
         if not 0 <= self.seed < 2**31 or self.seed in kept:
             raise UserError(
                 f"got seed {self.seed}; allowed: 0 to 2147483647 except {kept[0]} and {kept[1]}, which key audits and "
                 "the choice of a policy"
+            )
+        if self.sampling.deterministic:
+            raise UserError(
+                "got sampling.temperature = 0; a greedy policy has no gradient, so training needs more than 0"
             )
         if bool(self.game) == bool(self.games):
             raise UserError(
@@ -185,27 +191,70 @@ def find_recipe(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".toml":
         return path
-    shipped = sorted(SHIPPED.glob("*/*.toml"))
-    names = {f"{p.parent.name}/{p.stem}": p for p in shipped}
-    names |= {p.stem: p for p in shipped if p.stem in DOMAINS}
-    names |= {p.parent.name: p for p in reversed(shipped)}
+    names = _shipped()
     check_known("recipe", name, names)
     return names[name]
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe from a TOML file, with `section.key=value` overrides.
+def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by name or from a TOML file, with `section.key=value` overrides.
+
+    Args:
+        source: A .toml file, or what `find_recipe` takes, or a game, for which a recipe is derived where none ships.
+        overrides: What to change in it.
 
     Raises:
         ValueError: A missing file, broken TOML, an unknown key, or a value that is not allowed; one line each.
     """
+    if isinstance(source, str) and Path(source).suffix != ".toml":
+        if source not in _shipped() and _is_game(source):
+            return parse_recipe(default_table(source), overrides)
+        source = find_recipe(source)
+    path = Path(source)
     if not path.is_file():
         raise UserError(f"no recipe file {str(path)!r}; give a .toml file or a game's name")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text; save it in that encoding") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
     return parse_recipe(table, overrides)
+
+
+def default_recipe(game: str) -> Recipe:
+    """A recipe for a game that ships none, by what the game has.
+
+    The exact best response where it is zero-sum with a small tree, else SEPO against its pools, else self-play.
+
+    Raises:
+        UserError: For an unknown game, or one that is not for two.
+    """
+    return parse_recipe(default_table(game))
+
+
+def label_of(name: str) -> str:
+    """A recipe's name in one word: its file's, or "default" where it is derived from the game."""
+    return find_recipe(name).stem if Path(name).suffix == ".toml" or name in _shipped() else "default"
+
+
+def _shipped() -> dict[str, Path]:
+    """The shipped recipes by every name they have."""
+    shipped = sorted(SHIPPED.glob("*/*.toml"))
+    names = {f"{p.parent.name}/{p.stem}": p for p in shipped}
+    names |= {p.stem: p for p in shipped if p.stem in DOMAINS}
+    return names | {p.parent.name: p for p in reversed(shipped)}
+
+
+def _is_game(name: str) -> bool:
+    """Whether a game has this name; one that is named by module or file and cannot be had says why."""
+    try:
+        domain(name)
+    except UserError:
+        if ":" in name:
+            raise
+        return False
+    return True
 
 
 def parse_recipe(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
@@ -245,4 +294,14 @@ def _leave_out_other_games(merged: dict[str, Any], table: Mapping[str, Any]) -> 
     merged["by_game"] = {name: own for name, own in after.items() if name in names or own != before.get(name)}
 
 
-__all__ = ["RULES", "SHIPPED", "Recipe", "Task", "find_recipe", "load_recipe", "parse_recipe"]
+__all__ = [
+    "RULES",
+    "SHIPPED",
+    "Recipe",
+    "Task",
+    "default_recipe",
+    "find_recipe",
+    "label_of",
+    "load_recipe",
+    "parse_recipe",
+]

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,36 +22,50 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.trainer_callback import PrinterCallback
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
 from equipoise.policies.chat import Ids
-from equipoise.policies.language_model import LanguageModelPolicy, token_log_probs
-from equipoise.training.adapters import add_second
+from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.training.adapters import adapted_modules, add_second
 from equipoise.training.adversaries import ExactCurve
-from equipoise.training.callbacks import WHOLE, RunCallback, cut_back, last_whole_checkpoint, step_of
+from equipoise.training.callbacks import RunCallback
+from equipoise.training.checkpoints import newest, sweep
 from equipoise.training.demonstrations import expert_rows
 from equipoise.training.experience import SepoPlay
+from equipoise.training.folder import open_folder
 from equipoise.training.joint import JointPlay, SummedPlay
+from equipoise.training.loss import Reference
 from equipoise.training.play import AGENT, Experience, Play
-from equipoise.training.recipe import Recipe, Task
+from equipoise.training.recipe import Recipe, Task, load_recipe
 from equipoise.training.rows import Row
 from equipoise.training.selection import SELECTION_KEY, Selection, sampled_index
 from equipoise.training.self_play import Credit, SelfPlay
 from equipoise.training.settings import Hardware
 from equipoise.training.sft import fit
-from equipoise.training.trainer import EpisodeTrainer, Reference, TwoAgentTrainer, grpo_config
+from equipoise.training.tables import check_known
+from equipoise.training.trainer import EpisodeTrainer, StepSettings, TwoAgentTrainer
 from equipoise.training.two_agents import TwoAgentPlay, has_two_agents
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BESIDE = "../sft"
 """Where `model/` finds what supervised training made."""
-PACKAGES = ("equipoise", "numpy", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers")
+PACKAGES = ("equipoise", "numpy", "torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
 class Interrupted(Exception):
-    """Training was stopped by the user after saving; the message says how to continue."""
+    """Training was stopped by the user after saving; the message says how to continue.
+
+    Attributes:
+        number: The signal that stopped it.
+    """
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        """Args: message: How to continue. number: The signal."""
+        super().__init__(message)
+        self.number = number
 
 
 def versions() -> dict[str, str]:
@@ -63,24 +79,31 @@ def versions() -> dict[str, str]:
     return found
 
 
-def train(recipe: Recipe, out: Path, *, resume: bool = False, label: str = "training") -> Path:
+def train(
+    recipe: Recipe | str | Path, out: Path | str, *, resume: bool = False, force: bool = False, label: str = "training"
+) -> Path:
     """Runs a recipe and returns the folder of the trained model.
 
     Args:
-        recipe: What to do.
-        out: The run folder; must not exist yet unless `resume`.
-        resume: Continue from the last whole checkpoint.
+        recipe: What to do, or the name or file of a recipe.
+        out: The run folder; must not exist yet unless `resume` or `force`.
+        resume: Continue from the newest whole checkpoint.
+        force: Start over where a run folder exists.
         label: Shown beside the progress bar.
 
     Raises:
         ValueError: The folder exists (or, with `resume`, does not), or holds another recipe; or the recipe asks for
-            two agents and for what two agents cannot have.
-        Interrupted: Ctrl-C; everything up to the last step is saved.
+            two agents and for what two agents cannot have, or for a log target that is not installed.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; everything up to the last step is saved.
     """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    out = Path(out)
     has_two_agents(recipe)  # refused before there is a folder
-    _open_folder(recipe, out, resume)
+    _check_log_targets(recipe.rl.report_to)
+    open_folder(recipe, out, versions(), resume=resume, force=force)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
+    sweep(out)
     plays = JointPlay({task.game.name: _play(task, out / "population" / task.game.name) for task in recipe.tasks})
     model, tokenizer = _start(recipe, out)
     if recipe.rl.steps > 0:
@@ -88,6 +111,14 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, label: str = "trai
     else:
         _save(model, tokenizer, out / "model", _base(recipe))
     return out / "model"
+
+
+def _check_log_targets(names: Sequence[str]) -> None:
+    """Nothing where the Trainer can log to all of these; one line names the first that it cannot."""
+    for name in names:
+        check_known("log target in rl.report_to", name, INTEGRATION_TO_CALLBACK)
+        if name not in get_available_reporting_integrations():
+            raise UserError(f"rl.report_to names {name!r}, which is not installed; install it, or leave it out")
 
 
 def _play(task: Task, population: Path) -> Play:
@@ -108,24 +139,6 @@ def _play(task: Task, population: Path) -> Play:
 def _base(recipe: Recipe) -> str:
     """What an adapter in `model/` names as its base."""
     return BESIDE if recipe.imitates else recipe.model
-
-
-def _open_folder(recipe: Recipe, out: Path, resume: bool) -> None:
-    written = out / "recipe.toml"
-    if resume:
-        if not written.is_file():
-            raise UserError(f"nothing to resume in {out}: it has no recipe.toml; start without --resume")
-        if written.read_text(encoding="utf-8") != recipe.to_toml():
-            raise UserError(f"{out} was started with another recipe (see {written}); use it unchanged, or a new folder")
-        return
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; choose another folder")
-    found = {path.name for path in out.iterdir()} if out.exists() else set()
-    if found and found != {"recipe.toml", "versions.json"}:  # those two alone: a run that never started
-        raise UserError(f"run folder {out} exists; continue it with --resume, or choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    written.write_text(recipe.to_toml(), encoding="utf-8")
-    (out / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
 
 
 def _loaded(recipe: Recipe, source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -186,29 +199,6 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
     return get_peft_model(model, config)
 
 
-def adapted_modules(model: PreTrainedModel, targets: Sequence[str]) -> list[str]:
-    """Full names of the language model's linear layers that an adapter goes on: no vision or audio tower's, no head.
-
-    Args:
-        model: A language model, alone or as the decoder of a model that also sees and hears.
-        targets: Last parts of the names; empty means every linear layer of the decoder.
-
-    Raises:
-        ValueError: For a target that no layer bears.
-    """
-    decoder = model.get_decoder()
-    decoder = getattr(decoder, "language_model", decoder)  # some wrappers count their towers to the decoder
-    inside = {id(module) for module in decoder.modules()}
-    linear = [
-        name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and id(module) in inside
-    ]
-    missing = [target for target in targets if not any(name.split(".")[-1] == target for name in linear)]
-    if missing:
-        known = ", ".join(sorted({name.split(".")[-1] for name in linear}))
-        raise UserError(f"lora.targets: no linear layer is named {missing[0]!r}, so no target modules; known: {known}")
-    return [name for name in linear if not targets or name.split(".")[-1] in targets]
-
-
 def _reinforce(
     recipe: Recipe,
     plays: JointPlay,
@@ -226,14 +216,17 @@ def _reinforce(
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
-    resumed = last_whole_checkpoint(checkpoints)
-    if resumed is not None:
-        plays.restore(json.loads((resumed / WHOLE).read_text())["state"])
+    resumed, left = newest(checkpoints, out / "metrics.jsonl")
+    if left:
+        start_at = f"going on from {resumed.folder.name}" if resumed else "beginning again"
+        print(f"{'; '.join(left)}; {start_at}", file=sys.stderr)
+    if resumed:
+        plays.restore(resumed.state)
     selection = Selection(
         out,
         lambda: _indices(recipe, policy),
         lambda folder: _save(model, tokenizer, folder, _base(recipe)),
-        step_of(resumed) if resumed is not None else 0,
+        resumed.step if resumed else 0,
     )
 
     def collect(step: int) -> Experience:
@@ -248,26 +241,29 @@ def _reinforce(
     trainer = (TwoAgentTrainer if two else EpisodeTrainer)(
         model,
         tokenizer,
-        _config(recipe, checkpoints),
+        _steps(recipe),
+        checkpoints,
         collect,
         reference=reference,
         kl=recipe.objective.kl,
         kl_every=recipe.rl.exact_every,
         callbacks=[callback],
     )
-    trainer.remove_callback(PrinterCallback)
-    if resumed is not None and step_of(resumed) >= recipe.rl.steps:  # the Trainer would take one step too many
-        trainer._load_from_checkpoint(str(resumed))
-        cut_back(out / "metrics.jsonl", recipe.rl.steps)
-    else:
-        try:
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-        finally:
-            callback.close()
+    try:
+        trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if not trainer.control.should_save:
+            raise
+        raise UserError(
+            f"cannot save a checkpoint in {checkpoints}: {error}; free some space and use --resume"
+        ) from error
+    finally:
+        callback.close()
     trainer.accelerator.end_training()
     model.eval()
     if callback.interrupted:
-        raise Interrupted(f"stopped after step {trainer.state.global_step}; continue with --resume --out {out}")
+        stopped = f"stopped after step {trainer.state.global_step}; continue with --resume --out {out}"
+        raise Interrupted(stopped, callback.interrupted)
     _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, **curve.figures()})
     if recipe.selection.every:
         selection.consider(recipe.rl.steps)
@@ -312,13 +308,12 @@ def _indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
     }
 
 
-def _config(recipe: Recipe, checkpoints: Path) -> Any:
-    return grpo_config(
-        checkpoints,
+def _steps(recipe: Recipe) -> StepSettings:
+    return StepSettings(
         steps=recipe.rl.steps,
         learning_rate=recipe.rl.learning_rate,
-        temperature=recipe.sampling.temperature,
         micro_batches=recipe.rl.micro_batches,
+        temperature=recipe.sampling.temperature,
         seed=recipe.seed,
         save_every=recipe.rl.save_every,
         log_every=recipe.rl.exact_every,

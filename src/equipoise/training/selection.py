@@ -26,7 +26,7 @@ from equipoise.objectives.sepo import POOLS
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.training.callbacks import write_whole
+from equipoise.training.checkpoints import write_whole
 from equipoise.training.play import AGENT
 
 SELECTION_KEY = 9_002
@@ -95,7 +95,10 @@ class Selection:
         """
         self._folder, self._judge, self._save = folder, judge, save
         self._path, self._weights = folder / "selection.json", folder / "selection"
-        kept = json.loads(self._path.read_text(encoding="utf-8"))["candidates"] if self._path.is_file() else []
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))["candidates"] if self._path.is_file() else []
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self._path} is damaged; start over with --force") from None
         self.candidates: list[dict[str, Any]] = [c for c in kept if c["step"] <= from_step and self._at(c).exists()]
 
     def consider(self, step: int) -> None:

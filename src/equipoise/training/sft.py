@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on exact-token rows, through the Hugging Face Trainer, with the loss on rows kept aside."""
+"""Supervised fine-tuning on exact-token rows: the loss of `loss.py` with one weight for every token of a reply."""
 
 from __future__ import annotations
 
@@ -9,22 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
-from transformers import (
-    PreTrainedModel,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from equipoise.errors import UserError
-from equipoise.policies.language_model import token_log_probs
+from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.training.loss import Example
 from equipoise.training.rows import NOT_OURS, Row
+from equipoise.training.trainer import StepSettings, WeightedTrainer
 
-IGNORED = -100
+Weights = Callable[[Row], np.ndarray]
+"""1 for each token of a row that is learned, 0 for the others, prompt included, [L]."""
 
 
 @dataclass(frozen=True)
@@ -68,38 +63,33 @@ class Fitted:
     validation: tuple[tuple[int, float], ...] = ()
 
 
-def reply_labels(row: Row) -> list[int]:
-    """Labels that score the row's own replies alone, [L]."""
-    own = [token if turn != NOT_OURS else IGNORED for token, turn in zip(row.completion, row.turn, strict=True)]
-    return [IGNORED] * len(row.prompt) + own
+def reply_weights(row: Row) -> np.ndarray:
+    """Weights that count the row's own replies alone, [L]."""
+    return np.append(np.zeros(len(row.prompt)), np.array(row.turn) != NOT_OURS)
 
 
-def all_labels(row: Row) -> list[int]:
-    """Labels that score every token of the transcript (language modelling), [L]."""
-    return list(row.prompt + row.completion)
+def all_weights(row: Row) -> np.ndarray:
+    """Weights that count every token of the transcript (language modelling) but the first, which follows none, [L]."""
+    return np.append([0.0], np.ones(len(row.prompt) + len(row.completion) - 1))
 
 
-class _Rows(Dataset[dict[str, list[int]]]):
-    def __init__(self, rows: Sequence[Row], labels: Any) -> None:
-        self._items = [{"input_ids": list(r.prompt + r.completion), "labels": labels(r)} for r in rows]
+class _Rows(Dataset[dict[str, Any]]):
+    def __init__(self, rows: Sequence[Row], weights: Weights) -> None:
+        examples = [Example(row.prompt + row.completion, weights(row)) for row in rows]
+        self._items = [{"input_ids": example.tokens, "example": example} for example in examples]
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def __getitem__(self, index: int) -> dict[str, list[int]]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         return self._items[index]
 
 
-def _padded(items: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-    width = max(len(item["input_ids"]) for item in items)
-    batch = {"input_ids": 0, "attention_mask": 0, "labels": IGNORED}
-    tensors = {name: torch.full((len(items), width), fill) for name, fill in batch.items()}
-    for i, item in enumerate(items):
-        length = len(item["input_ids"])
-        tensors["input_ids"][i, :length] = torch.tensor(item["input_ids"])
-        tensors["labels"][i, :length] = torch.tensor(item["labels"])
-        tensors["attention_mask"][i, :length] = 1
-    return tensors
+def _mean_over_tokens(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The rows of one step, weighed so that the loss is the mean over all tokens that count."""
+    examples = [item["example"] for item in items]
+    tokens = sum(example.weights.sum() for example in examples)
+    return {"examples": [Example(example.tokens, example.weights / tokens) for example in examples]}
 
 
 def validation_loss(model: PreTrainedModel, rows: Sequence[Row]) -> float:
@@ -142,7 +132,7 @@ def fit(
     out: Path,
     *,
     validation: Sequence[Row] = (),
-    labels: Any = reply_labels,
+    weights: Weights = reply_weights,
     callbacks: Sequence[TrainerCallback] = (),
     gradient_checkpointing: bool = False,
     similar_lengths: bool = False,
@@ -155,7 +145,7 @@ def fit(
         settings: Steps, batch, learning rate, seed.
         out: Folder for the logs.
         validation: Transcripts of other episodes.
-        labels: `reply_labels` or `all_labels`.
+        weights: `reply_weights` or `all_weights`.
         callbacks: Progress reporting.
         gradient_checkpointing: Computes activations twice to save memory.
         similar_lengths: Puts rows of similar lengths into one batch: less padding, where lengths differ a lot.
@@ -163,46 +153,24 @@ def fit(
     if not rows:
         raise UserError("got no rows to train on")
     measured = _Validation(lambda: validation_loss(model, validation), settings.validate_every, out / "sft.jsonl")
-    arguments = _arguments(settings, out, model.device.type == "cpu", gradient_checkpointing)
-    arguments.train_sampling_strategy = "group_by_length" if similar_lengths else "random"
-    trainer = Trainer(
+    steps = StepSettings(
+        settings.steps,
+        settings.learning_rate,
+        beta2=0.999,
+        micro_batches=settings.micro_batches,
+        seed=settings.seed,
+        on_cpu=model.device.type == "cpu",
+        gradient_checkpointing=gradient_checkpointing,
+    )
+    order = "group_by_length" if similar_lengths else "random"
+    trainer = WeightedTrainer(
+        steps,
         model=model,
-        args=arguments,
-        train_dataset=_Rows(rows, labels),
-        data_collator=_padded,
+        args=steps.arguments(out, per_device_train_batch_size=settings.batch_size, train_sampling_strategy=order),
+        train_dataset=_Rows(rows, weights),
+        data_collator=_mean_over_tokens,
         callbacks=[*callbacks, *([measured] if validation else [])],
     )
-    trainer.remove_callback(_printer())
     result = trainer.train()
     model.eval()
     return Fitted(float(result.training_loss), tuple(measured.losses))
-
-
-def _arguments(settings: SftSettings, out: Path, on_cpu: bool, gradient_checkpointing: bool) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(out),
-        max_steps=settings.steps,
-        per_device_train_batch_size=settings.batch_size // settings.micro_batches,
-        gradient_accumulation_steps=settings.micro_batches,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="linear",
-        weight_decay=0.0,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        bf16=False,
-        activation_checkpointing=gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if gradient_checkpointing else None,
-        use_cpu=on_cpu,
-        report_to=[],
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-    )
-
-
-def _printer() -> type[TrainerCallback]:
-    from transformers.trainer_callback import PrinterCallback
-
-    return PrinterCallback

@@ -13,6 +13,9 @@ from equipoise.errors import UserError
 
 Settings = TypeVar("Settings")
 
+LARGEST = 2**31
+"""No setting of a run is larger; what is, is a slip."""
+
 _NAMES = {
     int: "a whole number",
     float: "a number",
@@ -77,11 +80,32 @@ def to_toml(settings: Any) -> str:
 
 
 def from_text(text: str) -> Any:
-    """The value of an override: TOML where it is TOML, else the text itself."""
+    """The value of an override: TOML where it is TOML, else the text itself.
+
+    Raises:
+        UserError: For a text that says more than one value.
+    """
     try:
-        return tomllib.loads(f"x = {text}")["x"]
+        table = tomllib.loads(f"x = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    if len(table) > 1:
+        raise UserError(f"override value {text!r} sets more than one key; write each as a --set of its own")
+    return table["x"]
+
+
+def check_numbers(value: Any, where: str = "") -> None:
+    """Raises UserError, naming the key, unless every number in a dataclass, table or list is finite and moderate."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_numbers(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_numbers(item, where)
+    elif isinstance(value, (int, float)) and not abs(value) <= LARGEST:
+        raise UserError(f"got {where}={value:.6g}; allowed: a finite number of at most {LARGEST} in size")
 
 
 def check_known(what: str, name: str, known: Mapping[str, Any]) -> None:

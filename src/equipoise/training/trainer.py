@@ -1,201 +1,204 @@
-"""Policy-gradient steps on our own rows, through TRL's GRPOTrainer. The only module that imports trl.
+"""Optimizer steps on our own rows: transformers' Trainer with `loss.weighted_loss` in the place of the model's own.
 
-TRL keeps the optimizer, accelerate, loss, checkpoints and logging. We own the episodes, the rows and the advantages:
-`_generate_and_score_completions` hands TRL one pseudo-prompt per row and then overwrites the advantages with one number
-per token. One on-policy step per batch means a probability ratio of 1, so the loss's gradient is the policy gradient
-
-    -(1/episodes) * sum over rows and tokens of weight * grad log-probability.
-
-Identical rows arrive merged, weights summed, which is exact because the gradient is linear in the weights. The k3
-estimator of the KL divergence to the reference is linear in the same sense: its gradient at a sampled token is
-(1 - pi_ref/pi) * grad log pi, so it is folded into the weights, once for every episode the row stands for.
+The Trainer keeps the optimizer, the schedule, checkpoints, logging and the device. We own what a step trains on: an
+item of the data is a whole step, played when the Trainer asks for it, and its rows run in as many passes as memory
+needs. One on-policy step per batch means that no ratio to an older policy is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
-from safetensors import SafetensorError
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from torch.utils.data import DataLoader, Dataset
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_callback import PrinterCallback
 
 from equipoise.errors import UserError
-from equipoise.training.adapters import FIRST, SECOND, routed, train_both, weights_of
+from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
+from equipoise.training.loss import Example, Reference, examples_of, less_divergence, padded, weighted_loss
 from equipoise.training.play import Experience
-from equipoise.training.rows import NOT_OURS, Row
 
 Collect = Callable[[int], Experience]
-Reference = Callable[[list[tuple[tuple[int, ...], tuple[int, ...]]]], list[np.ndarray]]
 
 
-def grpo_config(
-    out: Path,
-    *,
-    steps: int,
-    learning_rate: float,
-    temperature: float,
-    micro_batches: int,
-    seed: int,
-    save_every: int,
-    log_every: int = 1,
-    report_to: tuple[str, ...],
-    on_cpu: bool | None = None,
-    gradient_checkpointing: bool = False,
-) -> GRPOConfig:
-    """TRL's configuration for one on-policy step per batch: no clipping in effect, no KL of TRL's own, token sums."""
-    return GRPOConfig(
-        output_dir=str(out),
-        max_steps=steps,
-        learning_rate=learning_rate,
-        lr_scheduler_type="linear",
-        adam_beta1=0.9,
-        adam_beta2=0.99,
-        weight_decay=0.0,
-        max_grad_norm=1.0,
-        temperature=temperature,
-        loss_type="dapo",
-        scale_rewards="none",
-        beta=0.0,
-        num_iterations=1,
-        num_generations=2,
-        per_device_train_batch_size=2,
-        gradient_accumulation_steps=micro_batches,
-        max_completion_length=None,
-        mask_truncated_completions=False,
-        bf16=False,
-        gradient_checkpointing=gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if gradient_checkpointing else None,
-        use_cpu=not torch.cuda.is_available() if on_cpu is None else on_cpu,
-        seed=seed,
-        data_seed=seed,
-        logging_steps=log_every,
-        save_strategy="steps",
-        save_steps=save_every,
-        save_total_limit=2,
-        report_to=list(report_to),
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-    )
+@dataclass(frozen=True)
+class StepSettings:
+    """How optimizer steps are taken.
+
+    Attributes:
+        steps: How many.
+        learning_rate: Of AdamW without weight decay, falling linearly to zero.
+        beta2: AdamW's second beta; the first is 0.9.
+        clip: Largest norm of a step's gradient; 0 leaves it as it is.
+        micro_batches: Passes that the rows of a step are split into to save memory.
+        temperature: Divides the logits.
+        seed: Keys what torch draws.
+        save_every: Steps between checkpoints; 0 saves none.
+        log_every: Steps between lines in the log targets.
+        report_to: The log targets.
+        on_cpu: Whether to leave a GPU alone.
+        gradient_checkpointing: Computes activations twice to save memory.
+    """
+
+    steps: int
+    learning_rate: float
+    beta2: float = 0.99
+    clip: float = 1.0
+    micro_batches: int = 1
+    temperature: float = 1.0
+    seed: int = 0
+    save_every: int = 0
+    log_every: int = 1
+    report_to: tuple[str, ...] = ()
+    on_cpu: bool = False
+    gradient_checkpointing: bool = False
+
+    def arguments(self, out: Path, **changes: Any) -> TrainingArguments:
+        """The Trainer's own form of these settings, with other values for some of them."""
+        return TrainingArguments(
+            **{
+                "output_dir": str(out),
+                "max_steps": self.steps,
+                "learning_rate": self.learning_rate,
+                "lr_scheduler_type": "linear",
+                "adam_beta1": 0.9,
+                "adam_beta2": self.beta2,
+                "weight_decay": 0.0,
+                "max_grad_norm": self.clip,
+                "per_device_train_batch_size": 1,
+                "activation_checkpointing": self.gradient_checkpointing,
+                "activation_checkpointing_kwargs": {"use_reentrant": False} if self.gradient_checkpointing else None,
+                "bf16": False,
+                "use_cpu": self.on_cpu or not torch.cuda.is_available(),
+                "seed": self.seed,
+                "data_seed": self.seed,
+                "logging_steps": self.log_every,
+                "logging_strategy": "steps" if self.report_to else "no",
+                "report_to": list(self.report_to),
+                "save_strategy": "steps" if self.save_every else "no",
+                "save_steps": self.save_every or self.steps,
+                "disable_tqdm": True,
+                "dataloader_pin_memory": False,
+                "remove_unused_columns": False,
+                "label_names": [],
+                **changes,
+            }
+        )
 
 
-class EpisodeTrainer(GRPOTrainer):  # type: ignore[misc]
-    """GRPOTrainer that trains on the rows of played episodes.
+class WeightedTrainer(Trainer):
+    """Trainer that minimises `weighted_loss`; a batch is {"examples": the rows of one optimizer step}."""
 
-    Args:
-        collect: Plays the episodes of a step, given the global step.
-        reference: Log-probabilities of rows under the reference policy, or None without a KL term.
-        kl: Coefficient of the k3 KL penalty.
-        kl_every: Steps between two measurements of the divergence while the coefficient is 0.
+    def __init__(self, settings: StepSettings, **given: Any) -> None:
+        """Args: settings: How steps are taken. given: What `Trainer` takes."""
+        super().__init__(**given)
+        self.settings = settings
+        self.remove_callback(PrinterCallback)
+
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """The loss of one step's rows, whose gradient is added up over the passes they are split into."""
+        total = torch.zeros((), device=self.args.device)
+        for part in passes(inputs["examples"], self.settings.micro_batches):
+            total += super().training_step(model, padded(part))
+        return total
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """The loss of one pass."""
+        return weighted_loss(model, inputs, self.settings.temperature)
+
+
+class EpisodeTrainer(WeightedTrainer):
+    """Trainer whose every step plays episodes and trains on their rows.
+
+    Attributes:
+        last_metrics: What the last step's experience told, with the divergence from the reference as `kl`.
     """
 
     def __init__(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        config: GRPOConfig,
+        settings: StepSettings,
+        out: Path,
         collect: Collect,
         *,
         reference: Reference | None = None,
         kl: float = 0.0,
         kl_every: int = 1,
-        callbacks: list[TrainerCallback] | None = None,
+        callbacks: Sequence[TrainerCallback] = (),
+        **changes: Any,
     ) -> None:
+        """Sets up the steps; `train()` takes them.
+
+        Args:
+            model: What is trained, in place.
+            tokenizer: Saved beside its checkpoints.
+            settings: How steps are taken.
+            out: Folder of checkpoints and logs.
+            collect: Plays the episodes of a step, given its number.
+            reference: Log-probabilities of rows under the reference policy, or None without a KL term.
+            kl: Coefficient of the KL penalty.
+            kl_every: Steps between two measurements of the divergence while the coefficient is 0.
+            callbacks: Of the Trainer.
+            changes: Values of `TrainingArguments` that are other than `settings` says.
+        """
         if kl > 0 and reference is None:
             raise UserError(f"got kl={kl} without a reference policy; pass one, or set kl to 0")
         self._collect, self._reference, self._kl, self._kl_every = collect, reference, kl, kl_every
-        self._pending: list[Row] = []
+        self._model, self._steps = model, _Steps(settings.steps, self._played)
+        self._unlogged: list[dict[str, float]] = []
         self.last_metrics: dict[str, float] = {}
         super().__init__(
+            settings,
             model=model,
-            reward_funcs=[_no_reward],
-            args=config,
-            train_dataset=Dataset.from_dict({"prompt": ["-"] * _prompts(config)}),
+            args=settings.arguments(out, **changes),
+            train_dataset=self._steps,
             processing_class=tokenizer,
-            rollout_func=self._rows_already_played,
-            callbacks=callbacks,
+            callbacks=list(callbacks),
         )
 
-    def _rows_already_played(self, prompts: list[str], trainer: Any) -> dict[str, Any]:
-        return {
-            "prompt_ids": [list(row.prompt) for row in self._pending],
-            "completion_ids": [list(row.completion) for row in self._pending],
-            "logprobs": None,
-            "env_mask": [[int(turn != NOT_OURS) for turn in row.turn] for row in self._pending],
-        }
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """The steps in order, each played when it is asked for and not before: it needs the weights of the last one."""
+        return DataLoader(self._steps, batch_size=1, collate_fn=lambda steps: steps[0])
 
-    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
-        return torch.zeros((len(prompts) * self.accelerator.num_processes, 1), device=self.accelerator.device)
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Sends a line to the log targets, with the means of what the steps since the last line told of their play."""
+        names = dict.fromkeys(name for metrics in self._unlogged for name in metrics)
+        means = {f"play/{n}": float(np.mean([m[n] for m in self._unlogged if n in m])) for n in names}
+        self._unlogged.clear()
+        super().log({**logs, **means}, start_time)
 
-    def _generate_and_score_completions(self, inputs: Any) -> Any:
-        experience = self._played()
-        rows, weights = self._with_kl(experience)
-        rows, weights = _padded(rows, weights, 2 * self.args.steps_per_generation, self.processing_class)
-        self._pending = rows
-        output = super()._generate_and_score_completions([{"prompt": "-"} for _ in rows])
-        trained = sum(turn != NOT_OURS for row in rows for turn in row.turn)
-        advantages = torch.zeros(output["completion_ids"].shape, dtype=torch.float32)
-        for i, weight in enumerate(weights):
-            advantages[i, : len(weight)] = torch.from_numpy(weight).float()
-        output["advantages"] = (advantages * (trained / experience.episodes)).to(output["completion_ids"].device)
-        self._log_statistics(weights)
-        return output
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        try:
-            super()._save_checkpoint(model, trial)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            folder = self.args.output_dir
-            raise OSError(f"cannot save a checkpoint in {folder}: {error}; free some space and use --resume") from error
-
-    def _played(self) -> Experience:
-        torch.manual_seed(self.args.seed * 1_000_003 + self.state.global_step)  # row order, the same after a resume
-        training = self.model.training
-        self.model.eval()
-        experience = self._collect(self.state.global_step)
-        self.model.train(training)
-        return experience
-
-    def _with_kl(self, experience: Experience) -> tuple[list[Row], list[np.ndarray]]:
-        """The rows' weights less kl * (1 - pi_ref/pi) per sampled token, times the episodes the row stands for."""
+    def _played(self, step: int) -> dict[str, list[Example]]:
+        torch.manual_seed(self.args.seed * 1_000_003 + step)  # for models that drop out: the same after a resume
+        self._model.eval()  # a training step switches it back
+        experience = self._collect(step)
         self.last_metrics = dict(experience.metrics)
-        measured = self._kl > 0 or self.state.global_step % self._kl_every == 0
-        if self._reference is None or not measured:
-            return experience.rows, experience.weights
-        if any(len(row.log_probs) != len(row.completion) for row in experience.rows):
-            raise UserError("a row has no log-probabilities; the KL penalty is for rows that the policy sampled")
-        reference = self._reference([(row.prompt, row.completion) for row in experience.rows])
-        current = [np.array(row.log_probs) for row in experience.rows]  # as sampled: the weights have not moved since
-        weights, divergence, tokens = [], 0.0, 0.0
-        for i, row in enumerate(experience.rows):
-            ours = np.array(row.turn) != NOT_OURS
-            log_ratio = np.where(ours, reference[i] - current[i], 0.0)
-            ratio, count = np.exp(log_ratio), float(experience.counts[i])
-            weights.append(experience.weights[i] - self._kl * count * (1.0 - ratio))
-            divergence += count * float(np.sum(ratio - log_ratio - 1.0))
-            tokens += count * int(ours.sum())
-        self.last_metrics["kl"] = divergence / tokens
-        return experience.rows, weights
-
-    def _log_statistics(self, weights: list[np.ndarray]) -> None:
-        """Replaces TRL's reward statistics, which here describe the dummy reward, by those of the episodes."""
-        metrics = self._metrics["train"]
-        for name in (
-            "reward",
-            "reward_std",
-            "frac_reward_zero_std",
-            "rewards/_no_reward/mean",
-            "rewards/_no_reward/std",
-        ):
-            metrics.pop(name, None)
-        for name, value in self.last_metrics.items():
-            metrics[f"play/{name}"].append(value)
-        self._logs["advantages"].clear()
-        self._logs["advantages"].extend(float(weight.sum()) for weight in weights)
+        if self._reference is not None and (self._kl > 0 or step % self._kl_every == 0):
+            experience, self.last_metrics["kl"] = less_divergence(experience, self._reference, self._kl)
+        self._unlogged.append(self.last_metrics)
+        return {"examples": examples_of(experience)}
 
 
 class TwoAgentTrainer(EpisodeTrainer):
@@ -205,47 +208,49 @@ class TwoAgentTrainer(EpisodeTrainer):
     in a step is left as it is.
     """
 
-    def _generate_and_score_completions(self, inputs: Any) -> Any:
-        output = super()._generate_and_score_completions(inputs)
-        second = [row.adapter == SECOND for row in self._pending]
-        output["second"] = torch.tensor(second, device=output["completion_ids"].device)  # split along with the rows
-        train_both(self.accelerator.unwrap_model(self.model))  # a reference switched adapters off
-        return output
+    def __init__(self, *given: Any, callbacks: Sequence[TrainerCallback] = (), **named: Any) -> None:
+        """As `EpisodeTrainer`."""
+        each = _EachAdapter()
+        super().__init__(*given, callbacks=[*callbacks, each], max_grad_norm=0.0, **named)
+        each.clip = self.settings.clip
 
-    def _compute_loss(self, model: Any, inputs: Any) -> Any:
-        self._adapters = [SECOND if second else FIRST for second in inputs["second"].tolist()]
-        return super()._compute_loss(model, inputs)
-
-    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-        with routed(self.accelerator.unwrap_model(model), self._adapters):
-            return super()._get_per_token_logps_and_entropies(model, *args, **kwargs)
-
-    def _clip_grad_norm(self, model: Any) -> Any:
-        parameters, norms = dict(model.named_parameters()), []
-        for adapter in (FIRST, SECOND):
-            part = torch.nn.ParameterList(weights_of(parameters, adapter).values())
-            norms.append(super()._clip_grad_norm(part))
-        return torch.linalg.vector_norm(torch.stack(norms))
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """An optimizer of both adapters; a checkpoint that was loaded before has left one of them switched off."""
         train_both(self.model)
+        return super().create_optimizer(model)
 
 
-def _prompts(config: GRPOConfig) -> int:
-    """Pseudo-prompts that last the whole run as one epoch: TRL takes two per micro-batch, and epochs cost time."""
-    return 2 * int(config.gradient_accumulation_steps) * max(1, int(config.max_steps))
+class _EachAdapter(TrainerCallback):
+    """Keeps both adapters trainable and clips the gradient of each by itself."""
+
+    clip = 0.0
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        train_both(kwargs["model"])  # a reference without adapters has switched them off
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        parameters = dict(kwargs["model"].named_parameters())
+        for adapter in (FIRST, SECOND) if self.clip else ():
+            torch.nn.utils.clip_grad_norm_(weights_of(parameters, adapter).values(), self.clip)
 
 
-def _no_reward(prompts: Any, completions: Any, **kwargs: Any) -> list[float]:
-    """Stands in for TRL's mandatory reward function; rewards come from the episodes."""
-    return [0.0] * len(prompts)
+class _Steps(Dataset[dict[str, Any]]):
+    def __init__(self, count: int, play: Callable[[int], dict[str, Any]]) -> None:
+        self._count, self._play = count, play
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        return self._play(step)
 
 
-def _padded(
-    rows: list[Row], weights: list[np.ndarray], multiple: int, tokenizer: Any
-) -> tuple[list[Row], list[np.ndarray]]:
-    """Rows filled up to a multiple with a masked dummy, which the token-sum loss ignores exactly."""
-    missing = -len(rows) % multiple
-    dummy = Row(rows[0].prompt, (int(tokenizer.eos_token_id),), (NOT_OURS,), adapter=rows[0].adapter)
-    return [*rows, *[dummy] * missing], [*weights, *[np.zeros(1)] * missing]
+def passes(examples: Sequence[Example], count: int) -> list[list[Example]]:
+    """The examples in at most so many parts of about equal number, similar lengths together: little is padding."""
+    ordered = sorted(examples, key=lambda example: len(example.tokens)) if count > 1 else list(examples)
+    cuts = [len(ordered) * part // count for part in range(count + 1)]
+    return [ordered[start:end] for start, end in pairwise(cuts) if end > start]

@@ -1,0 +1,66 @@
+"""A probe as a page: what a naive learner gains from a frozen agent, and what it leaves it."""
+
+from __future__ import annotations
+
+import textwrap
+
+from equipoise.core import Estimate
+from equipoise.lab.results import ProbeResult
+from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term
+from equipoise.reports.formats import decimals, interval, number
+from equipoise.reports.views.crossplay import described
+from equipoise.reports.views.made import facts, made_section
+
+
+def probe_document(result: ProbeResult) -> Document:
+    """The page of a probe."""
+    figures, agent = result.figures, result.agent.name
+    paid = {
+        "gain of the learner: a lower bound": figures.gain,
+        f"the learner earns from {agent}": figures.pay,
+        f"{agent} earns from itself": figures.self_play,
+        f"{agent} earns from the learner": figures.agent_pay,
+    }
+    faults = {"faults of the learner, share": figures.fault_rate, f"faults of {agent}, share": figures.agent_fault_rate}
+    digits = decimals(estimate.value for estimate in paid.values())
+    rows = [_row(label, estimate, digits) for label, estimate in paid.items()]
+    rows += [_row(label, estimate, 3) for label, estimate in faults.items()]
+    table = Table(f"{result.game.unit}, 95 % intervals", "Figure", [Column("value")], rows)
+    learner = result.learner
+    how = (
+        f"The learner: {learner['steps']} steps from {learner['start']}, seed {learner['seed']}, its own pay alone as "
+        f"its aim. {result.matches} matches in each seat on deals that no training saw."
+    )
+    sections = [
+        Section("What the learner gains", [table, Prose(how)]),
+        made_section(result.made, [Term("Agent", described(result.agent))]),
+    ]
+    return Document(
+        result.title, [_claim(figures.gain, agent, result.game.unit)], facts(result.game, (), result.made), sections
+    )
+
+
+def _row(label: str, estimate: Estimate, digits: int) -> Row:
+    shown = textwrap.shorten(label, 60, placeholder="…")
+    return Row(shown, [Cell(number(estimate.value, digits), interval(estimate, digits))])
+
+
+def _claim(gain: Estimate, agent: str, unit: str) -> str:
+    """What the gain's interval lets one say."""
+    size = f"{number(abs(gain.value), decimals([gain.value]))} {unit}"
+    if gain.low > 0:
+        return (
+            f"The learner earns {size} more from {agent} than {agent} earns from itself: a lower bound on how "
+            f"exploitable {agent} is. A stronger learner, or a longer training, may gain more."
+        )
+    if gain.high < 0:
+        compared = f"The learner earns {size} less from {agent} than {agent} earns from itself"
+    else:
+        compared = (
+            f"What the learner earns from {agent} and what {agent} earns from itself differ by {size}, which the "
+            "interval does not tell from zero"
+        )
+    return (
+        f"{compared}: no gain is shown. That is no proof that there is none to be had: a stronger learner, or a longer "
+        "training, may find one."
+    )

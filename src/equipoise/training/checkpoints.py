@@ -1,0 +1,158 @@
+"""Checkpoints that are known to be whole: a manifest with the checksum of every file, written last.
+
+A folder without a manifest was cut off while being saved; one whose files differ from its manifest is damaged. A run
+goes on from the newest checkpoint that is whole and whose steps all have their line in metrics.jsonl, so that what it
+ends with is what an unbroken run ends with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equipoise.errors import UserError
+
+MANIFEST = "manifest.json"
+KEPT = 2
+"""How many whole checkpoints a run keeps: one more than it needs, should one be damaged."""
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that is whole.
+
+    Attributes:
+        folder: Where it is.
+        step: The step it was saved after.
+        state: What the run's play takes up, as JSON.
+    """
+
+    folder: Path
+    step: int
+    state: Any
+
+
+def seal(folder: Path, step: int, state: Any) -> None:
+    """Marks a checkpoint as whole.
+
+    Args:
+        folder: The checkpoint, saved.
+        step: The step it was saved after.
+        state: What the run's play takes up, as JSON.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    checksums = {path.relative_to(folder).as_posix(): _checksum(path) for path in files}
+    write_whole(folder / MANIFEST, json.dumps({"step": step, "state": state, "sha256": checksums}, indent=1) + "\n")
+
+
+def opened(folder: Path) -> Checkpoint:
+    """The checkpoint of a folder.
+
+    Raises:
+        ValueError: For one that is not whole; what is wrong with it.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ValueError("was cut off while being saved")
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        step, state, checksums = manifest["step"], manifest["state"], dict(manifest["sha256"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"its {MANIFEST} is damaged") from None
+    for name, checksum in checksums.items():
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"its {name} is gone")
+        if _checksum(path) != checksum:
+            raise ValueError(f"its {name} is damaged")
+    if step != _step(folder):
+        raise ValueError(f"it was saved after step {step}")
+    return Checkpoint(folder, step, state)
+
+
+def newest(folder: Path, metrics: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The checkpoint to go on from, None where a run must begin again, and a line for each newer one that was left.
+
+    Args:
+        folder: Holds the checkpoints.
+        metrics: The run's metrics.jsonl.
+
+    Raises:
+        UserError: When checkpoints were saved and none of them can be used.
+    """
+    told, damaged = len(whole_lines(metrics)), False
+    left: list[str] = []
+    for path in sorted(_numbered(folder), key=_step, reverse=True):
+        try:
+            found = opened(path)
+            if found.step > told:
+                raise ValueError(f"{metrics.name} is damaged after line {told}")
+            return found, left
+        except ValueError as reason:
+            left.append(f"left {path.name}: {reason}")
+            damaged = damaged or (path / MANIFEST).exists()
+    if damaged:
+        raise UserError(f"no checkpoint in {folder} can be used ({'; '.join(left)}); start over with --force")
+    return None, left
+
+
+def rotate(folder: Path, step: int) -> None:
+    """Removes checkpoints but the one of `step` and the whole ones before it that are kept beside it."""
+    before = [path for path in _numbered(folder) if _step(path) < step and (path / MANIFEST).is_file()]
+    kept = sorted(before, key=_step)[-(KEPT - 1) :]
+    for path in _numbered(folder):
+        if _step(path) != step and path not in kept:
+            shutil.rmtree(path)
+
+
+def whole_lines(metrics: Path) -> list[str]:
+    """The lines of metrics.jsonl from step 1 on, up to the first that is missing or damaged."""
+    lines = metrics.read_text(encoding="utf-8", errors="replace").splitlines() if metrics.is_file() else []
+    for number, line in enumerate(lines):
+        try:
+            if json.loads(line)["step"] != number + 1:
+                return lines[:number]
+        except (ValueError, KeyError, TypeError):
+            return lines[:number]
+    return lines
+
+
+def cut_back(metrics: Path, step: int) -> None:
+    """Drops the metric lines after `step`: those steps will be run again."""
+    if metrics.is_file():
+        write_whole(metrics, "".join(line + "\n" for line in whole_lines(metrics)[:step]))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that a crash leaves the old one or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a killed writer left unfinished in a run folder."""
+    for path in [*folder.rglob("*.partial"), *folder.rglob(".*.tmp")]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("checkpoint-*") if path.is_dir() and _NAME.fullmatch(path.name)]
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
