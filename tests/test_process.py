@@ -60,7 +60,7 @@ def test_a_process_of_another_user_that_is_hidden_cannot_be_told(monkeypatch):
 )
 def test_where_there_is_no_proc_the_process_table_says_when_one_started(monkeypatch, shown, started):
     monkeypatch.setattr(process.Path, "exists", lambda self: False)
-    monkeypatch.setattr(process.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, shown))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, shown))
     assert process._started(1) == started
 
 

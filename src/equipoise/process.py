@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
-import socket
-import subprocess
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -50,12 +48,14 @@ def _machine() -> str:
     apart = ""
     with suppress(OSError):  # where it is no Linux the name must do
         apart = Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink("/proc/self/ns/pid")
-    return f"{socket.gethostname()}-{hashlib.sha256(apart.encode()).hexdigest()[:8]}"
+    return f"{os.uname().nodename}-{zlib.crc32(apart.encode()):08x}"
 
 
 def _started(pid: int) -> str | None:
     """When a process of this machine started; "" when there is none, None when it is not shown to us."""
     if not Path("/proc/self/stat").exists():
+        import subprocess  # rarely needed, and the command line starts with this module
+
         shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True).stdout
         state, *start = shown.split() or ["Z"]
         return "" if state.startswith("Z") else "_".join(start)

@@ -358,10 +358,8 @@ def test_a_tournament_s_table_is_that_of_the_same_agents_played_here_and_now(tmp
     found = tournament(tmp_path, "coin", "grim", "second=coin")
     found.open()
     for seats in found.seatings:
-        key = key_of(seats)
-        (tmp_path / "pairs").mkdir(exist_ok=True)
-        (tmp_path / "pairs" / f"{key}.json").write_text(json.dumps(found(key)))
-        assert (tmp_path / "episodes" / f"{key}.jsonl.gz").is_file()
+        found.store.put(key_of(seats), found(key_of(seats)))
+        assert (tmp_path / "episodes" / f"{'+'.join(seats)}.jsonl.gz").is_file()
     table = found.report()
     coin = domain("prisoners_dilemma").corrected.find("coin")
     players = {"coin": ScriptedPolicy(coin), **scripts(found.game, "grim"), "second": ScriptedPolicy(coin)}

@@ -95,11 +95,9 @@ def table(game, tmp_path_factory):
     folder = tmp_path_factory.mktemp("talk")
     agents = agents_of(NAMES, game, {})
     tournament = Tournament("trust_and_split", {"rounds": 4}, agents, CrossplaySettings(24), folder)
-    tournament.open()
-    (folder / "pairs").mkdir()
+    store = tournament.open()
     for seats in tournament.seatings:
-        found = tournament(key_of(seats))
-        (folder / "pairs" / f"{key_of(seats)}.json").write_text(json.dumps(found))
+        store.put(key_of(seats), tournament(key_of(seats)))
     return tournament.report()
 
 
