@@ -22,19 +22,21 @@ from typing import Any, Generic, Protocol, TypeVar
 from equipoise.errors import UserError
 from equipoise.files import TEMPORARY, sweep, write_atomically
 from equipoise.lab.claims import alone, claimed, owner_of
+from equipoise.lab.results import Result, parse_result, result_json
 from equipoise.reports.schema import clean_report
 
 SETTINGS = "settings.json"
 
 Record = dict[str, Any]
 T = TypeVar("T")
+R = TypeVar("R", bound=Result)
 
 
 class Codec(Protocol[T]):
-    """How a store's results become text."""
+    """How a store's results become text, each with what decides it."""
 
-    def dump(self, result: T) -> str:
-        """The text of a result, a JSON object."""
+    def dump(self, result: T, made_by: Mapping[str, Any]) -> str:
+        """The text of a result that `made_by` decided."""
 
     def load(self, text: str) -> T:
         """The result of a text.
@@ -42,6 +44,9 @@ class Codec(Protocol[T]):
         Raises:
             ValueError: For a text that is none.
         """
+
+    def made_by(self, text: str) -> Mapping[str, Any] | None:
+        """What decided the result of a text that can be loaded; None where it does not say so."""
 
 
 def _anything(record: Record) -> None:
@@ -58,9 +63,10 @@ class JsonRecord:
 
     validate: Callable[[Record], None] = _anything
 
-    def dump(self, result: Record) -> str:
+    def dump(self, result: Record, made_by: Mapping[str, Any]) -> str:
         """See `Codec`."""
-        return json.dumps(result, indent=1) + "\n"
+        own = {"made_by": clean_report(made_by)} if made_by else {}
+        return json.dumps({**result, **own}, indent=1) + "\n"
 
     def load(self, text: str) -> Record:
         """See `Codec`."""
@@ -72,6 +78,35 @@ class JsonRecord:
             raise UserError("it holds no JSON object")
         self.validate(found)
         return found
+
+    def made_by(self, text: str) -> Mapping[str, Any] | None:
+        """See `Codec`."""
+        found = json.loads(text).get("made_by")
+        return found if isinstance(found, dict) else None
+
+
+@dataclass(frozen=True)
+class ResultCodec(Generic[R]):
+    """Results of `lab.results`; what decides one is its `made.by`.
+
+    Attributes:
+        kind: Their type.
+    """
+
+    kind: type[R]
+
+    def dump(self, result: R, made_by: Mapping[str, Any]) -> str:
+        """See `Codec`."""
+        made = result.made.model_copy(update={"by": clean_report(made_by)})
+        return result_json(result.model_copy(update={"made": made}))
+
+    def load(self, text: str) -> R:
+        """See `Codec`."""
+        return parse_result(text, "it", self.kind)
+
+    def made_by(self, text: str) -> Mapping[str, Any] | None:
+        """See `Codec`."""
+        return self.load(text).made.by
 
 
 @dataclass(frozen=True)
@@ -146,8 +181,8 @@ class Store(Generic[T]):
         try:
             text = path.read_text(encoding="utf-8")
             result = self.codec.load(text)
-            found = json.loads(text).get("made_by") if made_by else {}
-            if not isinstance(found, dict):
+            found = self.codec.made_by(text) if made_by else {}
+            if found is None:
                 raise UserError("it does not say what made it")
         except ValueError as error:
             raise UserError(f"{path} is no stored {self.what} ({error}); delete it to compute it again") from None
@@ -160,9 +195,7 @@ class Store(Generic[T]):
 
     def put(self, key: str, result: T) -> T:
         """Writes a result, with what made it, and returns it as it reads back."""
-        text, made_by = self.codec.dump(result), self._made_by(key)
-        if made_by:
-            text = json.dumps({**json.loads(text), "made_by": clean_report(made_by)}, indent=1) + "\n"
+        text = self.codec.dump(result, self._made_by(key))
         written = self.codec.load(text)
         write_atomically(self.path(key), text)
         return written
