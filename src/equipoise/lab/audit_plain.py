@@ -16,6 +16,7 @@ from equipoise.errors import UserError
 from equipoise.games import script_of
 from equipoise.games.domain import Hazard, Profile
 from equipoise.games.uniform import UNIFORM
+from equipoise.lab.results import HazardRecord
 from equipoise.metrics import hazard_rate, payoff, welfare
 from equipoise.metrics.named import AgentMetric, defined_as, metric
 from equipoise.metrics.payoff import rounds_played
@@ -149,12 +150,12 @@ def _check_hazard(name: str, hazard: Hazard, episode: Episode) -> None:
         raise UserError(f"hazard {name!r} gave {scores} numbers for {rounds_played(episode)} rounds; needed: one each")
 
 
-def definitions(profile: Profile, extras: Extras) -> dict[str, dict[str, Any]]:
-    """What each hazard, figure and metric beside the usual ones means, for a report."""
+def definitions(profile: Profile, extras: Extras) -> dict[str, HazardRecord]:
+    """What each hazard, figure and metric beside the usual ones means."""
     hazards = {**profile.measures, **extras.hazards}
     return {
-        **{n: {"definition": h.definition, "unit": h.unit, "low": h.low, "high": h.high} for n, h in hazards.items()},
-        **{name: {"definition": text, "unit": ""} for name, (_, text) in extras.metrics.items()},
+        **{n: HazardRecord(definition=h.definition, unit=h.unit, low=h.low, high=h.high) for n, h in hazards.items()},
+        **{name: HazardRecord(definition=text, unit="") for name, (_, text) in extras.metrics.items()},
     }
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from equipoise.core import Estimate
+from equipoise.core import Estimate, Game
 
 
 def _number(value: Any) -> Any:
@@ -83,6 +83,18 @@ class GameRecord(Value):
     players: int = 2
     rounds: int = 1
     zero_sum: bool = False
+
+    @classmethod
+    def of(cls, game: Game) -> GameRecord:
+        """What is played when `game` is."""
+        return cls(
+            name=game.name,
+            parameters=dict(game.parameters),
+            unit=game.unit,
+            players=game.num_players,
+            rounds=game.num_rounds,
+            zero_sum=game.zero_sum,
+        )
 
 
 class HazardRecord(Value):
