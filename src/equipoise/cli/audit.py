@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.cli.finish import finish
-from equipoise.cli.shared import add_hardware, add_json, add_profile, add_sets, chosen_game, command_line
+from equipoise.cli.shared import (
+    add_hardware,
+    add_json,
+    add_profile,
+    add_sets,
+    chosen_game,
+    command_line,
+    quiet_libraries,
+    unchecked,
+)
 from equipoise.cli.shared import hardware as chosen_hardware
-from equipoise.cli.shared import quiet_libraries, unchecked
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
 from equipoise.games.text import REASONING

@@ -22,7 +22,7 @@ def finish(options: argparse.Namespace, result: Result, out: Path | None) -> lis
         out: Its folder; None writes nothing.
     """
     from equipoise.lab.results import result_json, save_result
-    from equipoise.reports.terminal import terminal_text
+    from equipoise.reports.terminal import show
     from equipoise.reports.views import document_of
     from equipoise.reports.write import write_page
 
@@ -31,18 +31,7 @@ def finish(options: argparse.Namespace, result: Result, out: Path | None) -> lis
     if options.json:
         print(result_json(result), end="")
         return paths
-    print(readable(terminal_text(document)), end="")
+    show(document, sys.stdout)
     for path in paths:
         print(path)
     return paths
-
-
-def readable(text: str) -> str:
-    """The text as this terminal can show it: what its encoding lacks is written with other signs."""
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        plain = str.maketrans({"−": "-", "–": "-", "…": "...", "⟨": "<", "⟩": ">", "·": "*", "×": "x"})
-        return text.translate(plain).encode(encoding, "backslashreplace").decode(encoding)
-    return text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.finish import PAGE, readable
+from equipoise.cli.finish import PAGE
 from equipoise.cli.shared import add_json
 
 
@@ -25,7 +26,7 @@ def report(options: argparse.Namespace) -> None:
     """Renders a stored result."""
     from equipoise.lab.results import load_result, result_json
     from equipoise.reports.markdown import write_markdown
-    from equipoise.reports.terminal import terminal_text
+    from equipoise.reports.terminal import show
     from equipoise.reports.views import document_of
     from equipoise.reports.write import write_page
 
@@ -38,6 +39,6 @@ def report(options: argparse.Namespace) -> None:
     if options.json:
         print(result_json(result), end="")
         return
-    print(readable(terminal_text(document)), end="")
+    show(document, sys.stdout)
     for path in paths:
         print(path)

@@ -255,7 +255,6 @@ class MeetingMeasure:
             rows.append(StudyRow(arm=script, label=label, kind="reference", seeds=0, estimates=figures))
         return rows
 
-
     def summary(self, cell: StudyCell) -> str:
         """See `Measure`."""
         shown = {"self_play": "self-play", "greedy_takes": "greedy takes", "probe_gain": "probe's gain"}

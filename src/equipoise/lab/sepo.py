@@ -158,7 +158,6 @@ class AuditMeasure:
             rows.append(StudyRow(arm=name, label=label, kind="reference", seeds=0, estimates=figures))
         return rows
 
-
     def summary(self, cell: StudyCell) -> str:
         """See `Measure`."""
         return f"S {value(cell, 'sepo_index'):+.2f}"

@@ -162,7 +162,6 @@ class Study:
             tuple(overrides),
         )
 
-
     def small(self) -> Study:
         """The whole study end to end, small: it shows that everything runs, not what trained agents do."""
         return replace(self, measure=self.quick_measure or self.measure)
