@@ -48,7 +48,7 @@ def number(value: float | None, digits: int) -> str:
     smallest = 10.0**-digits
     if 0 < abs(value) < smallest / 2:
         return f"<{smallest:.{digits}f}" if value > 0 else f">{MINUS}{smallest:.{digits}f}"
-    return f"{value:.{digits}f}".replace("-", MINUS)
+    return f"{value + 0.0:.{digits}f}".replace("-", MINUS)  # no sign before zero
 
 
 def bounds(estimate: Mapping[str, Any], digits: int) -> str:
