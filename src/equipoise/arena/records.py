@@ -16,8 +16,9 @@ from equipoise.core import Action, Decision, Episode, Event, Fault, Reply, Token
 from equipoise.games.free_text import AnyText
 
 
-def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
+def write_episodes(path: Path | str, episodes: Sequence[Episode]) -> None:
     """Writes episodes to a .jsonl.gz file, whole or not at all."""
+    path = Path(path)
     partial = path.with_suffix(".partial")
     with gzip.open(partial, "wt", encoding="utf-8", compresslevel=4) as file:
         for episode in episodes:
@@ -25,7 +26,7 @@ def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
     os.replace(partial, path)
 
 
-def read_episodes(path: Path) -> Iterator[Episode]:
+def read_episodes(path: Path | str) -> Iterator[Episode]:
     """The episodes of a .jsonl.gz file, equal to those written."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:

@@ -121,7 +121,8 @@ class Audit:
         table: Probability of each legal action's words and the mass outside, at the first information states.
         spread: In games whose rounds repeat: how far the same decision differs between the contexts met in play.
         transcripts: Sample conversations.
-        episodes: Every episode that was played: against the opponents, then against itself where there are no pools.
+        episodes: Every episode that was played: against the pools, or where there are none against the uniform player
+            and itself, then against the opponents that the settings added.
         figures: The names of the game's own figures, and of those that the settings added.
         definitions: What each hazard and figure means, by name.
         notes: What was left out and why, one sentence each.
@@ -159,14 +160,14 @@ def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> 
     extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
     company = company_of(profile, extras)
     pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
-    others = [*pooled, *company.get(GIVEN, ())]
-    episodes = played(policy, game, others, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
+    deals, key, rule = settings.deals, [settings.seed], settings.fault_rule
+    episodes = played(policy, game, pooled, deals, key=key, fault_rule=rule)
+    given = company.get(GIVEN, ())  # met apart, so that nothing else is played otherwise because of them
+    apart = played(policy, game, given, deals, key=key, fault_rule=rule) if given else []
+    itself = alone(policy, game, deals, key=key, fault_rule=rule) if REFERENCE in company else []
     met = by_opponent(episodes, policy.name)
-    pools = {pool: [e for o in members for e in met.get(o.name, ())] for pool, members in company.items()}
-    among_pools = {name: met[name] for name in dict.fromkeys(opponent.name for opponent in pooled)}
-    itself: list[Episode] = []
-    if REFERENCE in company:
-        itself = alone(policy, game, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
+    by_name = {**met, **by_opponent(apart, policy.name)}
+    pools = {pool: [e for o in members for e in by_name.get(o.name, ())] for pool, members in company.items()}
     two = game.num_players == 2
     best: ReplyValues = {}
     unsolved: list[str] = []
@@ -175,25 +176,25 @@ def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> 
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
     exact, table = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
-    everything = [*episodes, *itself]
+    counted = [*episodes, *itself]
+    estimates = {
+        **_opponent_estimates(pools, itself, policy.name, game, profile, settings.weights),
+        **(comparison_estimates(met, policy.name, profile) if two else {}),
+        **({"regret": script_regret(episodes, policy.name, best)} if best else {}),
+        **(_learned(policy, game, settings, pooled, episodes) if two else {}),
+        "fault_rate": fault_rate(counted, policy.name),
+        **exact,
+    }
     return Audit(
-        estimates={
-            **_opponent_estimates(pools, itself, policy.name, game, profile, settings.weights),
-            **(comparison_estimates(among_pools, policy.name, profile) if two else {}),
-            **({"regret": script_regret(episodes, policy.name, best)} if best else {}),
-            **(_learned(policy, game, settings, others, episodes) if two else {}),
-            "fault_rate": fault_rate(everything, policy.name),
-            **extra_estimates(extras, episodes, policy.name),
-            **exact,
-        },
+        estimates={**estimates, **extra_estimates(extras, [*episodes, *apart], policy.name, taken=estimates)},
         figures=(*profile.figures, *extras.metrics, *extras.hazards),
         definitions=definitions(profile, extras),
         opponents=_per_opponent(pools, policy.name, script_regret_by_opponent(episodes, policy.name, best)),
-        faults={str(kind): share for kind, share in fault_kinds(everything, policy.name).items() if share > 0},
+        faults={str(kind): share for kind, share in fault_kinds(counted, policy.name).items() if share > 0},
         table=table,
         spread=[] if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed),
-        transcripts=samples(game, everything, policy.name, settings.transcripts, _reasoning(policy)),
-        episodes=everything,
+        transcripts=samples(game, counted, policy.name, settings.transcripts, _reasoning(policy)),
+        episodes=[*counted, *apart],
         notes=(
             *company_notes(game, profile, company),
             *_profile_notes(game, settings, profile),
