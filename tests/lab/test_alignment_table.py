@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from equipoise.lab.alignment_table import METRICS, alignment_study_table, differences
 
 from equipoise.core import Estimate
 from equipoise.lab.agent_origin import fingerprint
@@ -17,7 +18,6 @@ from equipoise.lab.alignment import (
     meetings,
     scripted,
 )
-from equipoise.lab.alignment_table import METRICS, alignment_study_table, differences
 from equipoise.reports import write_alignment_study
 from equipoise.reports.alignment_arms import ARMS as NAMED
 from equipoise.training.recipe import find_recipe, load_recipe

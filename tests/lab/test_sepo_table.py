@@ -1,11 +1,11 @@
 """The study's table from planted cells: means and t intervals over seeds, paired differences, the weights' grid."""
 
 import pytest
+from equipoise.lab.sepo_table import differences, lambda_grid, sepo_table
 
 from equipoise.core import Estimate
 from equipoise.games import make_game
 from equipoise.lab.sepo import SepoSettings, SepoStudy, cells
-from equipoise.lab.sepo_table import differences, lambda_grid, sepo_table
 from equipoise.reports import write_study
 
 T3 = 4.302653

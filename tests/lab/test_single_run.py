@@ -4,12 +4,12 @@ import dataclasses
 import json
 
 import pytest
+from equipoise.lab.single_run import report_of_model, report_of_run, row_of
 
 from equipoise.arena.records import read_episodes
 from equipoise.core import Estimate
 from equipoise.games import domain, make_game
 from equipoise.lab.audit import AuditSettings, audit
-from equipoise.lab.single_run import report_of_model, report_of_run, row_of
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.reports import clean_report, validate_report
 from equipoise.training.recipe import parse_recipe

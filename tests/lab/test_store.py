@@ -9,11 +9,11 @@ import time
 
 import pytest
 
+from equipoise import files
 from equipoise.errors import UserError
 from equipoise.lab.claims import claimed
 from equipoise.lab.store import SETTINGS, JsonRecord, Store, check_folder, refuse_others
 from equipoise.process import Process
-from equipoise import files
 
 
 def of(folder, **settings):

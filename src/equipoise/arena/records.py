@@ -21,8 +21,9 @@ from equipoise.games.free_text import AnyText
 _TWO_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
-def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
+def write_episodes(path: Path | str, episodes: Sequence[Episode]) -> None:
     """Writes episodes to a .jsonl.gz file, whole or not at all."""
+    path = Path(path)
     partial = path.with_suffix(".partial")
     with gzip.open(partial, "wt", encoding="utf-8", errors="surrogatepass", compresslevel=4) as file:
         for episode in episodes:
@@ -30,7 +31,7 @@ def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
     os.replace(partial, path)
 
 
-def read_episodes(path: Path) -> Iterator[Episode]:
+def read_episodes(path: Path | str) -> Iterator[Episode]:
     """The episodes of a .jsonl.gz file, equal to those written."""
     with gzip.open(path, "rt", encoding="utf-8", errors="surrogatepass") as file:
         for line in file:

@@ -19,7 +19,16 @@ from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
 from equipoise.lab.audit_exact import covered_rounds, exact_audit, scored
 from equipoise.lab.audit_figures import Played, estimates_of, opponent_records
-from equipoise.lab.audit_plain import GIVEN, POOLS_NOTE, REFERENCE, company_notes, company_of, definitions, extras_of
+from equipoise.lab.audit_plain import (
+    GIVEN,
+    POOLS_NOTE,
+    REFERENCE,
+    company_notes,
+    company_of,
+    definitions,
+    extra_estimates,
+    extras_of,
+)
 from equipoise.lab.audit_play import alone, by_opponent, played
 from equipoise.lab.audit_views import context_spread, conversations
 from equipoise.lab.reply_values import reply_notes, reply_values
@@ -119,12 +128,12 @@ def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = ""
     extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
     company = company_of(profile, extras)
     pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
-    others = [*pooled, *company.get(GIVEN, ())]
-    episodes = played(policy, game, others, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
+    deals, key, rule = settings.deals, [settings.seed], settings.fault_rule
+    episodes = played(policy, game, pooled, deals, key=key, fault_rule=rule)
+    given = company.get(GIVEN, ())  # met apart, so that nothing else is played otherwise because of them
+    apart = played(policy, game, given, deals, key=key, fault_rule=rule) if given else []
+    itself = alone(policy, game, deals, key=key, fault_rule=rule) if REFERENCE in company else []
     met = by_opponent(episodes, policy.name)
-    itself: list[Episode] = []
-    if REFERENCE in company:
-        itself = alone(policy, game, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
     best: ReplyValues = {}
     unsolved: list[str] = []
     if settings.exact and game.num_players == 2:
@@ -132,24 +141,26 @@ def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = ""
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
     exact, states = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
-    everything = [*episodes, *itself]
-    play = Played(policy, game, profile, company, met, itself)
-    sampled, deals = estimates_of(play, settings, best, extras)
+    counted = [*episodes, *itself]
+    play = Played(policy, game, profile, company, met, itself, by_opponent(apart, policy.name))
+    sampled, by_deal = estimates_of(play, settings, best)
+    estimates = {**sampled, **exact}
+    added = extra_estimates(extras, [*episodes, *apart], policy.name, taken=estimates)
     regrets = script_regret_by_opponent(episodes, policy.name, best)
     sampling = policy.sampling if isinstance(policy, LanguageModelPolicy) else None
     agent = AgentAudit(
         name=policy.name,
         label=label or policy.name,
         sampling="" if sampling is None else described(sampling),
-        estimates={**sampled, **exact},
-        deals=deals,
+        estimates={**estimates, **added},
+        deals=by_deal,
         opponents=opponent_records(game, play.pools, policy.name, regrets),
-        faults={str(kind): share for kind, share in fault_kinds(everything, policy.name).items() if share > 0},
+        faults={str(kind): share for kind, share in fault_kinds(counted, policy.name).items() if share > 0},
         states=tuple(states),
         spread=tuple(() if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed)),
         rules=render_rules(game, "none" if sampling is None else sampling.reasoning),
-        conversations=tuple(conversations(game, everything, policy.name, settings.conversations)),
-        played=len(everything),
+        conversations=tuple(conversations(game, [*counted, *apart], policy.name, settings.conversations)),
+        played=len(counted) + len(apart),
         notes=(
             *company_notes(game, profile, company),
             *_profile_notes(game, settings, profile),
@@ -157,7 +168,7 @@ def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = ""
             *reply_notes(game, best, unsolved),
         ),
     )
-    return Audited(agent, tuple(everything))
+    return Audited(agent, (*counted, *apart))
 
 
 def audit_result(

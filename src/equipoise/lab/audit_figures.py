@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from equipoise.core import Episode, Estimate, Game
 from equipoise.games.domain import Profile
 from equipoise.lab.audit_learned import Play, worst_case_lower_bound
-from equipoise.lab.audit_plain import GIVEN, REFERENCE, Company, Extras, extra_estimates, plain_estimates
+from equipoise.lab.audit_plain import GIVEN, REFERENCE, Company, plain_estimates
 from equipoise.lab.audit_play import by_opponent
 from equipoise.lab.hazard_nulls import MEASURED_ON
 from equipoise.lab.results import OpponentRecord
@@ -54,6 +54,7 @@ class Played:
         company: Whom the agent met, by where they come from.
         met: Its episodes by opponent.
         itself: Its episodes against itself; none where there are pools.
+        apart: Its episodes by opponent against those that a user added; no figure but their own rows counts them.
     """
 
     policy: Policy
@@ -62,21 +63,22 @@ class Played:
     company: Company
     met: Mapping[str, Sequence[Episode]]
     itself: Sequence[Episode]
+    apart: Mapping[str, Sequence[Episode]]
 
     @property
     def pools(self) -> dict[str, list[Episode]]:
         """The episodes by where the opponents come from; overlapping pools share episodes."""
-        return {pool: [e for o in members for e in self.met.get(o.name, ())] for pool, members in self.company.items()}
+        met = {**self.met, **self.apart}
+        return {pool: [e for o in members for e in met.get(o.name, ())] for pool, members in self.company.items()}
 
 
-def estimates_of(played: Played, settings: AuditSettings, best: ReplyValues, extras: Extras) -> Sampled:
+def estimates_of(played: Played, settings: AuditSettings, best: ReplyValues) -> Sampled:
     """Every sampled figure that this game, its pools and its number of players allow.
 
     Args:
         played: What was played.
         settings: How.
         best: The value of the best reply to each opponent, where it is known.
-        extras: What a user asked to measure beside that.
     """
     agent, game, profile, pools = played.policy.name, played.game, played.profile, played.pools
     episodes = [episode for found in played.met.values() for episode in found]
@@ -88,13 +90,11 @@ def estimates_of(played: Played, settings: AuditSettings, best: ReplyValues, ext
     else:
         estimates = plain_estimates(pools, played.itself, agent)
     if game.num_players == 2:
-        given = {opponent.name for opponent in played.company.get(GIVEN, ())}
-        pooled = {name: found for name, found in played.met.items() if name not in given}
-        estimates |= comparison_estimates(pooled, agent, profile)
+        estimates |= comparison_estimates(played.met, agent, profile)
         estimates |= {"regret": script_regret(episodes, agent, best)} if best else {}
         estimates |= _learned(played, settings, episodes)
     estimates["fault_rate"] = fault_rate([*episodes, *played.itself], agent)
-    return estimates | extra_estimates(extras, episodes, agent), deals
+    return estimates, deals
 
 
 def index_estimates(
@@ -170,7 +170,8 @@ def _learned(played: Played, settings: AuditSettings, episodes: Sequence[Episode
     if not settings.learned_episodes:
         return {}
     gaps = pool_gap(episodes, played.policy.name)
-    rivals = {o: gaps[o.name].value for members in played.company.values() for o in members}
+    pooled = [o for pool, members in played.company.items() if pool != GIVEN for o in members]
+    rivals = {opponent: gaps[opponent.name].value for opponent in pooled}
     play = Play(settings.seed, settings.fault_rule)
     learning, deals = settings.learned_episodes, settings.deals
     return {"worst_case_lower_bound": worst_case_lower_bound(played.policy, played.game, rivals, play, learning, deals)}
