@@ -132,7 +132,6 @@ def _results(
     """The study's finished cells, after computing what is missing; `shown` says a cell's main figures."""
     from equipoise.lab.arms import store_of
     from equipoise.lab.workers import run
-    from equipoise.training.run import Interrupted
 
     store, keys = store_of(study, options.out / "cells"), [cell.key for cell in listed]
     store.open()
@@ -146,7 +145,7 @@ def _results(
 
     try:
         run(store, listed, study, jobs=options.jobs, progress=progress, minutes=options.minutes)
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except KeyboardInterrupt as stop:
         kept = f"finished cells are in {store.folder}; the same command continues"
         raise Stopped(f"stopped; {kept}", stop) from None
     results = store.finished(keys)
