@@ -33,13 +33,12 @@ def add_to(verbs: Any) -> None:
 def probe(options: argparse.Namespace) -> None:
     """Trains a learner against an agent, or goes on with it, and says what it gains."""
     from equipoise.reports.probe_terminal import PROBE, probe_text
-    from equipoise.training.run import Interrupted
 
     run = _planned(options)
     quiet_libraries()
     try:
         record = run(_command(options))
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except KeyboardInterrupt as stop:
         said = f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
         raise Stopped(said, stop) from None
     if options.json:

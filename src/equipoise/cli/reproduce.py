@@ -71,7 +71,6 @@ def _run(options: argparse.Namespace) -> StudyRun:
 def _finished(options: argparse.Namespace, run: StudyRun) -> list[StudyCell]:
     """The study's finished cells, after computing what is missing."""
     from equipoise.lab.workers import run as compute
-    from equipoise.training.run import Interrupted
 
     store, listed = run.store, run.cells()
     store.open()
@@ -88,7 +87,7 @@ def _finished(options: argparse.Namespace, run: StudyRun) -> list[StudyCell]:
 
     try:
         compute(store, listed, run, jobs=options.jobs, progress=progress, minutes=options.minutes)
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except KeyboardInterrupt as stop:
         kept = f"finished cells are in {store.folder}; the same command continues"
         raise Stopped(f"stopped; {kept}", stop) from None
     found = store.finished(keys)
