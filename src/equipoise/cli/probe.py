@@ -7,7 +7,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, check_foreign, command_line, quiet_libraries, unchecked
+from equipoise.cli.shared import (
+    DEVICES,
+    DTYPES,
+    Stopped,
+    check_foreign,
+    command_line,
+    quiet_libraries,
+    tell,
+    unchecked,
+)
 from equipoise.errors import UserError
 
 
@@ -21,10 +30,12 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--steps", type=int, help="training steps of the learner (default: the recipe's rl.steps)")
     verb.add_argument("--matches", type=int, default=256, help="matches in each seat to measure (default: 256)")
     verb.add_argument("--seed", type=int, help="keys training and matches (default: the recipe's)")
+    verb.add_argument("--device", choices=DEVICES, help="where models compute (default: the recipe's)")
+    verb.add_argument("--dtype", choices=DTYPES, help="of a model's weights (default: the recipe's)")
     verb.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe key: rl.learning_rate=1e-3"
     )
-    verb.add_argument("--out", type=Path, help="folder for the learner and probe.json (default: runs/probe/AGENT)")
+    verb.add_argument("--out", type=Path, help="folder for learner, result and page (default: runs/probe/AGENT)")
     verb.add_argument("--json", action="store_true", help="print JSON instead of text")
     unchecked(verb)
     verb.set_defaults(run=probe)
@@ -32,21 +43,16 @@ def add_to(verbs: Any) -> None:
 
 def probe(options: argparse.Namespace) -> None:
     """Trains a learner against an agent, or goes on with it, and says what it gains."""
-    from equipoise.reports.probe_terminal import PROBE, probe_text
     from equipoise.training.run import Interrupted
 
     run = _planned(options)
     quiet_libraries()
     try:
-        record = run(_command(options))
+        result = run(_command(options))
     except (Interrupted, KeyboardInterrupt) as stop:
         said = f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
         raise Stopped(said, stop) from None
-    if options.json:
-        print(run.store.path(PROBE).read_text(encoding="utf-8"), end="")
-        return
-    print(probe_text(record))
-    print(run.store.path(PROBE))
+    tell(result, run.out, as_json=options.json)
 
 
 def _planned(options: argparse.Namespace) -> Any:
@@ -65,6 +71,8 @@ def _planned(options: argparse.Namespace) -> Any:
         recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=options.steps))
     if options.seed is not None:
         recipe = dataclasses.replace(recipe, seed=options.seed)
+    hardware = {name: getattr(options, name) for name in ("device", "dtype") if getattr(options, name) is not None}
+    recipe = dataclasses.replace(recipe, hardware=dataclasses.replace(recipe.hardware, **hardware))
     if recipe.rl.steps < 1:
         raise UserError("the recipe takes no steps of reinforcement learning; say how many: --steps 60")
     agent = probed(options.agent, recipe)
@@ -74,4 +82,5 @@ def _planned(options: argparse.Namespace) -> Any:
 def _command(options: argparse.Namespace) -> str:
     """The command that computes the same probe again."""
     named = {"recipe": options.recipe, "from": options.start, "steps": options.steps, "seed": options.seed}
+    named["dtype"] = options.dtype
     return command_line(["equipoise", "probe", options.agent], {**named, "matches": options.matches}, options)

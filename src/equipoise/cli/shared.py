@@ -6,13 +6,20 @@ import argparse
 import json
 import shlex
 import signal
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.registry import is_foreign
+
+if TYPE_CHECKING:
+    from equipoise.lab.results import Result
+
+DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
 
 
 class Stopped(Exception):
@@ -54,6 +61,28 @@ def command_line(words: list[str], named: Mapping[str, Any], options: argparse.N
     for text in options.set:
         words = [*words, "--set", text]
     return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
+
+
+def tell(result: Result, out: Path, *, as_json: bool) -> None:
+    """Writes the page of a finished result and prints what it says, or its JSON.
+
+    Args:
+        result: Stored as `result.json` in `out`.
+        out: Its folder; the page becomes `report.html` there.
+        as_json: Whether the file is printed instead.
+    """
+    from equipoise.lab.results import RESULT
+    from equipoise.reports.terminal import show
+    from equipoise.reports.views import document_of
+    from equipoise.reports.write import PAGE, write_page
+
+    document = document_of(result)
+    page = write_page(document, out / PAGE)
+    if as_json:
+        print((out / RESULT).read_text(encoding="utf-8"), end="")
+        return
+    show(document, sys.stdout)
+    print(f"\n{page}\n{out / RESULT}")
 
 
 def chosen_game(options: argparse.Namespace, name: str, profile: str = "corrected") -> Game:

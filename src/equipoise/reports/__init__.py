@@ -1,7 +1,6 @@
 """One report per run: report.json first, then one self-contained HTML page made from it and from nothing else.
 
-A study of many runs is reported the same way: table.json first, then its page, its Markdown and its figures. So is a
-tournament, from crossplay.json.
+A study of many runs is reported the same way: table.json first, then its page, its Markdown and its figures.
 
 The JSON is the record; the page, the terminal table and the figures are views of it. Nothing is computed here that the
 metrics did not already measure: a view may order, round and compare intervals, and never invents a number.
@@ -10,8 +9,6 @@ metrics did not already measure: a view may order, round and compare intervals, 
 from equipoise.reports.alignment import load_alignment_study, write_alignment_study
 from equipoise.reports.alignment_markdown import alignment_study_markdown
 from equipoise.reports.alignment_terminal import alignment_study_text
-from equipoise.reports.crossplay import load_crossplay, write_crossplay
-from equipoise.reports.crossplay_terminal import crossplay_text
 from equipoise.reports.old_terminal import report_text
 from equipoise.reports.page import render_html
 from equipoise.reports.schema import clean_report, validate_report
@@ -26,9 +23,7 @@ __all__ = [
     "alignment_study_markdown",
     "alignment_study_text",
     "clean_report",
-    "crossplay_text",
     "load_alignment_study",
-    "load_crossplay",
     "load_report",
     "load_study",
     "render_html",
@@ -39,7 +34,6 @@ __all__ = [
     "validate_report",
     "validate_study",
     "write_alignment_study",
-    "write_crossplay",
     "write_report",
     "write_study",
 ]

@@ -37,6 +37,7 @@ from equipoise.lab.results.stored import (
     Result,
     load_result,
     parse_result,
+    parse_value,
     result_json,
     save_result,
 )
@@ -64,6 +65,7 @@ from equipoise.lab.results.values import (
     Number,
     Settings,
     Value,
+    now,
 )
 
 __all__ = [
@@ -115,7 +117,9 @@ __all__ = [
     "Value",
     "Weighting",
     "load_result",
+    "now",
     "parse_result",
+    "parse_value",
     "result_json",
     "save_result",
 ]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from equipoise.core import Estimate
+from equipoise.core import Estimate, Game
 
 
 def _number(value: Any) -> Any:
@@ -65,6 +66,11 @@ class Made(Value):
     by: Settings = Field(default_factory=dict)
 
 
+def now() -> str:
+    """This moment in UTC, as results say when they were made."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 class GameRecord(Value):
     """What was played.
 
@@ -83,6 +89,18 @@ class GameRecord(Value):
     players: int = 2
     rounds: int = 1
     zero_sum: bool = False
+
+    @classmethod
+    def of(cls, game: Game) -> GameRecord:
+        """What a game says of itself."""
+        return cls(
+            name=game.name,
+            parameters=dict(game.parameters),
+            unit=game.unit,
+            players=game.num_players,
+            rounds=game.num_rounds,
+            zero_sum=game.zero_sum,
+        )
 
 
 class HazardRecord(Value):
