@@ -83,7 +83,7 @@ def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[s
     from accelerate.optimizer import AcceleratedOptimizer
 
     from equipoise.policies.language_model import LanguageModelPolicy
-    from equipoise.training import adversaries, experience, run, trainer
+    from equipoise.training import adversaries, experience, run
     from equipoise.training.recipe import load_recipe
     from equipoise.training.trainer import EpisodeTrainer
 
@@ -95,8 +95,7 @@ def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[s
     timers.around(experience, "rollout", "sampling")
     timers.around(LanguageModelPolicy, "action_probabilities", "forward")
     timers.around(EpisodeTrainer, "compute_loss", "forward")
-    for module in (trainer, run):
-        timers.around(module, "token_log_probs", "forward")
+    timers.around(run, "token_log_probs", "forward")
     timers.around(Accelerator, "backward", "backward")
     timers.around(AcceleratedOptimizer, "step", "optimizer")
     timers.around(adversaries.ExactAdversary, "refresh", "best response")

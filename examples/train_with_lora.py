@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import warnings
 from pathlib import Path
 
 from equipoise.models.load import load
-from equipoise.training.recipe import find_recipe, load_recipe
+from equipoise.training.recipe import load_recipe
 from equipoise.training.run import train
 
 OVERRIDES = (
@@ -25,9 +24,8 @@ OVERRIDES = (
 
 def main() -> None:
     """Trains, prints the curve, and loads the adapter back."""
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # third-party notices that a user can do nothing about
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
-    recipe = load_recipe(find_recipe("kuhn_poker/best_response"), OVERRIDES)
+    recipe = load_recipe("kuhn_poker/best_response", OVERRIDES)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         trained = train(recipe, out, label="LoRA")

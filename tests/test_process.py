@@ -66,11 +66,10 @@ def test_where_there_is_no_proc_the_process_table_says_when_one_started(monkeypa
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_raises_once_what_ctrl_c_raises_and_is_given_back(number):
-    with like_ctrl_c() as heard:
+    with like_ctrl_c():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
         signal.raise_signal(signal.SIGTERM)  # what the first began to save is not cut short
-    assert heard == [number]
     assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
@@ -88,8 +87,8 @@ def test_a_signal_does_what_ctrl_c_would_do_now():
 def test_who_ignores_a_signal_goes_on_ignoring_it():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with like_ctrl_c() as heard:
+        with like_ctrl_c():
             signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert heard == []

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from equipoise.errors import UserError
 from equipoise.games import domain, domain_of, make_game
 from equipoise.games.domain import Domain, Hazard
 from equipoise.games.kuhn_poker import DOMAIN, KuhnPoker
+from equipoise.models.sources import folder_of
 from equipoise.objectives.rules import Rule, rule
 from equipoise.registry import DOORS, KINDS, PluginWarning, code_of, find, listed, names
 from packages import GAME, install
@@ -202,6 +204,17 @@ def test_a_game_that_cannot_be_made_is_one_line(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="no parameter 'rounds'; known: none"):
         make_game(f"{file}:none", rounds=2)
+
+
+def test_a_package_brings_a_model_along(site, tmp_path):
+    weights = tmp_path / "weights"
+    install(
+        site, "with_weights", f"FOLDER = {str(weights)!r}\ndef found():\n    return FOLDER", models={"theirs": "found"}
+    )
+    assert "no such folder" in line_of("model", "theirs")
+    weights.mkdir()
+    assert folder_of("theirs") == folder_of("with_weights:FOLDER") == weights
+    assert folder_of("elsewhere/weights") == Path("elsewhere/weights")
 
 
 def test_the_code_of_a_file_is_known_by_its_content(tmp_path):

@@ -1,11 +1,12 @@
 """Files that appear whole or not at all, and are read with one clear line when something is wrong."""
 
 import json
+import math
 import os
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,16 @@ def read_validated(
     except ValueError as error:
         raise UserError(f"{file}: {error}") from None
     return found
+
+
+def as_json(value: Any) -> Any:
+    """The same value in plain JSON types: NaN and infinity become null, NumPy values become numbers and lists."""
+    if hasattr(value, "tolist"):
+        return as_json(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -78,16 +78,14 @@ def _is_hidden(pid: int) -> bool:
 
 
 @contextmanager
-def like_ctrl_c() -> Iterator[list[int]]:
-    """Within it SIGTERM and SIGHUP do once what Ctrl-C does at that moment; yields those that were heard.
+def like_ctrl_c() -> Iterator[None]:
+    """Within it SIGTERM and SIGHUP do once what Ctrl-C does at that moment.
 
     Whoever has set a handler of their own, or lets a signal be ignored as nohup does, keeps that.
     """
-    heard: list[int] = []
     ours: list[signal.Signals] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
         for each in ours:  # a second one would cut short what the first began to save
             signal.signal(each, signal.SIG_IGN)
         on_ctrl_c = signal.getsignal(signal.SIGINT)
@@ -100,7 +98,7 @@ def like_ctrl_c() -> Iterator[list[int]]:
     for each in ours:
         signal.signal(each, stop)
     try:
-        yield heard
+        yield
     finally:
         for each in ours:
             signal.signal(each, signal.SIG_DFL)

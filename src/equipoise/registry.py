@@ -1,4 +1,4 @@
-"""One door for games, opponents, metrics, hazards, credit rules, models, engines and reports: ours or anybody's.
+"""One door for games, opponents, metrics, hazards, credit rules, models, engines, reports, studies: ours or anybody's.
 
 A name is looked up among ours, then among the entry points of installed packages, one group for each kind. Two further
 spellings need no package at all:
@@ -34,7 +34,7 @@ from equipoise.errors import UserError
 if TYPE_CHECKING:  # it takes longer to import than all of this package's door
     from importlib.metadata import EntryPoint
 
-Kind = Literal["game", "opponent", "metric", "hazard", "credit_rule", "model", "engine", "report"]
+Kind = Literal["game", "opponent", "metric", "hazard", "credit_rule", "model", "engine", "report", "study"]
 """What can be found."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -83,6 +83,7 @@ DOORS: Mapping[Kind, Door] = {
     "model": Door("model", "equipoise.models", "equipoise.models:OURS", "equipoise.models:read_model"),
     "engine": Door("engine", "equipoise.engines", "equipoise.registry:NONE", "equipoise.registry:read_callable"),
     "report": Door("report", "equipoise.reports", "equipoise.registry:NONE", "equipoise.registry:read_callable"),
+    "study": Door("study", "equipoise.studies", "equipoise.lab.study:OURS", "equipoise.lab.study:read_study"),
 }
 
 NONE: Mapping[str, str] = {}

@@ -108,6 +108,26 @@ def test_half_a_surrogate_pair_in_a_reply_comes_back_equal(tmp_path):
     assert again(tmp_path, episode) == [episode]
 
 
+HALVES = st.text(
+    st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF) | st.sampled_from("a\n\r\u2028\u0085\U0001f600\\")
+)
+
+
+@given(text=HALVES, thought=HALVES, value=HALVES)
+def test_halves_of_surrogate_pairs_come_back_equal_side_by_side_too(tmp_path_factory, text, thought, value):
+    reply = Reply("\ud83d\ude00" + text, None, None, False, thought)
+    fault = Fault("unparsable", text)
+    decision = Decision(0, 0, 0, (Event("said", 1, value),), (value,), reply, value, fault, ((reply, fault),))
+    episode = Episode("g", ("a", "b"), 0, (decision,), ((0.0, 0.0),), (0.0, 0.0))
+    assert again(tmp_path_factory.mktemp("halves"), episode, RICH) == [episode, RICH]
+
+
+def test_lines_without_such_pairs_are_ascii(tmp_path):
+    decision = Decision(0, 0, 0, (), (), Reply("\ud800 \U0001f600 \u2028"), None)
+    write_episodes(tmp_path / "e.jsonl.gz", [Episode("g", ("a",), 0, (decision,), ((0.0,),), (0.0,))])
+    assert gzip.decompress((tmp_path / "e.jsonl.gz").read_bytes()).isascii()
+
+
 def test_no_episodes_is_an_empty_file(tmp_path):
     assert again(tmp_path) == []
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from equipoise.lab.single_run import report_of_run
 
 from equipoise.cli.main import main
-from equipoise.lab.single_run import report_of_run
 from equipoise.reports import load_report, validate_report
 from equipoise.training.recipe import load_recipe
 

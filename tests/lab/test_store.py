@@ -9,11 +9,11 @@ import time
 
 import pytest
 
+from equipoise import files
 from equipoise.errors import UserError
 from equipoise.lab.claims import claimed
 from equipoise.lab.store import SETTINGS, JsonRecord, Store, check_folder, refuse_others
 from equipoise.process import Process
-from equipoise.reports import files
 
 
 def of(folder, **settings):
@@ -204,7 +204,7 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from equipoise.reports import files
+from equipoise import files
 files.os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 files.write_atomically(Path("settings.json"), "{}")
 """

@@ -90,6 +90,7 @@ def test_an_adapter_on_such_a_folder_is_refused_in_one_line(made, tmp_path):
     adapter.mkdir()
     settings = {"base_model_name_or_path": str(base), "peft_type": "LORA", "auto_mapping": {"parent_library": "ran"}}
     (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    (adapter / "adapter_model.safetensors").write_bytes(b"")
     (line,) = said(adapter, tmp_path).splitlines()
     assert line.startswith("refused:")
     assert "auto_map" in line

@@ -148,7 +148,49 @@ def test_an_adapter_that_is_not_all_numbers_is_one_line_that_names_the_first(fol
 
 def test_a_broken_config_is_one_line(copied):
     (copied / "config.json").write_text("{")
-    refused(copied, "cannot load a model")
+    refused(copied, "cannot read a JSON object from .*config.json")
+
+
+DEEP = "[" * 100_000
+JSON_FILES = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json")
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+@pytest.mark.parametrize(
+    "text",
+    ["[1, 2]", "null", "3", '"llama"', DEEP, '{"a": ' * 5_000 + "1" + "}" * 5_000],
+    ids=["list", "null", "number", "text", "deep list", "deep object"],
+)
+def test_a_file_that_holds_something_else_is_one_line(copied, name, text):
+    (copied / name).write_text(text)
+    refused(copied, "cannot (load a model|read a JSON object)|needed: a JSON object")
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp1252"])
+def test_a_file_of_another_encoding_is_one_line(copied, name, encoding):
+    text = (copied / name).read_text(encoding="utf-8").replace("{", '{"caf\u00e9": 1, ', 1)
+    (copied / name).write_bytes(text.encode(encoding, errors="replace"))
+    refused(copied, "cannot (load a model|read a JSON object)")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_attention_heads": 0},
+        {"num_attention_heads": -2},
+        {"num_key_value_heads": 0},
+        {"num_attention_heads": "two"},
+        {"vocab_size": -1},
+        {"hidden_size": 0},
+        {"hidden_act": "no_such_function"},
+        {"num_hidden_layers": None},
+    ],
+    ids=str,
+)
+def test_a_config_of_impossible_values_is_one_line(copied, changes):
+    edit(copied / "config.json", **changes)
+    refused(copied, "cannot load a model|does not fit")
 
 
 def test_an_unknown_architecture_is_one_line(copied):
@@ -196,10 +238,55 @@ def test_an_adapter_whose_base_is_gone_is_one_line(folder, new_model, tmp_path):
     refused(path, "no model folder .*gone")
 
 
-@pytest.mark.parametrize("text", ["{", "{}"], ids=["broken", "without a base"])
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", "null", DEEP, "\udcff"], ids=lambda text: text[:3])
 def test_a_broken_adapter_config_is_one_line(text, tmp_path):
-    (tmp_path / "adapter_config.json").write_text(text)
+    (tmp_path / "adapter_config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     refused(tmp_path, "adapter")
+
+
+@pytest.mark.parametrize("base", [None, 3, "", ["a"], {"a": {}}, "a\nb", "a\0b", "x" * 5_000], ids=repr)
+def test_an_adapter_whose_base_is_no_name_is_one_line(folder, new_model, tmp_path, base):
+    path = adapter(new_model(), folder, tmp_path / "adapter")
+    edit(path / "adapter_config.json", base_model_name_or_path=base)
+    refused(path, "base_model_name_or_path|no model folder")
+
+
+def test_adapters_that_stand_on_themselves_or_each_other_are_one_line(folder, new_model, tmp_path):
+    one, two = (adapter(new_model(), folder, tmp_path / name) for name in ("one", "two"))
+    for base in (str(one), ".", "../one"):
+        edit(one / "adapter_config.json", base_model_name_or_path=base)
+        refused(one, "stands on itself")
+    edit(one / "adapter_config.json", base_model_name_or_path=str(two))
+    edit(two / "adapter_config.json", base_model_name_or_path="../one")
+    refused(one, "stands on itself")
+
+
+def test_an_adapter_on_an_adapter_adds_both(folder, new_model, tmp_path):
+    one, two = (adapter(new_model(), folder, tmp_path / name) for name in ("one", "two"))
+    edit(two / "adapter_config.json", base_model_name_or_path="../one")
+    base, once, twice = (logits(load(path)[0]) for path in (folder, one, two))
+    assert (once - base).abs().max() > 0.01
+    assert (twice - once).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("kind", ["NO_SUCH_KIND", None, 7, ["LORA"], "PROMPT_TUNING", "XLORA"], ids=repr)
+def test_an_adapter_of_an_unknown_kind_is_one_line(folder, new_model, tmp_path, kind):
+    path = adapter(new_model(), folder, tmp_path / "adapter")
+    edit(path / "adapter_config.json", peft_type=kind)
+    refused(path, "unknown kind")
+
+
+@pytest.mark.parametrize("changes", [{"r": 0}, {"r": "two"}, {"target_modules": None}, {"task_type": "NONE"}], ids=str)
+def test_an_adapter_of_impossible_settings_is_one_line(folder, new_model, tmp_path, changes):
+    path = adapter(new_model(), folder, tmp_path / "adapter")
+    edit(path / "adapter_config.json", **changes)
+    refused(path, "adapter in .* does not fit its base model")
+
+
+def test_an_adapter_without_weights_or_with_pickled_ones_is_one_line(folder, new_model, tmp_path):
+    path = adapter(new_model(), folder, tmp_path / "adapter")
+    (path / "adapter_model.safetensors").rename(path / "adapter_model.bin")
+    refused(path, r"no adapter_model\.safetensors")
 
 
 def test_the_embedded_model_fits_its_tokenizer(embedded):

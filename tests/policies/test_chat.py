@@ -2,6 +2,8 @@
 
 import copy
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from equipoise.arena import Match, rollout
 from equipoise.core import Fault
+from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.text import parse
 from equipoise.policies.chat import ChatFormat
@@ -312,6 +315,50 @@ REWRITING = {
 def test_a_template_that_cannot_be_followed_is_one_clear_line(tokenizer, template):
     with pytest.raises(ValueError, match="chat template") as caught:
         ChatFormat.of(with_template(tokenizer, template))
+    assert "\n" not in str(caught.value)
+
+
+MANY = "range(99999)"
+ENDLESS = {
+    "loops without a word": f"{{% for i in {MANY} %}}{{% for j in {MANY} %}}{{% endfor %}}{{% endfor %}}",
+    "never stops talking": f"{{% for i in {MANY} %}}{{% for j in {MANY} %}}a{{% endfor %}}{{% endfor %}}",
+    "loops inside a filter": f"{{% for i in {MANY} %}}{{{{ {MANY}|map('string')|join|length }}}}{{% endfor %}}",
+    "calls itself again and again": (
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}"
+    ),
+    "loops when a system turn is missing": (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
+        f"{{% for i in {MANY} %}}{{% for j in {MANY} %}}{{% endfor %}}{{% endfor %}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS)
+def test_a_template_that_never_ends_is_cut_off_in_any_thread(tokenizer, template, monkeypatch):
+    monkeypatch.setattr("equipoise.policies.template.LIMIT_S", 0.5)
+    traced = sys.gettrace()
+
+    def refusal():
+        with pytest.raises(UserError, match="did not end") as caught:
+            ChatFormat.of(with_template(tokenizer, template))
+        return str(caught.value), sys.gettrace()
+
+    said, after = refusal()
+    assert "\n" not in said
+    assert after is traced
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(refusal).result() == (said, None)
+
+
+@pytest.mark.parametrize("error", ["a\\nb\\nc", ""], ids=["several lines", "nothing"])
+def test_what_a_template_raises_is_one_line(tokenizer, error):
+    with pytest.raises(UserError, match=r"chat template failed: (a|TemplateError)$"):
+        ChatFormat.of(with_template(tokenizer, f"{{{{ raise_exception('{error}') }}}}"))
+
+
+def test_a_template_nested_beyond_reading_is_one_line(tokenizer):
+    with pytest.raises(UserError, match="chat template failed") as caught:
+        ChatFormat.of(with_template(tokenizer, "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}"))
     assert "\n" not in str(caught.value)
 
 

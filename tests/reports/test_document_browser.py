@@ -135,6 +135,35 @@ def test_an_opened_conversation_has_its_messages_and_steps_to_its_neighbours(tal
     assert "&lt;b&gt;133&lt;/b&gt; chips" in document.split('class="steps"')[1]
 
 
+def test_a_reader_who_sets_a_filter_and_presses_next_sees_the_next_of_what_is_left(talks: Path, tmp_path: Path) -> None:
+    act = """<script>
+      const fault = [...document.querySelectorAll(".filters select")].find(field => field.value === "none");
+      fault.value = "illegal";
+      fault.dispatchEvent(new Event("input", { bubbles: true }));
+      document.body.dataset.address = location.hash;
+      history.replaceState(null, "", "#fault=illegal&open=3");
+      dispatchEvent(new Event("hashchange"));
+      [...document.querySelectorAll(".steps button")].find(button => button.textContent === "Next").click();
+    </script></body>"""
+    page = tmp_path / "acting.html"
+    html = re.sub(r"<meta http-equiv[^>]*>", "", talks.read_text(encoding="utf-8"))
+    page.write_text(html.replace("</body>", act), encoding="utf-8")
+    document, console = opened(page, tmp_path, "#fault=none")
+    found = listed(document)
+    assert console == []
+    assert 'data-address="#fault=illegal"' in document
+    assert "14 of 300" in found.tally
+    assert all("illegal" in row for row in found.rows)
+    assert "4 of 14" in found.steps
+
+
+def test_a_link_to_a_folded_definition_unfolds_it(small: Path, tmp_path: Path) -> None:
+    folded = opened(small, tmp_path)[0]
+    followed = opened(small, tmp_path, "#term-0-nashconv")[0]
+    assert '<details class="fold" open="">' not in folded
+    assert followed.count('<details class="fold" open="">') == 1
+
+
 def test_the_lowest_payoff_comes_first_when_asked_for(talks: Path, tmp_path: Path) -> None:
     rows = listed(opened(talks, tmp_path, "#order=lowest")[0]).rows
     assert all("payoff −2" in row for row in rows)

@@ -19,7 +19,7 @@ from equipoise.reports import write
 from equipoise.reports.document import Cell, Column, Conversations, Document, Prose, Row, Section, Table
 from equipoise.reports.html_conversations import BYTES, MOST, PLAIN, episodes
 from equipoise.reports.html_folding import ON_DESK, ON_PHONE, Stage, stage_for
-from equipoise.reports.html_tables import PAGE, ROOMS, stacks
+from equipoise.reports.html_tables import PAGE, stacks
 from equipoise.reports.markdown import code_of, line_of, markdown, write_figures
 from equipoise.reports.terminal import printable, show, terminal_text
 from equipoise.reports.write import KINDS, render, write_page
@@ -153,9 +153,18 @@ def test_a_table_without_columns_or_rows_is_shown() -> None:
         assert all("Agent" in render(document, kind) for kind in KINDS)
 
 
-def test_a_single_column_of_any_width_has_a_room() -> None:
+def test_a_single_column_of_any_width_fits_the_page() -> None:
     table = Table("", "Agent", [Column("w" * 5000)], [Row("a", [Cell("v" * 5000)])])
-    assert [stack.room in ROOMS for stack in stacks(table)] == [True]
+    assert [stack.room * 16 <= PAGE for stack in stacks(table)] == [True]
+
+
+def test_the_style_sheet_makes_cards_of_every_table_where_its_room_is_missing() -> None:
+    page = render(large_document(20), "html")
+    rooms = set(re.findall(r'class="table room-(\d+)', page))
+    assert len(rooms) > 1
+    assert {f"{int(room) - 0.01}rem" for room in rooms} == set(
+        re.findall(r"@container \(max-width: ([\d.]+rem)\)", page)
+    )
 
 
 def test_columns_beyond_the_key_are_folded_when_they_do_not_fit() -> None:
@@ -168,11 +177,12 @@ def test_columns_beyond_the_key_are_folded_when_they_do_not_fit() -> None:
 @pytest.mark.parametrize("screen", [ON_DESK, ON_PHONE])
 def test_a_short_document_is_folded_nowhere_and_a_long_one_until_it_is_short(screen: Any) -> None:
     drawing = '<svg viewBox="0 0 860 430">'
-    for document, least in ((Document("Title", ["Verdict."], [], small_document().sections[:1]), Stage.NOTHING),):
-        assert stage_for(document, screen, {}) == least
+    short = Document("Title", ["Verdict."], [], small_document().sections[:1])
+    assert stage_for(short, screen, {}) == Stage.NOTHING
     long = large_document(20)
     drawn = {id(figure): drawing for figure in long.figures()}
-    assert stage_for(long, screen, drawn) >= Stage.FIGURES
+    assert stage_for(long, screen, drawn) > Stage.LATER_FIGURES
+    assert stage_for(long, screen, drawn, longest=0) == Stage.FIGURES
     assert stage_for(long, screen, drawn, longest=10**9) == Stage.NOTHING
 
 

@@ -1,6 +1,8 @@
 """Episodes on disk: compressed JSON lines, one episode a line, exact tokens included.
 
-Each list of legal actions is written once an episode: some hold a thousand.
+Each list of legal actions is written once an episode: some hold a thousand. Lines are ASCII, but for texts with the two
+halves of a surrogate pair as two characters: JSON's escapes would make one character of them, so such a line holds the
+halves themselves, in the bytes that UTF-8 would give them.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,21 +18,33 @@ from typing import Any
 from equipoise.core import Action, Decision, Episode, Event, Fault, Reply, Tokens
 from equipoise.games.free_text import AnyText
 
+_TWO_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
-def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
+
+def write_episodes(path: Path | str, episodes: Sequence[Episode]) -> None:
     """Writes episodes to a .jsonl.gz file, whole or not at all."""
+    path = Path(path)
     partial = path.with_suffix(".partial")
-    with gzip.open(partial, "wt", encoding="utf-8", compresslevel=4) as file:
+    with gzip.open(partial, "wt", encoding="utf-8", errors="surrogatepass", compresslevel=4) as file:
         for episode in episodes:
-            file.write(json.dumps(_episode(episode), separators=(",", ":")) + "\n")
+            file.write(_line(_episode(episode)) + "\n")
     os.replace(partial, path)
 
 
-def read_episodes(path: Path) -> Iterator[Episode]:
+def read_episodes(path: Path | str) -> Iterator[Episode]:
     """The episodes of a .jsonl.gz file, equal to those written."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    with gzip.open(path, "rt", encoding="utf-8", errors="surrogatepass") as file:
         for line in file:
             yield _read_episode(json.loads(line))
+
+
+def _line(record: dict[str, Any]) -> str:
+    line = json.dumps(record, separators=(",", ":"))
+    if "\\ud" in line:
+        unescaped = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+        if _TWO_HALVES.search(unescaped):
+            return unescaped
+    return line
 
 
 def _episode(episode: Episode) -> dict[str, Any]:

@@ -6,15 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
     DEVICES,
     DTYPES,
     Stopped,
+    add_json,
+    add_sets,
     chosen_game,
     command_line,
     pairs,
     quiet_libraries,
-    tell,
     unchecked,
 )
 from equipoise.core import FAULT_RULES
@@ -55,8 +57,8 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
     verb.add_argument("--jobs", type=int, default=1, help="pairs played at a time, one thread each (default: 1)")
     verb.add_argument("--out", type=Path, help="folder for result, page and episodes (default: runs/crossplay/GAME)")
-    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=10")
-    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_sets(verb, "a game parameter: rounds=10")
+    add_json(verb)
     unchecked(verb)
     verb.set_defaults(run=crossplay)
 
@@ -74,7 +76,7 @@ def crossplay(options: argparse.Namespace) -> None:
     except KeyboardInterrupt as stop:
         kept = f"finished pairs are in {tournament.out}; the same command continues"
         raise Stopped(f"stopped; {kept}", stop) from None
-    tell(tournament.result(_command(options)), tournament.out, as_json=options.json)
+    finish(options, tournament.result(_command(options)), tournament.out)
 
 
 def _play(tournament: Tournament, store: Store[PlayedPair], jobs: int) -> None:

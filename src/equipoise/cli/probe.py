@@ -7,14 +7,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
-    DEVICES,
-    DTYPES,
     Stopped,
+    add_hardware,
+    add_json,
+    add_sets,
     check_foreign,
     command_line,
+    hardware,
     quiet_libraries,
-    tell,
     unchecked,
 )
 from equipoise.errors import UserError
@@ -30,29 +32,24 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--steps", type=int, help="training steps of the learner (default: the recipe's rl.steps)")
     verb.add_argument("--matches", type=int, default=256, help="matches in each seat to measure (default: 256)")
     verb.add_argument("--seed", type=int, help="keys training and matches (default: the recipe's)")
-    verb.add_argument("--device", choices=DEVICES, help="where models compute (default: the recipe's)")
-    verb.add_argument("--dtype", choices=DTYPES, help="of a model's weights (default: the recipe's)")
-    verb.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe key: rl.learning_rate=1e-3"
-    )
+    add_hardware(verb)
+    add_sets(verb, "override a recipe key: rl.learning_rate=1e-3")
     verb.add_argument("--out", type=Path, help="folder for learner, result and page (default: runs/probe/AGENT)")
-    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_json(verb)
     unchecked(verb)
     verb.set_defaults(run=probe)
 
 
 def probe(options: argparse.Namespace) -> None:
     """Trains a learner against an agent, or goes on with it, and says what it gains."""
-    from equipoise.training.run import Interrupted
-
     run = _planned(options)
     quiet_libraries()
     try:
         result = run(_command(options))
-    except (Interrupted, KeyboardInterrupt) as stop:
+    except KeyboardInterrupt as stop:
         said = f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
         raise Stopped(said, stop) from None
-    tell(result, run.out, as_json=options.json)
+    finish(options, result, run.out)
 
 
 def _planned(options: argparse.Namespace) -> Any:
@@ -71,8 +68,7 @@ def _planned(options: argparse.Namespace) -> Any:
         recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=options.steps))
     if options.seed is not None:
         recipe = dataclasses.replace(recipe, seed=options.seed)
-    hardware = {name: getattr(options, name) for name in ("device", "dtype") if getattr(options, name) is not None}
-    recipe = dataclasses.replace(recipe, hardware=dataclasses.replace(recipe.hardware, **hardware))
+    recipe = dataclasses.replace(recipe, hardware=dataclasses.replace(recipe.hardware, **hardware(options)))
     if recipe.rl.steps < 1:
         raise UserError("the recipe takes no steps of reinforcement learning; say how many: --steps 60")
     agent = probed(options.agent, recipe)
@@ -82,5 +78,5 @@ def _planned(options: argparse.Namespace) -> Any:
 def _command(options: argparse.Namespace) -> str:
     """The command that computes the same probe again."""
     named = {"recipe": options.recipe, "from": options.start, "steps": options.steps, "seed": options.seed}
-    named["dtype"] = options.dtype
-    return command_line(["equipoise", "probe", options.agent], {**named, "matches": options.matches}, options)
+    named["matches"] = options.matches
+    return command_line(["equipoise", "probe", options.agent], {**named, **hardware(options)}, options)

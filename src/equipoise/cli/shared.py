@@ -6,20 +6,13 @@ import argparse
 import json
 import shlex
 import signal
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.registry import is_foreign
-
-if TYPE_CHECKING:
-    from equipoise.lab.results import Result
-
-DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
 
 
 class Stopped(Exception):
@@ -63,36 +56,52 @@ def command_line(words: list[str], named: Mapping[str, Any], options: argparse.N
     return shlex.join([*words, *(["--out", str(options.out)] if options.out else [])])
 
 
-def tell(result: Result, out: Path, *, as_json: bool) -> None:
-    """Writes the page of a finished result and prints what it says, or its JSON.
+DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
+
+
+def add_sets(verb: argparse.ArgumentParser, what: str) -> None:
+    """Adds --set KEY=VALUE."""
+    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
+
+
+def add_profile(verb: argparse.ArgumentParser) -> None:
+    """Adds --profile."""
+    text = "whose opponents and hazards: corrected (default) or published, SEPO's own"
+    verb.add_argument("--profile", choices=("corrected", "published"), default="corrected", help=text)
+
+
+def add_json(verb: argparse.ArgumentParser) -> None:
+    """Adds --json."""
+    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def add_hardware(verb: argparse.ArgumentParser) -> None:
+    """Adds --device and --dtype; what is not said is the run's own."""
+    verb.add_argument("--device", choices=DEVICES, help="where models compute (default: the run's own, or auto)")
+    verb.add_argument("--dtype", choices=DTYPES, help="of a model's weights (default: the run's own, or float32)")
+
+
+def hardware(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said of device and precision."""
+    return {name: getattr(options, name) for name in ("device", "dtype") if getattr(options, name) is not None}
+
+
+def chosen_game(
+    options: argparse.Namespace, name: str, profile: str = "corrected", own: Mapping[str, Any] | None = None
+) -> Game:
+    """The game that a command was asked for, with the parameters of its --set.
 
     Args:
-        result: Stored as `result.json` in `out`.
-        out: Its folder; the page becomes `report.html` there.
-        as_json: Whether the file is printed instead.
-    """
-    from equipoise.lab.results import RESULT
-    from equipoise.reports.terminal import show
-    from equipoise.reports.views import document_of
-    from equipoise.reports.write import PAGE, write_page
-
-    document = document_of(result)
-    page = write_page(document, out / PAGE)
-    if as_json:
-        print((out / RESULT).read_text(encoding="utf-8"), end="")
-        return
-    show(document, sys.stdout)
-    print(f"\n{page}\n{out / RESULT}")
-
-
-def chosen_game(options: argparse.Namespace, name: str, profile: str = "corrected") -> Game:
-    """The game that a command was asked for, with the parameters of its --set.
+        options: With `set` and `unchecked`.
+        name: The game.
+        profile: Whose parameters it has where nothing else is said.
+        own: Parameters that go before the profile's: those of the run that made a model.
 
     Raises:
         UserError: For an unknown game, profile or parameter, or a stranger's game that breaks the rules of games.
     """
     known = domain(name).profile(profile)
-    game = make_game(name, **{**known.parameters, **pairs(options.set)})
+    game = make_game(name, **{**known.parameters, **(own or {}), **pairs(options.set)})
     check_foreign([(name, game)], unchecked=options.unchecked)
     return game
 

@@ -6,15 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
     DEVICES,
     DTYPES,
     Stopped,
+    add_json,
+    add_sets,
     check_foreign,
     command_line,
     pairs,
     quiet_libraries,
-    tell,
     unchecked,
 )
 from equipoise.core import FAULT_RULES
@@ -32,9 +34,9 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
     verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
-    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=4")
+    add_sets(verb, "a game parameter: rounds=4")
     verb.add_argument("--out", type=Path, help="folder for result and page (default: runs/talk/AGENT or AGENT+OTHER)")
-    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_json(verb)
     unchecked(verb)
     verb.set_defaults(run=talk)
 
@@ -48,7 +50,7 @@ def talk(options: argparse.Namespace) -> None:
         result = run(_command(options))
     except KeyboardInterrupt as stop:
         raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues", stop) from None
-    tell(result, run.out, as_json=options.json)
+    finish(options, result, run.out)
 
 
 def _planned(options: argparse.Namespace) -> Any:

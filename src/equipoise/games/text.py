@@ -36,7 +36,7 @@ from equipoise.errors import UserError
 from equipoise.games.free_text import BLANK, MAX_TEXT, AnyText, is_legal, text_limit
 
 _HOLE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
-_LINE = re.compile(r"(?:action[ \t]*:[ \t]*)?(.+?)[ \t]*[.!]?", re.DOTALL)
+_HEAD = re.compile(r"action[ \t]*:[ \t]*(?=.)", re.DOTALL)
 _NUMBER = re.compile(r"(?<![0-9])(?:0|[1-9][0-9]*)(?![0-9])")
 _REFUSAL = re.compile(r"\b(?:i can(?:no|['\u2019])t|i won['\u2019]t|i will not|i refuse|as an ai)\b")
 _SHOWN_CHARACTERS = 40
@@ -188,8 +188,7 @@ def parse(game: Game, text: str, legal: tuple[Action, ...]) -> Action | Fault:
     if not line:
         return Fault("unparsable", "empty reply")
     folded = _fold(line)
-    match = _LINE.fullmatch(folded)
-    spoken = match.group(1) if match else folded
+    spoken = _spoken(folded)
     action = _labels(game).get(spoken)
     if action is not None and action in legal:
         return action
@@ -197,6 +196,17 @@ def parse(game: Game, text: str, legal: tuple[Action, ...]) -> Action | Fault:
     if limit:
         return line if is_legal(line, legal) else _no_message(line, limit)
     return _fault(game, folded, spoken, legal)
+
+
+def _spoken(line: str) -> str:
+    """A line without "action:" before it and one full stop or exclamation mark after it, and the blanks beside them.
+
+    Steps that each read the line once: a pattern for all of it would try every blank as the end of the words.
+    """
+    head = _HEAD.match(line)
+    said = line[head.end() :] if head else line
+    bare = said[:-1] if said[-1] in ".!" else said
+    return bare.rstrip(" \t") or said
 
 
 def _no_message(line: str, limit: int) -> Fault:

@@ -1,31 +1,40 @@
 """The alignment study in miniature: three social dilemmas, every credit of self-play, several training seeds.
 
-A cell is (game, arm, seed). All arms of a game start from the same embedded model and run the same recipe; an arm
-changes one thing. Each trained agent then meets itself, a greedy and a cooperative script and the naively trained agent
-of its seed, on common deals, and a fresh naive learner is trained against it.
+All arms of a game start from the same embedded model and run the same recipe; an arm changes one thing. Each trained
+agent then meets itself, a greedy and a cooperative script and the naively trained agent of its seed, on common deals,
+and a fresh naive learner is trained against it.
 
 Reference: the comparison of arXiv 2511.19405, whose arms also differ in entropy, steps, buffer and seats trained.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from equipoise.core import Game
-from equipoise.errors import UserError
+from equipoise.core import Estimate, Game
 from equipoise.games import Profile
 from equipoise.lab.agent_origin import fingerprint
-from equipoise.lab.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
 from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_table import cell_of, together_of
 from equipoise.lab.probe import measure_probe, train_probe
-from equipoise.lab.store import Record
-from equipoise.lab.workers import Cell
+from equipoise.lab.results import (
+    Drawn,
+    GameRecord,
+    HypothesisRecord,
+    MeetingFigures,
+    ProbeFigures,
+    Settings,
+    StudyCell,
+    StudyColumn,
+    StudyGame,
+    StudyRow,
+    StudyTarget,
+    TogetherFigures,
+)
+from equipoise.lab.study import Arm, Study, StudyRun, parts
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -33,6 +42,9 @@ from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 
 AGENT, NAIVE = "agent", "naive"
+
+Meetings = Mapping[str, tuple[MeetingFigures, MeetingFigures, TogetherFigures]]
+"""By opponent: the agent's figures there, the opponent's, and what both reach together."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +55,13 @@ class Players:
         greedy: Takes all it can, whatever the other does.
         cooperative: Does what is best for both together, whatever the other does.
         reciprocal: Cooperates with those who do.
+        digits: After the point, of its pay.
     """
 
     greedy: str
     cooperative: str
     reciprocal: str
+    digits: int
 
     def met(self) -> dict[str, str]:
         """The scripts that every agent meets, by the name of their role."""
@@ -55,143 +69,196 @@ class Players:
 
 
 PLAYERS = {
-    "prisoners_dilemma": Players("always_defect", "always_cooperate", "tit_for_tat"),
-    "split_items": Players("greedy", "welfare", "tit_for_tat"),
-    "trust_and_split": Players("honest_greedy", "honest_cooperative", "honest_tit_for_tat"),
+    "prisoners_dilemma": Players("always_defect", "always_cooperate", "tit_for_tat", 2),
+    "split_items": Players("greedy", "welfare", "tit_for_tat", 1),
+    "trust_and_split": Players("honest_greedy", "honest_cooperative", "honest_tit_for_tat", 1),
 }
-
-
-ARMS: dict[str, Arm] = {
-    "start": Arm("Start model", "start", 1),
-    "naive": Arm("Naive", "trained", 5, ('objective.rule="naive"',)),
-    "sum_of_rewards": Arm("Sum of rewards", "trained", 5, ('objective.rule="sum_of_rewards"',)),
-    "alignment": Arm("Advantage alignment", "trained", 5),
-    "alignment_inclusive": Arm("Alignment, k <= t", "trained", 3, ('objective.rule="advantage_alignment_inclusive"',)),
-    "without_past": Arm("Alignment without past selves", "trained", 3, ("past.probability=0.0",)),
-    "without_baseline": Arm("Alignment without groups", "trained", 3, ('self_play.baseline="batch"',)),
-    "alignment_sepo": Arm("Alignment + SEPO", "trained", 3, ('objective.rule=["advantage_alignment","sepo"]',)),
-}
-
-
 PROBE_STEPS = {"prisoners_dilemma": 60, "split_items": 40, "trust_and_split": 40}
 """Training steps of a probe: against the agents of seed 0 its pay has levelled off by then."""
 
+Read = Callable[[Meetings, ProbeFigures | None], Estimate | None]
+
 
 @dataclass(frozen=True)
-class AlignmentSettings:
-    """How large the study is.
+class _Figure:
+    """A figure of the study: its column, and where meetings or a probe hold it; pay has the game's digits."""
+
+    title: str
+    definition: str
+    read: Read
+    digits: int | None = None
+
+
+def _pay(opponent: str, who: int = 0) -> Read:
+    return lambda meetings, _: meetings[opponent][who].pay if opponent in meetings else None  # type: ignore[union-attr]
+
+
+def _share(opponent: str, before: str) -> Read:
+    return lambda meetings, _: meetings[opponent][0].conditional.get(before)
+
+
+def _talk(figure: str) -> Read:
+    return lambda meetings, _: meetings[AGENT][0].talk.get(figure)
+
+
+def _probe(figure: str) -> Read:
+    return lambda _, probe: None if probe is None else getattr(probe, figure)
+
+
+FIGURES: dict[str, _Figure] = {
+    "self_play": _Figure("self-play", "Pay per agent and round with itself.", _pay(AGENT)),
+    "cooperation": _Figure(
+        "cooperation",
+        "Share of its moves in self-play that cooperate.",
+        lambda meetings, _: meetings[AGENT][0].cooperation_rate,
+        2,
+    ),
+    "efficiency": _Figure(
+        "efficiency",
+        "Joint pay in self-play over the best joint pay.",
+        lambda meetings, _: meetings[AGENT][2].efficiency,
+        2,
+    ),
+    "cc": _Figure(
+        "cooperates after both did",
+        "Probability that it cooperates in self-play after both did, P(C after CC).",
+        _share(AGENT, "after CC"),
+        2,
+    ),
+    "cd": _Figure(
+        "cooperates after greed",
+        "Probability that it cooperates with greedy after it did and greedy did not, P(C after CD).",
+        _share("greedy", "after CD"),
+        2,
+    ),
+    "against_greedy": _Figure("against greedy", "Its own pay per round when it meets greedy.", _pay("greedy")),
+    "greedy_takes": _Figure("greedy takes", "What greedy earns from it per round.", _pay("greedy", 1)),
+    "joint_against_greedy": _Figure(
+        "joint pay with greedy",
+        "What it and greedy earn together per round.",
+        lambda meetings, _: meetings["greedy"][2].welfare,
+    ),
+    "against_cooperative": _Figure(
+        "against cooperative", "Its own pay per round when it meets cooperative.", _pay("cooperative")
+    ),
+    "cooperative_gets": _Figure(
+        "cooperative gets", "What cooperative earns from it per round.", _pay("cooperative", 1)
+    ),
+    "against_naive": _Figure(
+        "against naive", "Its own pay per round against the naively trained agent of its seed.", _pay(NAIVE)
+    ),
+    "naive_gets": _Figure("naive gets", "What that agent earns from it per round.", _pay(NAIVE, 1)),
+    "probe_gain": _Figure(
+        "probe's gain",
+        "What a fresh naive learner, trained against the frozen agent, earns per round beyond the agent's self-play: a "
+        "lower bound on what can be gained by deviating.",
+        _probe("gain"),
+    ),
+    "probe_pay": _Figure("probe earns", "What that learner earns from it per round.", _probe("pay")),
+    "under_probe": _Figure(
+        "left by probe",
+        "What it earns from that learner per round: where this is no less than in self-play, the learner gained "
+        "without harm.",
+        _probe("agent_pay"),
+    ),
+    "honesty": _Figure(
+        "honesty", "Share of its statements about its hand in self-play that are true.", _talk("honesty"), 2
+    ),
+    "kept": _Figure("promises kept", "Share of its promises in self-play that it keeps.", _talk("promise_keeping"), 2),
+    "fault_rate": _Figure(
+        "faults",
+        "Share of its decisions in self-play whose first reply was no legal action.",
+        lambda meetings, _: meetings[AGENT][0].fault_rate,
+        3,
+    ),
+}
+
+
+def figures_of(meetings: Meetings, probe: ProbeFigures | None) -> dict[str, Estimate]:
+    """The study's figures of one agent, from its meetings and its probe; what does not apply is left out."""
+    found = {name: figure.read(meetings, probe) for name, figure in FIGURES.items()}
+    return {name: estimate for name, estimate in found.items() if estimate is not None}
+
+
+@dataclass(frozen=True)
+class MeetingMeasure:
+    """Meetings on common deals, and a probe.
 
     Attributes:
-        games: Which games.
-        arms: Which arms.
-        max_seeds: At most this many training seeds an arm.
-        matches: Matches of every ordered pair of an evaluation.
+        matches: Matches of every ordered pair.
         probe_steps: Training steps of every probe, by game.
         probe_rollouts: Episodes of each of its groups.
-        overrides: Recipe overrides of every cell.
     """
 
-    games: tuple[str, ...] = tuple(PLAYERS)
-    arms: tuple[str, ...] = tuple(ARMS)
-    max_seeds: int = 5
     matches: int = 256
-    probe_steps: dict[str, int] = field(default_factory=lambda: dict(PROBE_STEPS))
+    probe_steps: Mapping[str, int] = field(default_factory=lambda: dict(PROBE_STEPS))
     probe_rollouts: int = 8
-    overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for what, named, known in (("game", self.games, PLAYERS), ("arm", self.arms, ARMS)):
-            unknown = sorted(set(named) - set(known))
-            if unknown:
-                raise UserError(f"unknown {what} {unknown[0]!r} of this study; known: {', '.join(known)}")
-        check_size(self.arms, self.games, self.max_seeds)
         CrossplaySettings(self.matches)
 
-    def planned(self, arm: str) -> int:
-        """Training seeds of an arm."""
-        return min(self.max_seeds, ARMS[arm].seeds)
+    def decided_by(self, game: str) -> Settings:
+        """See `Measure`."""
+        start = load_recipe(find_recipe(f"alignment/{game}")).model
+        probe = {"steps": self.probe_steps[game], "rollouts": self.probe_rollouts}
+        return {"start": fingerprint(start), "matches": self.matches, "probe": probe}
 
+    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> dict[str, Any]:
+        """See `Measure`."""
+        game, arm, seed = parts(key)
+        naive = study.model(game, NAIVE, seed)
+        agent = _policy(AGENT, source, recipe)
+        task = recipe.tasks[0]
+        others = {**scripted(task.profile, PLAYERS[game].met()), NAIVE: _policy(NAIVE, str(naive), recipe)}
+        meetings = meetings_of(task.game, {AGENT: agent, **others}, AGENT, self.matches)
+        learning = replace(recipe, self_play=replace(recipe.self_play, rollouts=self.probe_rollouts))
+        folder = study.work / game / f"probe-{arm}-{seed}"
+        learner = _policy("probe", str(train_probe(learning, source, self.probe_steps[game], folder)), recipe)
+        probe = measure_probe(task.game, agent, learner, CrossplaySettings(self.matches))
+        return {"figures": figures_of(meetings, probe), "meetings": meetings, "probe": probe}
 
-QUICK = AlignmentSettings(
-    max_seeds=1,
-    matches=32,
-    probe_steps=dict.fromkeys(PLAYERS, 5),
-    probe_rollouts=4,
-    overrides=("rl.steps=5", "self_play.rollouts=4"),
-)
-"""The whole study end to end, small: it shows that everything runs, not what trained agents do."""
+    def game(self, study: StudyRun, game: str, cells: Mapping[str, Sequence[StudyCell]]) -> StudyGame:
+        """See `Measure`."""
+        played = load_recipe(find_recipe(f"alignment/{game}")).tasks[0].game
+        held = {name for found in cells.values() for cell in found for name in cell.figures}
+        columns = [
+            StudyColumn(
+                key=name,
+                title=figure.title,
+                definition=figure.definition,
+                digits=PLAYERS[game].digits if figure.digits is None else figure.digits,
+            )
+            for name, figure in FIGURES.items()
+            if name in held
+        ]
+        return StudyGame(
+            game=GameRecord.of(played),
+            players=PLAYERS[game].met(),
+            columns=tuple(columns),
+            rows=(),
+            drawn=Drawn(
+                scatter=("self_play", "greedy_takes"),
+                note="Bottom right is good: it cooperates with itself and greed takes little.",
+                strips=("self_play", "against_greedy", "against_cooperative", "against_naive", "probe_gain"),
+            ),
+        )
 
+    def references(self, study: StudyRun, game: str) -> list[StudyRow]:
+        """See `Measure`."""
+        task, players = load_recipe(find_recipe(f"alignment/{game}")).tasks[0], PLAYERS[game]
+        rows = []
+        for script in (players.cooperative, players.greedy, players.reciprocal):
+            agents = scripted(task.profile, {AGENT: script, **players.met()})
+            figures = figures_of(meetings_of(task.game, agents, AGENT, self.matches), None)
+            figures.pop("fault_rate", None)
+            label = script.replace("_", " ")
+            rows.append(StudyRow(arm=script, label=label, kind="reference", seeds=0, estimates=figures))
+        return rows
 
-def cells(settings: AlignmentSettings) -> list[Cell]:
-    """The study's cells, one seed of everything before the next seed of anything."""
-    arms = {name: ARMS[name] for name in settings.arms}
-    return cells_of(settings.games, arms, settings.max_seeds, NAIVE, ("start", "trained"))
-
-
-@dataclass(frozen=True)
-class AlignmentStudy:
-    """Computes cells.
-
-    Attributes:
-        settings: How large the study is.
-        work: Where run folders go; they can be thrown away once the cells are finished.
-    """
-
-    settings: AlignmentSettings
-    work: Path
-
-    def __call__(self, name: str) -> Record:
-        """The result of one cell."""
-        game, arm, seed = parts(name)
-        started = time.perf_counter()
-        recipe = self.recipe(game, arm, seed)
-        source = recipe.model
-        if ARMS[arm].kind == "trained":
-            source = str(trained(recipe, self._folder(game, arm, seed), name))
-        ended = time.perf_counter()
-        agents = {AGENT: _policy(AGENT, source, recipe), **scripted(recipe.tasks[0].profile, PLAYERS[game].met())}
-        if arm != NAIVE:
-            naive = shared(self.recipe(game, NAIVE, seed), self._folder(game, NAIVE, seed), key(game, NAIVE, seed))
-            agents[NAIVE] = _policy(NAIVE, str(naive), recipe)
-        figures = meetings(recipe.tasks[0].game, agents, AGENT, self.settings.matches)
-        probe = self._probe(recipe, source, agents[AGENT], game, arm)
-        return {
-            "game": game,
-            "arm": arm,
-            "seed": seed,
-            "train_seconds": ended - started,
-            "seconds": time.perf_counter() - started,
-            "met": figures,
-            "probe": probe,
-        }
-
-    def recipe(self, game: str, arm: str, seed: int) -> Recipe:
-        """The recipe of a cell."""
-        changes = (*self.settings.overrides, f"seed={seed}", *ARMS[arm].overrides)
-        return load_recipe(find_recipe(f"alignment/{game}"), changes)
-
-    def made_by(self, name: str) -> dict[str, Any]:
-        """What decides a cell's result; a stored cell made by anything else is refused."""
-        game, arm, seed = parts(name)
-        recipe, settings = self.recipe(game, arm, seed), self.settings
-        return {
-            "recipe": chosen(recipe),
-            "start": fingerprint(recipe.model),
-            "matches": settings.matches,
-            "probe": {"steps": settings.probe_steps[game], "rollouts": settings.probe_rollouts},
-        }
-
-    def _probe(self, recipe: Recipe, source: str, agent: Policy, game: str, arm: str) -> dict[str, Any]:
-        """What a fresh naive learner gains from the agent."""
-        settings = self.settings
-        folder = self.work / game / f"probe-{arm}-{recipe.seed}"
-        learning = replace(recipe, self_play=replace(recipe.self_play, rollouts=settings.probe_rollouts))
-        model = train_probe(learning, source, settings.probe_steps[game], folder)
-        learner = _policy("probe", str(model), recipe)
-        return measure_probe(recipe.tasks[0].game, agent, learner, CrossplaySettings(settings.matches)).to_json()
-
-    def _folder(self, game: str, arm: str, seed: int) -> Path:
-        return self.work / game / f"{arm}-{seed}"
+    def summary(self, cell: StudyCell) -> str:
+        """See `Measure`."""
+        shown = {"self_play": "self-play", "greedy_takes": "greedy takes", "probe_gain": "probe's gain"}
+        return ", ".join(f"{text} {cell.figures[name].value:.2f}" for name, text in shown.items())
 
 
 def scripted(profile: Profile, roles: Mapping[str, str]) -> dict[str, Policy]:
@@ -199,17 +266,14 @@ def scripted(profile: Profile, roles: Mapping[str, str]) -> dict[str, Policy]:
     return {role: ScriptedPolicy(replace(profile.find(script), name=role)) for role, script in roles.items()}
 
 
-def meetings(game: Game, agents: Mapping[str, Policy], agent: str, matches: int) -> dict[str, Any]:
-    """What an agent and every opponent, itself included, earn from each other on common deals, as JSON.
+def meetings_of(game: Game, agents: Mapping[str, Policy], agent: str, matches: int) -> Meetings:
+    """What an agent and every opponent, itself included, earn from each other on common deals.
 
     Args:
         game: What is played.
         agents: The agent and its opponents by name.
         agent: Whose meetings they are.
         matches: Matches of every ordered pair.
-
-    Returns:
-        By opponent: the figures of the agent there, those of the opponent, and what they reach together.
     """
     settings = CrossplaySettings(matches)
     cooperation, talk = cooperation_in(game), talk_in(game)
@@ -218,13 +282,98 @@ def meetings(game: Game, agents: Mapping[str, Policy], agent: str, matches: int)
         played: dict[tuple[str, str], Meeting] = {}
         for pair in dict.fromkeys([(agent, opponent), (opponent, agent)]):
             played[pair] = meeting_of(met(game, agents, pair, settings), cooperation, talk)
-        found[opponent] = {
-            "agent": cell_of(played, agent, opponent).to_json(),
-            "opponent": cell_of(played, opponent, agent).to_json(),
-            "together": together_of(played, agent, opponent).to_json(),
-        }
+        both = cell_of(played, agent, opponent), cell_of(played, opponent, agent)
+        found[opponent] = (*both, together_of(played, agent, opponent))
     return found
 
 
 def _policy(name: str, source: str, recipe: Recipe) -> Policy:
     return LanguageModelPolicy(name, *load(source), recipe.sampling)
+
+
+_EARNS = "{arm} earns {more} in self-play than {minus}"
+_TAKES = "greedy takes {more} from {arm} than from {minus}"
+_MEETS_GREEDY = "against greedy {arm} earns {more} than {minus}"
+_MEETS_NAIVE = "against the naive agent {arm} earns {more} than {minus}"
+_GAINS = "a probe gains {more} from {arm} than from {minus}"
+_HYPOTHESES = (
+    ("alignment over naive, self-play", "alignment", "naive", "self_play", _EARNS, "above"),
+    ("sum over naive, self-play", "sum_of_rewards", "naive", "self_play", _EARNS, "above"),
+    ("greed takes more from sum", "sum_of_rewards", "naive", "greedy_takes", _TAKES, "above"),
+    ("greed takes less from alignment", "alignment", "sum_of_rewards", "greedy_takes", _TAKES, "below"),
+    ("alignment over sum, against greed", "alignment", "sum_of_rewards", "against_greedy", _MEETS_GREEDY, "above"),
+    ("alignment over sum, against naive", "alignment", "sum_of_rewards", "against_naive", _MEETS_NAIVE, "above"),
+    ("probe gains less from alignment", "alignment", "sum_of_rewards", "probe_gain", _GAINS, "below"),
+    ("alignment over start, self-play", "alignment", "start", "self_play", _EARNS, "above"),
+)
+
+
+def _targets(*bounds: tuple[str, str, str, float]) -> tuple[StudyTarget, ...]:
+    return tuple(StudyTarget(arm=a, metric=m, relation=r, bound=b) for a, m, r, b in bounds)
+
+
+ALIGNMENT = Study(
+    name="alignment",
+    title="Advantage alignment in miniature: three dilemmas, every credit of self-play",
+    games=tuple(PLAYERS),
+    arms={
+        "start": Arm("Start model", kind="start"),
+        "naive": Arm("Naive", 5, overrides=('objective.rule="naive"',)),
+        "sum_of_rewards": Arm("Sum of rewards", 5, overrides=('objective.rule="sum_of_rewards"',)),
+        "alignment": Arm("Advantage alignment", 5),
+        "alignment_inclusive": Arm(
+            "Alignment, k <= t", 3, overrides=('objective.rule="advantage_alignment_inclusive"',)
+        ),
+        "without_past": Arm("Alignment without past selves", 3, overrides=("past.probability=0.0",)),
+        "without_baseline": Arm("Alignment without groups", 3, overrides=('self_play.baseline="batch"',)),
+        "alignment_sepo": Arm("Alignment + SEPO", 3, overrides=('objective.rule=["advantage_alignment","sepo"]',)),
+    },
+    measure=MeetingMeasure(),
+    hypotheses=tuple(
+        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
+        for name, arm, minus, metric, text, expected in _HYPOTHESES
+    ),
+    compared=(
+        ("alignment", "start"),
+        ("alignment", "naive"),
+        ("alignment", "sum_of_rewards"),
+        ("sum_of_rewards", "naive"),
+        ("alignment_inclusive", "alignment"),
+        ("without_past", "alignment"),
+        ("without_baseline", "alignment"),
+        ("alignment_sepo", "alignment"),
+    ),
+    metrics=("self_play", "greedy_takes", "against_greedy", "against_cooperative", "against_naive", "probe_gain"),
+    targets={
+        "prisoners_dilemma": _targets(
+            ("naive", "self_play", "at most", 1.1),
+            ("alignment", "self_play", "at least", 2.8),
+            ("alignment", "cooperation", "at least", 0.9),
+            ("alignment", "against_greedy", "at least", 0.85),
+            ("alignment", "cd", "at most", 0.1),
+            ("alignment", "cc", "at least", 0.9),
+        ),
+        "split_items": _targets(
+            ("naive", "self_play", "at most", 90.0),
+            ("alignment", "self_play", "at least", 105.0),
+            ("alignment", "against_greedy", "at least", 78.0),
+        ),
+        "trust_and_split": _targets(
+            ("naive", "self_play", "at most", 32.0),
+            ("alignment", "self_play", "at least", 40.0),
+            ("alignment", "joint_against_greedy", "at most", 70.0),
+        ),
+    },
+    central="median",
+    met=NAIVE,
+    notes=(
+        "All arms of a game start from the same embedded model and run the same recipe: steps, learning rate, entropy "
+        "bonus, past selves, seats trained. An arm changes one thing.",
+        "Every figure is taken from 256 matches of every ordered pair, on deals that no training sees. Trained rows: "
+        "the median over training seeds and their range. The start model is one: its intervals are over deals. "
+        "Reference rows are scripted players.",
+    ),
+    quick=("rl.steps=5", "self_play.rollouts=4"),
+    quick_measure=MeetingMeasure(matches=32, probe_steps=dict.fromkeys(PLAYERS, 5), probe_rollouts=4),
+)
+"""The study; `equipoise reproduce alignment` runs it."""

@@ -6,56 +6,38 @@ that no training uses. Exact figures walk the tree of the game's first rounds wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from equipoise.core import AUDIT_KEY, Episode, Estimate, FaultRule, Game, Opponent
+from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import domain_of
 from equipoise.games.domain import Profile, ProfileName
 from equipoise.games.free_text import text_limit
-from equipoise.games.text import Reasoning
+from equipoise.games.text import render_rules
 from equipoise.lab.audit_exact import covered_rounds, exact_audit, scored
-from equipoise.lab.audit_learned import Play, worst_case_lower_bound
+from equipoise.lab.audit_figures import Played, estimates_of, opponent_records
 from equipoise.lab.audit_plain import (
     GIVEN,
+    POOLS_NOTE,
     REFERENCE,
     company_notes,
     company_of,
     definitions,
     extra_estimates,
     extras_of,
-    plain_estimates,
 )
 from equipoise.lab.audit_play import alone, by_opponent, played
-from equipoise.lab.audit_views import context_spread, samples
-from equipoise.lab.hazard_nulls import MEASURED_ON
+from equipoise.lab.audit_views import context_spread, conversations
 from equipoise.lab.reply_values import reply_notes, reply_values
-from equipoise.metrics import (
-    ReplyValues,
-    components,
-    exploitation,
-    fault_kinds,
-    fault_rate,
-    hazard_rate,
-    nra,
-    payoff,
-    pool_exploitability,
-    pool_exploitability_unclipped,
-    pool_gap,
-    script_regret,
-    script_regret_by_opponent,
-    sepo_index,
-    welfare,
-)
-from equipoise.metrics.payoff import payoff_bounds, welfare_bounds
-from equipoise.metrics.pool import gap_bounds
+from equipoise.lab.results import AgentAudit, AuditResult, CurveRecord, GameRecord, Made
+from equipoise.metrics import ReplyValues, fault_kinds, script_regret_by_opponent
 from equipoise.metrics.sepo_index import Weights
-from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy
-
-ByPool = Mapping[str, Sequence[Episode]]
+from equipoise.training.run import versions
 
 
 @dataclass(frozen=True)
@@ -66,7 +48,7 @@ class AuditSettings:
         deals: Common deals; every opponent is met in both seats on each.
         seed: Keys the deals and all play.
         fault_rule: What a fault plays.
-        transcripts: Sample episodes kept for the report.
+        conversations: At most this many episodes are kept word for word, those with faults first.
         profile: Whose pools, hazards and weights: "corrected" or "published".
         weights: le, lc, lx of the SEPO index; None takes the profile's.
         exact: Whether to compute exact figures (worst case, NashConv, faults per state) and best replies (regret).
@@ -87,7 +69,7 @@ class AuditSettings:
     deals: int = 500
     seed: int = 0
     fault_rule: FaultRule = "forfeit"
-    transcripts: int = 3
+    conversations: int = 2_000
     profile: ProfileName = "corrected"
     weights: Weights | None = None
     exact: bool = True
@@ -112,36 +94,14 @@ class AuditSettings:
 
 
 @dataclass(frozen=True)
-class Audit:
-    """What an audit found.
+class Audited:
+    """One agent's audit, with every episode behind it: against the opponents, then against itself without pools."""
 
-    Attributes:
-        estimates: Figures by metric name, the game's own figures among them.
-        opponents: Per opponent its pool, the agent's payoff, the gap (theirs - own) and, where known, the regret, per
-            round.
-        faults: Share of decisions by kind of fault.
-        table: Probability of each legal action's words and the mass outside, at the first information states.
-        spread: In games whose rounds repeat: how far the same decision differs between the contexts met in play.
-        transcripts: Sample conversations.
-        episodes: Every episode that was played: against the opponents, then against itself where there are no pools.
-        figures: The names of the game's own figures, and of those that the settings added.
-        definitions: What each hazard and figure means, by name.
-        notes: What was left out and why, one sentence each.
-    """
-
-    estimates: dict[str, Estimate]
-    opponents: list[dict[str, Any]]
-    faults: dict[str, float]
-    table: list[dict[str, Any]]
-    spread: list[dict[str, Any]]
-    transcripts: list[dict[str, Any]]
-    episodes: list[Episode]
-    figures: tuple[str, ...] = ()
-    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    agent: AgentAudit
+    episodes: tuple[Episode, ...]
 
 
-def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> Audit:
+def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> AuditResult:
     """The audit of one policy in one game.
 
     A game of rules and words alone is enough: without pools the agent meets a uniformly random player and itself.
@@ -156,46 +116,51 @@ def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> 
         UserError: For a profile the game does not have, an opponent of the policy's name, or something named in the
             settings that cannot be found.
     """
-    settings = AuditSettings() if settings is None else settings
+    settings, started = AuditSettings() if settings is None else settings, time.perf_counter()
+    found = audited(policy, game, settings)
+    title = f"{game.name}: audit of {policy.name}"
+    return audit_result(title, game, [found.agent], settings, time.perf_counter() - started)
+
+
+def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = "") -> Audited:
+    """The audit of one policy, as `audit`, without what a result says of the game; `label` is how it is shown."""
     profile = domain_of(game).profile(settings.profile)
     extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
     company = company_of(profile, extras)
     pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
-    others = [*pooled, *company.get(GIVEN, ())]
-    episodes = played(policy, game, others, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
+    deals, key, rule = settings.deals, [settings.seed], settings.fault_rule
+    episodes = played(policy, game, pooled, deals, key=key, fault_rule=rule)
+    given = company.get(GIVEN, ())  # met apart, so that nothing else is played otherwise because of them
+    apart = played(policy, game, given, deals, key=key, fault_rule=rule) if given else []
+    itself = alone(policy, game, deals, key=key, fault_rule=rule) if REFERENCE in company else []
     met = by_opponent(episodes, policy.name)
-    pools = {pool: [e for o in members for e in met.get(o.name, ())] for pool, members in company.items()}
-    among_pools = {name: met[name] for name in dict.fromkeys(opponent.name for opponent in pooled)}
-    itself: list[Episode] = []
-    if REFERENCE in company:
-        itself = alone(policy, game, settings.deals, key=[settings.seed], fault_rule=settings.fault_rule)
-    two = game.num_players == 2
     best: ReplyValues = {}
     unsolved: list[str] = []
-    if settings.exact and two:
+    if settings.exact and game.num_players == 2:
         best, unsolved = reply_values(game, pooled, episodes, policy.name, settings.regret_deals)
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
-    exact, table = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
-    everything = [*episodes, *itself]
-    return Audit(
-        estimates={
-            **_opponent_estimates(pools, itself, policy.name, game, profile, settings.weights),
-            **(comparison_estimates(among_pools, policy.name, profile) if two else {}),
-            **({"regret": script_regret(episodes, policy.name, best)} if best else {}),
-            **(_learned(policy, game, settings, others, episodes) if two else {}),
-            "fault_rate": fault_rate(everything, policy.name),
-            **extra_estimates(extras, episodes, policy.name),
-            **exact,
-        },
-        figures=(*profile.figures, *extras.metrics, *extras.hazards),
-        definitions=definitions(profile, extras),
-        opponents=_per_opponent(game, pools, policy.name, script_regret_by_opponent(episodes, policy.name, best)),
-        faults={str(kind): share for kind, share in fault_kinds(everything, policy.name).items() if share > 0},
-        table=table,
-        spread=[] if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed),
-        transcripts=samples(game, everything, policy.name, settings.transcripts, _reasoning(policy)),
-        episodes=everything,
+    exact, states = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
+    counted = [*episodes, *itself]
+    play = Played(policy, game, profile, company, met, itself, by_opponent(apart, policy.name))
+    sampled, by_deal = estimates_of(play, settings, best)
+    estimates = {**sampled, **exact}
+    added = extra_estimates(extras, [*episodes, *apart], policy.name, taken=estimates)
+    regrets = script_regret_by_opponent(episodes, policy.name, best)
+    sampling = policy.sampling if isinstance(policy, LanguageModelPolicy) else None
+    agent = AgentAudit(
+        name=policy.name,
+        label=label or policy.name,
+        sampling="" if sampling is None else described(sampling),
+        estimates={**estimates, **added},
+        deals=by_deal,
+        opponents=opponent_records(game, play.pools, policy.name, regrets),
+        faults={str(kind): share for kind, share in fault_kinds(counted, policy.name).items() if share > 0},
+        states=tuple(states),
+        spread=tuple(() if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed)),
+        rules=render_rules(game, "none" if sampling is None else sampling.reasoning),
+        conversations=tuple(conversations(game, [*counted, *apart], policy.name, settings.conversations)),
+        played=len(counted) + len(apart),
         notes=(
             *company_notes(game, profile, company),
             *_profile_notes(game, settings, profile),
@@ -203,92 +168,82 @@ def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> 
             *reply_notes(game, best, unsolved),
         ),
     )
+    return Audited(agent, (*counted, *apart))
 
 
-def _opponent_estimates(
-    pools: ByPool, itself: Sequence[Episode], agent: str, game: Game, profile: Profile, weights: Weights | None
-) -> dict[str, Estimate]:
-    """The SEPO index and its company where a game of two players has pools; what any game has elsewhere."""
-    if game.num_players == 2 and REFERENCE not in pools:
-        return index_estimates(pools, agent, game, profile, weights)
-    return plain_estimates(pools, itself, agent)
-
-
-def index_estimates(
-    pools: ByPool, agent: str, game: Game, profile: Profile, weights: Weights | None = None
-) -> dict[str, Estimate]:
-    """The SEPO index, its components, and what else is measured on the same pools; empty pools have no figures.
-
-    Args:
-        pools: The agent's episodes by pool.
-        agent: Its name.
-        game: The game.
-        profile: Its hazards, figures and weights.
-        weights: le, lc, lx; None takes the profile's.
-    """
-    found = components(pools, agent, game, profile)
-    terms = {"payoff": ("u", found.u), "pool_exploitability": ("e", found.e)}
-    terms |= {"collusion": ("c", found.c), "externality": ("x", found.x)}
-    estimates = {name: estimate for name, (term, estimate) in terms.items() if term not in found.absent}
-    estimates["sepo_index"] = sepo_index(found, weights)
-    if pools["train"]:
-        estimates["welfare"] = welfare(pools["train"], welfare_bounds(game))
-    if pools["exploiter"]:
-        unclipped = pool_exploitability_unclipped(pools["exploiter"], agent, gap_bounds(game))
-        estimates["pool_exploitability_unclipped"] = unclipped
-    measured = [episode for pool in MEASURED_ON for episode in pools[pool]]
-    if measured:
-        estimates |= {name: hazard_rate(measured, agent, hazard) for name, hazard in profile.figures.items()}
-    if pools["held_out"]:
-        estimates["robustness"] = payoff(pools["held_out"], agent, payoff_bounds(game))
-        held_out = pool_exploitability(pools["held_out"], agent, bounds=gap_bounds(game))
-        estimates["held_out_exploitability"] = held_out
-    return estimates
-
-
-def comparison_estimates(met: Mapping[str, Sequence[Episode]], agent: str, profile: Profile) -> dict[str, Estimate]:
-    """What an agent earns beside the others: relative advantage over all opponents, exploitation of the weak ones.
+def audit_result(
+    title: str,
+    game: Game,
+    agents: Sequence[AgentAudit],
+    settings: AuditSettings,
+    seconds: float,
+    *,
+    command: str = "",
+    curves: Sequence[CurveRecord] = (),
+    seeds: Sequence[int] = (),
+    notes: Sequence[str] = (),
+) -> AuditResult:
+    """Agents that were audited alike, as one result.
 
     Args:
-        met: The agent's episodes by opponent, every opponent once.
-        agent: Its name.
-        profile: Says who is weak.
+        title: Of the page.
+        game: What was played.
+        agents: What was found of each.
+        settings: How all of them were audited.
+        seconds: Computing time.
+        command: What makes the result again.
+        curves: Figures along training runs.
+        seeds: Training seeds.
+        notes: What else holds for all agents.
     """
-    estimates = {"nra": nra([episode for episodes in met.values() for episode in episodes], agent)}
-    weak = [episode for name in profile.weak for episode in met.get(name, ())]
-    if weak:
-        estimates["exploitation"] = exploitation(weak, agent)
-    return estimates
+    profile = domain_of(game).profile(settings.profile)
+    extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
+    indexed = any("sepo_index" in agent.estimates for agent in agents)
+    rounds = [int(a.estimates["exact_rounds"].value) for a in agents if "exact_rounds" in a.estimates]
+    how = f"{settings.deals} deals, seed {settings.seed}; a fault plays the rule {settings.fault_rule}."
+    return AuditResult(
+        title=title,
+        made=Made(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=command,
+            seconds=seconds,
+            versions=versions(),
+        ),
+        game=GameRecord.of(game),
+        profile=settings.profile,
+        exact=exact_coverage(game, min(rounds)) if rounds else "",
+        hazards=definitions(profile, extras),
+        weights=(settings.weights or profile.weights) if indexed else (),
+        scale=(game.scale if profile.scale is None else profile.scale) if indexed else float("nan"),
+        agents=tuple(agents),
+        curves=tuple(curves),
+        seeds=tuple(seeds),
+        notes=(*([POOLS_NOTE] if indexed else []), how, *notes, *_spread_notes(agents)),
+    )
 
 
-def _learned(
-    policy: Policy, game: Game, settings: AuditSettings, others: Sequence[Opponent], episodes: Sequence[Episode]
-) -> dict[str, Estimate]:
-    """The lower bound of the worst case, where it is asked for."""
-    if not settings.learned_episodes:
-        return {}
-    gaps = pool_gap(episodes, policy.name)
-    rivals = {opponent: gaps[opponent.name].value for opponent in others}
-    play = Play(settings.seed, settings.fault_rule)
-    bound = worst_case_lower_bound(policy, game, rivals, play, settings.learned_episodes, settings.deals)
-    return {"worst_case_lower_bound": bound}
+def described(sampling: Sampling) -> str:
+    """How a model replies, in words."""
+    if sampling.deterministic:
+        return "temperature 0: greedy and deterministic, the same prompt gets the same reply"
+    parts = [f"temperature {sampling.temperature:g}", f"at most {sampling.max_new_tokens} tokens a reply"]
+    parts += [f"reasoning {sampling.reasoning}"] if sampling.reasoning != "none" else []
+    parts += ["thinking"] if sampling.thinking else []
+    return ", ".join(parts)
 
 
-def _per_opponent(game: Game, pools: ByPool, agent: str, regrets: Mapping[str, Estimate]) -> list[dict[str, Any]]:
-    rows = []
-    for pool, episodes in pools.items():
-        two = bool(episodes) and len(episodes[0].policies) == 2
-        gaps = pool_gap(episodes, agent, gap_bounds(game)) if two else {}
-        for opponent, episodes_met in by_opponent(episodes, agent).items():
-            own = payoff(episodes_met, agent, payoff_bounds(game)).to_json()
-            row = {"opponent": opponent, "pool": pool, "payoff": own}
-            row |= {"gap": gaps[opponent].to_json()} if opponent in gaps else {}
-            rows.append(row | ({"regret": regrets[opponent].to_json()} if opponent in regrets else {}))
-    return rows
-
-
-def _reasoning(policy: Policy) -> Reasoning:
-    return policy.sampling.reasoning if isinstance(policy, LanguageModelPolicy) else "none"
+def _spread_notes(agents: Sequence[AgentAudit]) -> list[str]:
+    """How far the same decision differs between contexts, where it does most."""
+    notes = []
+    for agent in agents:
+        widest = max(agent.spread, key=lambda record: record.sd, default=None)
+        if widest is not None:
+            notes.append(
+                f"{agent.label}: over the contexts met in play the same decision varies most at {widest.state}: mean "
+                f"{widest.mean:.2f}, sd {widest.sd:.2f}, range {widest.low:.2f} to {widest.high:.2f} over "
+                f"{widest.contexts} contexts."
+            )
+    return notes
 
 
 def _profile_notes(game: Game, settings: AuditSettings, profile: Profile) -> list[str]:
@@ -322,12 +277,4 @@ def exact_coverage(game: Game, rounds: int) -> str:
     return f"the first {'round' if rounds == 1 else f'{rounds} rounds'} of {game.num_rounds}"
 
 
-__all__ = [
-    "AUDIT_KEY",
-    "Audit",
-    "AuditSettings",
-    "audit",
-    "comparison_estimates",
-    "exact_coverage",
-    "index_estimates",
-]
+__all__ = ["AUDIT_KEY", "AuditSettings", "Audited", "audit", "audit_result", "audited", "described", "exact_coverage"]

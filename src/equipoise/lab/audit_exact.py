@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
 from equipoise.games import domain_of
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.free_text import text_limit
+from equipoise.lab.results import StateRecord
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -162,7 +163,7 @@ def worst_case_with_faults(
     return _exact(fault_aware_worst_case_advantage(tree, whole) / tree.game.num_rounds)
 
 
-def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
+def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Estimate], list[StateRecord]]:
     """The exact figures over the first rounds, and the policy table of the first few states.
 
     Outside zero-sum games the worst-case advantage stands beside the one with faults, where its tree fits.
@@ -175,34 +176,34 @@ def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Esti
     tree = GameTree(FirstRounds(game, rounds))
     table = policy_table(scores, game, tree)
     shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
-    rows = table_rows(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
+    rows = state_records(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
     figures = exact_estimates(tree, table)
     two = tree.game.num_players == 2
     aware = None if tree.game.zero_sum or not two else worst_case_with_faults(scores, game, tree, table)
     return figures | ({} if aware is None else {"worst_case_advantage_fault_aware": aware}), rows
 
 
-def table_rows(
+def state_records(
     game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
-) -> list[dict[str, Any]]:
-    """A policy table for a report: per information state of a tree, the probability of each action's words."""
+) -> list[StateRecord]:
+    """The policy at every information state of a tree: the probability of each action's words, and of anything else."""
     equilibrium = domain_of(game).equilibrium
-    rows = []
+    records = []
     for seat, state, legal in information_states(tree):
-        label = game.label(state) or "start"
-        row: dict[str, Any] = {
-            "seat": seat,
-            "state": label,
-            "text": label,
-            "actions": [game.action_text(a) for a in legal],
-            "probabilities": [table[seat][state].probabilities[a] for a in legal],
-            "outside": table[seat][state].fault,
-        }
-        if equilibrium is not None:
-            low, high = equilibrium(state)
-            row |= {"nash_low": [1 - high, low], "nash_high": [1 - low, high]}
-        rows.append(row)
-    return rows
+        here = table[seat][state]
+        low, high = (None, None) if equilibrium is None else equilibrium(state)
+        records.append(
+            StateRecord(
+                seat=seat,
+                state=game.label(state) or "start",
+                actions=tuple(game.action_text(action) for action in legal),
+                probabilities=tuple(here.probabilities[action] for action in legal),
+                outside=here.fault,
+                nash_low=() if low is None or high is None else (1 - high, low),
+                nash_high=() if low is None or high is None else (1 - low, high),
+            )
+        )
+    return records
 
 
 def _exact(value: float) -> Estimate:

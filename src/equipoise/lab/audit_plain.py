@@ -16,6 +16,7 @@ from equipoise.errors import UserError
 from equipoise.games import script_of
 from equipoise.games.domain import Hazard, Profile
 from equipoise.games.uniform import UNIFORM
+from equipoise.lab.results import HazardRecord
 from equipoise.metrics import hazard_rate, payoff, welfare
 from equipoise.metrics.named import AgentMetric, defined_as, metric
 from equipoise.metrics.payoff import rounds_played
@@ -119,13 +120,23 @@ def plain_estimates(met: Mapping[str, Sequence[Episode]], itself: Sequence[Episo
     return found
 
 
-def extra_estimates(extras: Extras, episodes: Sequence[Episode], agent: str) -> dict[str, Estimate]:
+def extra_estimates(
+    extras: Extras, episodes: Sequence[Episode], agent: str, taken: Iterable[str]
+) -> dict[str, Estimate]:
     """The figures that a user named, over all opponents.
 
+    Args:
+        extras: What was named.
+        episodes: The agent's episodes against all opponents.
+        agent: Its name.
+        taken: The names of the audit's other figures.
+
     Raises:
-        UserError: For a metric or hazard that fails, or gives something else than it should.
+        UserError: For a metric or hazard that fails, gives something else than it should, or has a figure's name.
     """
     found = {}
+    for name in {*extras.metrics, *extras.hazards} & set(taken):
+        raise UserError(f"the audit has a figure {name!r} already; leave it out, or give yours another name")
     for name, (measure, _) in extras.metrics.items():
         try:
             value = measure(episodes, agent)
@@ -149,12 +160,12 @@ def _check_hazard(name: str, hazard: Hazard, episode: Episode) -> None:
         raise UserError(f"hazard {name!r} gave {scores} numbers for {rounds_played(episode)} rounds; needed: one each")
 
 
-def definitions(profile: Profile, extras: Extras) -> dict[str, dict[str, Any]]:
-    """What each hazard, figure and metric beside the usual ones means, for a report."""
+def definitions(profile: Profile, extras: Extras) -> dict[str, HazardRecord]:
+    """What each hazard, figure and metric beside the usual ones means."""
     hazards = {**profile.measures, **extras.hazards}
     return {
-        **{n: {"definition": h.definition, "unit": h.unit, "low": h.low, "high": h.high} for n, h in hazards.items()},
-        **{name: {"definition": text, "unit": ""} for name, (_, text) in extras.metrics.items()},
+        **{n: HazardRecord(definition=h.definition, unit=h.unit, low=h.low, high=h.high) for n, h in hazards.items()},
+        **{name: HazardRecord(definition=text, unit="") for name, (_, text) in extras.metrics.items()},
     }
 
 
@@ -176,5 +187,7 @@ def company_notes(game: Game, profile: Profile, company: Company) -> list[str]:
         )
     if GIVEN in company:
         names = ", ".join(opponent.name for opponent in company[GIVEN])
-        notes.append(f"Beside them the agent met {names}; no figure but their own rows counts them.")
+        notes.append(
+            f"Beside them the agent met {names}; no figure but their own rows and those that were added counts them."
+        )
     return notes

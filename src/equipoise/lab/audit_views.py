@@ -1,15 +1,15 @@
-"""What an audit shows of single conversations and contexts."""
+"""What an audit keeps of single conversations and contexts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from equipoise.core import AUDIT_KEY, Decision, Episode, Fault, Game, InformationState
+from equipoise.core import AUDIT_KEY, Decision, Episode, Game, InformationState
 from equipoise.games.free_text import text_limit
-from equipoise.games.text import Reasoning, render_observation, render_rules
+from equipoise.games.text import render_observation
+from equipoise.lab.results import ConversationRecord, MessageRecord, SpreadRecord
 from equipoise.metrics.policy_table import Scored
 
 MAX_CONTEXTS = 512
@@ -18,7 +18,7 @@ MAX_CONTEXTS = 512
 
 def context_spread(
     scores: Scored, agent: str, game: Game, episodes: Sequence[Episode], seed: int
-) -> list[dict[str, Any]]:
+) -> list[SpreadRecord]:
     """How the same decision varies with what went before it in longer episodes.
 
     For each first-round decision: over the contexts in which play posed it, the mean, standard deviation, smallest and
@@ -45,46 +45,47 @@ def context_spread(
         share = mass[decision.legal[-1]] / max(sum(mass.values()), 1e-12)
         by_state.setdefault(game.as_first_round(decision.information_state), []).append(share)
     return [
-        {
-            "state": game.label(state),
-            "contexts": len(shares),
-            "mean": float(np.mean(shares)),
-            "sd": float(np.std(shares)),
-            "low": float(np.min(shares)),
-            "high": float(np.max(shares)),
-        }
+        SpreadRecord(
+            state=game.label(state),
+            contexts=len(shares),
+            mean=float(np.mean(shares)),
+            sd=float(np.std(shares)),
+            low=float(np.min(shares)),
+            high=float(np.max(shares)),
+        )
         for state, shares in sorted(by_state.items(), key=lambda item: game.label(item[0]))
     ]
 
 
-def samples(
-    game: Game, episodes: Sequence[Episode], agent: str, count: int, reasoning: Reasoning = "none"
-) -> list[dict[str, Any]]:
-    """The first episode with a fault, if any, and the longest of the others, as conversations."""
-    faulty = [e for e in episodes if any(d.fault for d in e.decisions)][:1]
-    rest = sorted((e for e in episodes[:2_000] if e not in faulty), key=lambda e: -len(e.decisions))
-    return [conversation(game, episode, agent, reasoning) for episode in [*faulty, *rest][:count]]
+def conversations(game: Game, episodes: Sequence[Episode], agent: str, most: int) -> list[ConversationRecord]:
+    """At most this many episodes as the agent read and wrote them: those with faults first, then in order of play."""
+    chosen = list(episodes)
+    if most < len(chosen):
+        chosen.sort(key=lambda e: not any(d.fault for d in e.of(e.policies.index(agent))))
+    return [conversation(game, episode, agent) for episode in chosen[:most]]
 
 
-def conversation(game: Game, episode: Episode, agent: str, reasoning: Reasoning = "none") -> dict[str, Any]:
-    """One seat's transcript as messages, with faults marked; a script's moves stand in the game's words."""
-    seat = episode.policies.index(agent)
-    opponents = [name for other, name in enumerate(episode.policies) if other != seat]
-    messages: list[dict[str, Any]] = [{"role": "system", "text": render_rules(game, reasoning), "fault": None}]
-    read = 0
+def conversation(game: Game, episode: Episode, agent: str) -> ConversationRecord:
+    """One seat's transcript, with faults marked; a script's moves stand in the game's words."""
+    seat, read = episode.policies.index(agent), 0
+    messages = []
     for decision in episode.of(seat):
         state = decision.information_state
         seen = render_observation(game, state[read:], seat, decision.legal)
         read = len(state) + (1 if decision.fault is None else 0)
-        messages.append({"role": "user", "text": seen, "fault": None})
-        messages.append({"role": "assistant", "text": _said(game, decision), "fault": _kind(decision.fault)})
-    return {
-        "agent": agent,
-        "opponent": " and ".join(dict.fromkeys(opponents or [agent])),
-        "seat": seat,
-        "payoff": list(episode.returns),
-        "messages": messages,
-    }
+        fault = "" if decision.fault is None else decision.fault.kind
+        messages += [
+            MessageRecord(side="seen", text=seen),
+            MessageRecord(side="said", text=_said(game, decision), fault=fault),
+        ]
+    others = [name for place, name in enumerate(episode.policies) if place != seat]
+    return ConversationRecord(
+        opponent=", ".join(dict.fromkeys(others)),
+        seat=seat,
+        deal=episode.deal,
+        returns=tuple(episode.returns),
+        messages=tuple(messages),
+    )
 
 
 def _said(game: Game, decision: Decision) -> str:
@@ -92,7 +93,3 @@ def _said(game: Game, decision: Decision) -> str:
     if reply.action is not None:
         return game.action_text(reply.action)
     return f"{reply.thought}\n{reply.text}" if reply.thought else reply.text
-
-
-def _kind(fault: Fault | None) -> str | None:
-    return None if fault is None else fault.kind

@@ -23,7 +23,7 @@ from equipoise.lab.crossplay import CrossplaySettings, check_agents, meetings_of
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
 from equipoise.lab.crossplay_meeting import PlayedPair
 from equipoise.lab.crossplay_transcripts import transcripts
-from equipoise.lab.results import CrossplayResult, Made, now, save_result
+from equipoise.lab.results import CrossplayResult, Made, now
 from equipoise.lab.store import Store, ValueCodec
 from equipoise.lab.workers import Cell
 from equipoise.registry import code_of
@@ -113,7 +113,7 @@ class Tournament:
         return PlayedPair(meeting=meeting, shown=transcripts(game, episodes), seconds=time.perf_counter() - started)
 
     def result(self, command: str = "") -> CrossplayResult:
-        """The finished tournament, which is then also in the folder's `result.json`.
+        """The finished tournament; `save_result` puts it beside its pairs.
 
         Args:
             command: What makes it again.
@@ -137,9 +137,7 @@ class Tournament:
         meetings = {seats: found.meeting for seats, found in stored.items()}
         shown = tuple(match for found in stored.values() for match in found.shown)
         agents = [agent.participant() for agent in self.agents]
-        result = result_of(self.game, agents, self.settings, meetings, shown, made)
-        save_result(result, self.out)
-        return result
+        return result_of(self.game, agents, self.settings, meetings, shown, made)
 
     def _settings(self) -> dict[str, Any]:
         """What decides every match, agents aside."""

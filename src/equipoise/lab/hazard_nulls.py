@@ -8,6 +8,7 @@ from equipoise.core import Estimate, Game
 from equipoise.errors import UserError
 from equipoise.games.domain import Profile
 from equipoise.lab.audit_play import by_opponent, by_pool, played
+from equipoise.lab.results import HazardRecord
 from equipoise.metrics import components, hazard_rate
 from equipoise.policies.scripted import ScriptedPolicy
 
@@ -15,6 +16,21 @@ MEASURED_ON = ("train", "exploiter")
 """The pools that a game's further figures are measured on, as externality is."""
 
 _AGENT = "reference player"
+
+
+def hazard_records(game: Game, profile: Profile, deals: int, seed: int) -> dict[str, HazardRecord]:
+    """What each hazard and figure of a game means, and what the reference players get; as `hazard_nulls`."""
+    nulls = hazard_nulls(game, profile, deals, seed)
+    return {
+        name: HazardRecord(
+            definition=hazard.definition,
+            unit=hazard.unit,
+            low=hazard.low,
+            high=hazard.high,
+            references=nulls.get(name, {}),
+        )
+        for name, hazard in profile.measures.items()
+    }
 
 
 def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[str, dict[str, Estimate]]:

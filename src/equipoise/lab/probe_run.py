@@ -17,12 +17,12 @@ from typing import Any
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.lab.agent_origin import fingerprint, name_and_source, run_recipe
-from equipoise.lab.arms import chosen
 from equipoise.lab.crossplay import CrossplaySettings
 from equipoise.lab.crossplay_agents import Agent, agents_of, policy_of
 from equipoise.lab.probe import measure_probe, of_one_game, probe_recipe, train_probe
 from equipoise.lab.results import GameRecord, Made, ProbeResult, now
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store
+from equipoise.lab.study import chosen
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import versions
 

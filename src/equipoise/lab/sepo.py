@@ -1,199 +1,309 @@
 """SEPO's study in miniature: every game, every objective, several training seeds, one audit for all.
 
-A cell is (game, arm, seed). The arms start from the same supervised model of their seed and differ in the objective and
-its adversaries alone. All are audited on the same deals against the same opponents, some of which no training met, and
-the weights audited are those of the checkpoint that did best on other deals.
+The arms start from the same supervised model of their seed and differ in the objective and its adversaries alone. All
+are audited on the same deals against the same opponents, some of which no training met, and the weights audited are
+those of the checkpoint that did best on other deals.
 """
 
 from __future__ import annotations
 
-import json
-import time
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from equipoise.errors import UserError
-from equipoise.games import SEPO_GAMES, domain
-from equipoise.lab.arms import Arm, cells_of, check_size, chosen, key, parts, shared, trained
-from equipoise.lab.audit import Audit, AuditSettings, audit
-from equipoise.lab.store import Record
-from equipoise.lab.workers import Cell
+from equipoise.games import SEPO_GAMES
+from equipoise.games.domain import Profile
+from equipoise.lab.audit import AuditSettings, audited, exact_coverage
+from equipoise.lab.hazard_nulls import hazard_records
+from equipoise.lab.results import (
+    Drawn,
+    GameRecord,
+    HypothesisRecord,
+    Settings,
+    StudyCell,
+    StudyColumn,
+    StudyGame,
+    StudyRow,
+    Weighting,
+)
+from equipoise.lab.study import Arm, Study, StudyRun
+from equipoise.lab.study_table import value
+from equipoise.metrics import index_over_grid
+from equipoise.metrics.catalogue import METRIC
+from equipoise.metrics.weightings import pareto_front, share_of_weightings_won
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 
-ARMS: dict[str, Arm] = {
-    "base": Arm("Base", "base", 1),
-    "sft": Arm("SFT", "sft", 5, ("rl.steps=0",)),
-    "payoff": Arm("Payoff alone", "trained", 5, ('objective.rule="payoff"',)),
-    "own_pool": Arm("SEPO, own pool", "trained", 5, ('objective.rule="own_pool"',)),
-    "own_pool_best_response": Arm("SEPO, own pool + adversary", "trained", 5, ('objective.rule="own_pool"',)),
-    "welfare": Arm("Welfare", "trained", 3, ('objective.rule="welfare"',)),
-    "shared_penalty": Arm("Shared penalty", "trained", 3, ('objective.rule="shared_penalty"',)),
-    "independent_penalty": Arm("Independent penalty", "trained", 3, ('objective.rule="independent_penalty"',)),
-}
-ADVERSARIES: dict[str, tuple[str, ...]] = {"kuhn_poker": ('play.adversaries=["pool", "best_response"]',)}
-"""How the arm own_pool_best_response plays its adversary; games too large to solve at every step learn theirs."""
+LEARNED = ('objective.rule="own_pool"', 'play.adversaries=["pool", "learned"]', "play.refresh=10")
+"""The adversary of games too large to solve at every step: one learned from the policy's play."""
 
-LEARNED = ('play.adversaries=["pool", "learned"]', "play.refresh=10")
+SOLVED = ('objective.rule="own_pool"', 'play.adversaries=["pool", "best_response"]')
 
+COLUMNS = (
+    "sepo_index",
+    "payoff",
+    "welfare",
+    "robustness",
+    "held_out_exploitability",
+    "pool_exploitability",
+    "nash_conv",
+    "security_gap",
+    "commitment_value",
+    "worst_case_advantage",
+    "worst_case_lower_bound",
+    "regret",
+    "exploitation",
+    "collusion",
+    "externality",
+    "nra",
+    "fault_rate",
+)
+"""The columns of a game's table in order, before the figures of the game's own."""
 
 EXACT_ROUNDS = {"prisoners_dilemma": 8}
 """First rounds of the exact audit where a study takes more than an audit does unasked: all of the dilemma."""
 
+MULTIPLES = (0.5, 1.0, 2.0)
+"""What each weight of the index is multiplied by, in all combinations; and all weights zero."""
+
 
 @dataclass(frozen=True)
-class SepoSettings:
-    """How large the study is.
+class AuditMeasure:
+    """One audit for every agent.
 
     Attributes:
-        games: Which games.
-        arms: Which arms.
-        max_seeds: At most this many training seeds an arm.
         deals: Common deals of each audit.
         learned_episodes: Episodes the audit's learned adversary studies; 0 leaves it out.
         exact_rounds: First rounds the exact audit covers; None takes what fits, or `EXACT_ROUNDS`.
-        overrides: Recipe overrides of every cell.
     """
 
-    games: tuple[str, ...] = SEPO_GAMES
-    arms: tuple[str, ...] = tuple(ARMS)
-    max_seeds: int = 5
     deals: int = 48
     learned_episodes: int = 600
     exact_rounds: int | None = None
-    overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in self.games:
-            domain(name)
-        unknown = sorted(set(self.arms) - set(ARMS))
-        if unknown:
-            raise UserError(f"unknown arm {unknown[0]!r}; known: {', '.join(ARMS)}")
-        check_size(self.arms, self.games, self.max_seeds)
         AuditSettings(deals=self.deals)
 
-    def exact(self, game: str) -> int | None:
-        """First rounds the exact audit of a game covers."""
-        return EXACT_ROUNDS.get(game) if self.exact_rounds is None else self.exact_rounds
+    def settings(self, game: str) -> AuditSettings:
+        """The audit of every agent of a game."""
+        rounds = EXACT_ROUNDS.get(game) if self.exact_rounds is None else self.exact_rounds
+        learned = self.learned_episodes
+        return AuditSettings(deals=self.deals, exact_rounds=rounds, learned_episodes=learned, conversations=0)
 
-    def audit(self, game: str) -> AuditSettings:
-        """The audit of every cell of a game."""
-        rounds, episodes = self.exact(game), self.learned_episodes
-        return AuditSettings(deals=self.deals, exact_rounds=rounds, learned_episodes=episodes, transcripts=1)
+    def decided_by(self, game: str) -> Settings:
+        """See `Measure`."""
+        settings = self.settings(game)
+        exact = {"exact_rounds": settings.exact_rounds, "learned_episodes": settings.learned_episodes}
+        return {"deals": self.deals, **exact}
 
-
-QUICK = SepoSettings(
-    max_seeds=1,
-    deals=24,
-    learned_episodes=400,
-    exact_rounds=1,
-    overrides=("rl.steps=10", "selection.every=5", "sft.steps=30", "demonstrations.episodes=200"),
-)
-"""The whole study end to end, small: it shows that everything runs, not what trained agents do."""
-
-
-def cells(settings: SepoSettings) -> list[Cell]:
-    """The study's cells, one seed of everything before the next seed of anything."""
-    arms = {name: ARMS[name] for name in settings.arms}
-    return cells_of(settings.games, arms, settings.max_seeds, "sft", ("trained",))
-
-
-@dataclass(frozen=True)
-class SepoStudy:
-    """Computes cells.
-
-    Attributes:
-        settings: How large the study is.
-        work: Where run folders go; they can be thrown away once the cells are finished.
-    """
-
-    settings: SepoSettings
-    work: Path
-
-    def __call__(self, name: str) -> Record:
-        """The result of one cell."""
-        game, arm, seed = parts(name)
-        started = time.perf_counter()
-        recipe = self.recipe(game, arm, seed)
-        source = self._trained(recipe, game, arm)
-        ended = time.perf_counter()
+    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> dict[str, Any]:
+        """See `Measure`."""
         model, tokenizer = load(source)
-        policy = LanguageModelPolicy("agent", model, tokenizer, recipe.sampling)
-        found = self._audit(policy, recipe)
-        folder = self._folder(game, arm, seed)
+        return self._audit(LanguageModelPolicy("agent", model, tokenizer, recipe.sampling), recipe)
+
+    def _audit(self, policy: Policy, recipe: Recipe) -> dict[str, Any]:
+        game = recipe.tasks[0].game
+        found = audited(policy, game, replace(self.settings(game.name), profile=recipe.profile)).agent
         return {
-            "game": game,
-            "arm": arm,
-            "seed": seed,
-            "train_seconds": ended - started,
-            "seconds": time.perf_counter() - started,
-            **audit_json(found),
-            **_records(folder),
+            "figures": found.estimates,
+            "deals": found.deals,
+            "opponents": found.opponents,
+            "faults": found.faults,
         }
 
-    def recipe(self, game: str, arm: str, seed: int) -> Recipe:
-        """The recipe of a cell; trained arms start from the supervised model of their seed."""
-        fixed = [f"seed={seed}", *ARMS[arm].overrides]
-        if arm == "own_pool_best_response":
-            fixed += ADVERSARIES.get(game, LEARNED)
-        if ARMS[arm].kind == "trained":
-            start = str(self._folder(game, "sft", seed) / "model")
-            fixed += [f"model={json.dumps(start)}", "demonstrations.experts={}"]
-        return load_recipe(find_recipe(f"sepo/{game}"), (*self.settings.overrides, *fixed))
+    def game(self, study: StudyRun, game: str, cells: Mapping[str, Sequence[StudyCell]]) -> StudyGame:
+        """See `Measure`."""
+        task = _task(game)
+        profile, scale = task.profile, task.weights.scale
+        own = [name for name in profile.measures if name not in METRIC]
+        terms = {arm: _mean_terms(found) for arm, found in cells.items()}
+        covered = [
+            int(cell.figures["exact_rounds"].value)
+            for found in cells.values()
+            for cell in found
+            if "exact_rounds" in cell.figures
+        ]
+        return StudyGame(
+            game=GameRecord.of(task.game),
+            exact=exact_coverage(task.game, min(covered)) if covered else "",
+            hazards=hazard_records(task.game, profile, self.deals, 0),
+            weights=profile.weights,
+            scale=scale,
+            columns=tuple(_column(name, profile) for name in (*COLUMNS, *own) if not _empty(name, task.game.zero_sum)),
+            rows=(),
+            weightings=tuple(_weightings(cells, profile.weights, scale)),
+            front=pareto_front(terms),
+            shares=share_of_weightings_won(terms, scale),
+            drawn=Drawn(
+                scatter=("payoff" if task.game.zero_sum else "welfare", _danger(cells)),
+                note="Bottom right is good: much for all, little to take.",
+                intervals="sepo_index",
+            ),
+        )
 
-    def made_by(self, name: str) -> dict[str, Any]:
-        """What decides a cell's result; a stored cell made by anything else is refused."""
-        game, arm, seed = parts(name)
-        recipe = self.recipe(game, arm, seed)
-        if ARMS[arm].kind == "trained":
-            recipe = replace(recipe, model=f"sft-{seed}")
-        settings = self.settings
-        exact = {"exact_rounds": settings.exact(game), "learned_episodes": settings.learned_episodes}
-        return {"recipe": chosen(recipe), "deals": settings.deals, **exact}
-
-    def reference(self, game: str, name: str) -> Audit:
-        """The audit of a scripted reference player, on the study's deals."""
+    def references(self, study: StudyRun, game: str) -> list[StudyRow]:
+        """See `Measure`."""
         recipe = load_recipe(find_recipe(f"sepo/{game}"))
-        opponent = recipe.tasks[0].profile.find(name)
-        return self._audit(ScriptedPolicy(replace(opponent, name="agent")), recipe)
+        profile = recipe.tasks[0].profile
+        players = dict.fromkeys([*(o.name for o in profile.pools.train[:1]), *profile.references.values()])
+        rows = []
+        for name in players:
+            player = ScriptedPolicy(replace(profile.find(name), name="agent"))
+            figures = self._audit(player, recipe)["figures"]
+            label = name.replace("_", " ")
+            rows.append(StudyRow(arm=name, label=label, kind="reference", seeds=0, estimates=figures))
+        return rows
 
-    def _audit(self, policy: Policy, recipe: Recipe) -> Audit:
-        game = recipe.tasks[0].game
-        return audit(policy, game, replace(self.settings.audit(game.name), profile=recipe.profile))
-
-    def _trained(self, recipe: Recipe, game: str, arm: str) -> str:
-        """The folder of the cell's model, trained where it is not there yet."""
-        if ARMS[arm].kind == "base":
-            return recipe.model
-        if ARMS[arm].kind == "trained":
-            self.supervised(game, recipe.seed)
-        return str(trained(recipe, self._folder(game, arm, recipe.seed), key(game, arm, recipe.seed)))
-
-    def supervised(self, game: str, seed: int) -> None:
-        """Makes sure that the supervised model of a seed exists: on a new machine its cell may be finished already."""
-        shared(self.recipe(game, "sft", seed), self._folder(game, "sft", seed), key(game, "sft", seed))
-
-    def _folder(self, game: str, arm: str, seed: int) -> Path:
-        return self.work / game / f"{arm}-{seed}"
+    def summary(self, cell: StudyCell) -> str:
+        """See `Measure`."""
+        return f"S {value(cell, 'sepo_index'):+.2f}"
 
 
-def audit_json(found: Audit) -> dict[str, Any]:
-    """What a cell keeps of its audit."""
-    return {
-        "estimates": {name: estimate.to_json() for name, estimate in found.estimates.items()},
-        "opponents": found.opponents,
-        "faults": found.faults,
-    }
+def _task(game: str) -> Any:
+    """The game of a study, with its profile and weights."""
+    return load_recipe(find_recipe(f"sepo/{game}")).tasks[0]
 
 
-def _records(folder: Path) -> dict[str, Any]:
-    """What a run wrote beside its model: candidates of the selection, losses of supervised training."""
-    records: dict[str, Any] = {}
-    path = folder / "selection.json"
-    if path.is_file():
-        records["selection"] = json.loads(path.read_text(encoding="utf-8"))
-    return records
+def _column(name: str, profile: Profile) -> StudyColumn:
+    """One figure as a column: as the catalogue has it, and as the game means it."""
+    metric = METRIC.get(name)
+    hazard = profile.measures.get(name)
+    meaning = "" if hazard is None else f"{hazard.definition[:1].upper()}{hazard.definition[1:].rstrip('.')}."
+    if metric is None:
+        unit = "" if hazard is None else hazard.unit
+        return StudyColumn(key=name, title=name.replace("_", " "), definition=meaning, unit=unit)
+    title = f"{metric.title} ({metric.group.lower()})" if metric.title in _AMBIGUOUS else metric.title
+    return StudyColumn(
+        key=name,
+        title=title,
+        definition=f"{metric.definition} Here: {meaning}" if meaning else metric.definition,
+        unit="%" if metric.scale == 100 else "",
+        direction=metric.direction,
+        digits=2 if metric.scale == 100 else 3,
+        scale=metric.scale,
+    )
+
+
+_AMBIGUOUS = {
+    title for title in (m.title for m in METRIC.values()) if sum(m.title == title for m in METRIC.values()) > 1
+}
+
+
+def _empty(name: str, zero_sum: bool) -> bool:
+    return name == "welfare" and zero_sum
+
+
+def _danger(cells: Mapping[str, Sequence[StudyCell]]) -> str:
+    """The figure that says best how exploitable this game's models are: an exact one where all have it."""
+    for name in ("nash_conv", "worst_case_advantage", "worst_case_lower_bound", "pool_exploitability"):
+        if all(name in cell.figures for found in cells.values() for cell in found):
+            return name
+    return "pool_exploitability"
+
+
+def _terms(cell: StudyCell) -> tuple[float, float, float, float]:
+    """u, e, c and x of a cell; a component whose pool is empty counts as 0."""
+    names = ("payoff", "pool_exploitability", "collusion", "externality")
+    u, e, c, x = (0.0 if (v := value(cell, name)) != v else v for name in names)
+    return u, e, c, x
+
+
+def _mean_terms(cells: Sequence[StudyCell]) -> tuple[float, ...]:
+    """The mean terms of an arm's cells; exploitability on exploiters that no training met, where there are some."""
+    u, e, c, x = (sum(column) / len(cells) for column in zip(*map(_terms, cells), strict=True))
+    held_out = [v for cell in cells if (v := value(cell, "held_out_exploitability")) == v]
+    return u, sum(held_out) / len(held_out) if len(held_out) == len(cells) else e, c, x
+
+
+def _weightings(
+    cells: Mapping[str, Sequence[StudyCell]], weights: tuple[float, float, float], scale: float
+) -> list[Weighting]:
+    """The SEPO index of every arm at multiples of the game's weights, and which arm is best there."""
+    grid = [tuple(w * m for w, m in zip(weights, ms, strict=True)) for ms in itertools.product(MULTIPLES, repeat=3)]
+    points = list(dict.fromkeys([(0.0, 0.0, 0.0), *grid]))
+    indices: dict[str, list[float]] = {}
+    for arm, found in cells.items():
+        per_cell = [index_over_grid(*_terms(cell), scale, points) for cell in found]
+        indices[arm] = [sum(column) / len(found) for column in zip(*per_cell, strict=True)]
+    return [
+        Weighting(
+            weights=point,
+            index={arm: values[i] for arm, values in indices.items()},
+            best=_first(indices, i),
+        )
+        for i, point in enumerate(points)
+    ]
+
+
+def _first(indices: Mapping[str, Sequence[float]], point: int) -> str:
+    return max(indices, key=lambda arm: indices[arm][point])
+
+
+_SCORES = "{arm} scores {more} on the SEPO index than {minus}"
+_TAKES = "a learned adversary takes {more} from {arm} than from {minus}"
+_HYPOTHESES = (
+    ("SEPO above base", "own_pool", "base", "sepo_index", _SCORES, "above"),
+    ("SEPO above SFT", "own_pool", "sft", "sepo_index", _SCORES, "above"),
+    ("SEPO above payoff alone", "own_pool", "payoff", "sepo_index", _SCORES, "above"),
+    ("SEPO above shared penalty", "own_pool", "shared_penalty", "sepo_index", _SCORES, "above"),
+    ("SEPO above independent penalty", "own_pool", "independent_penalty", "sepo_index", _SCORES, "above"),
+    ("SEPO above welfare", "own_pool", "welfare", "sepo_index", _SCORES, "above"),
+    ("adversary safer", "own_pool_best_response", "own_pool", "worst_case_lower_bound", _TAKES, "below"),
+    ("SEPO safer than SFT", "own_pool", "sft", "worst_case_lower_bound", _TAKES, "below"),
+)
+
+SEPO = Study(
+    name="sepo",
+    title="SEPO in miniature: every game, every objective",
+    games=SEPO_GAMES,
+    arms={
+        "base": Arm("Base", kind="start"),
+        "sft": Arm("SFT", 5, overrides=("rl.steps=0",)),
+        "payoff": Arm("Payoff alone", 5, overrides=('objective.rule="payoff"',), starts_from="sft"),
+        "own_pool": Arm("SEPO, own pool", 5, overrides=('objective.rule="own_pool"',), starts_from="sft"),
+        "own_pool_best_response": Arm(
+            "SEPO, own pool + adversary",
+            5,
+            by_game={game: SOLVED if game == "kuhn_poker" else LEARNED for game in SEPO_GAMES},
+            starts_from="sft",
+        ),
+        "welfare": Arm("Welfare", 3, overrides=('objective.rule="welfare"',), starts_from="sft"),
+        "shared_penalty": Arm("Shared penalty", 3, overrides=('objective.rule="shared_penalty"',), starts_from="sft"),
+        "independent_penalty": Arm(
+            "Independent penalty", 3, overrides=('objective.rule="independent_penalty"',), starts_from="sft"
+        ),
+    },
+    measure=AuditMeasure(),
+    hypotheses=tuple(
+        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
+        for name, arm, minus, metric, text, expected in _HYPOTHESES
+    ),
+    compared=(
+        ("own_pool", "base"),
+        ("own_pool", "sft"),
+        ("own_pool", "payoff"),
+        ("own_pool", "welfare"),
+        ("own_pool", "shared_penalty"),
+        ("own_pool", "independent_penalty"),
+        ("own_pool_best_response", "own_pool"),
+        ("own_pool_best_response", "payoff"),
+        ("payoff", "sft"),
+        ("sft", "base"),
+    ),
+    metrics=("sepo_index", "pool_exploitability", "worst_case_advantage", "worst_case_lower_bound", "welfare"),
+    notes=(
+        "Trained rows: the mean over training seeds. The base model is one: its intervals are those of its audit, over "
+        "deals. Reference rows are scripted players.",
+        "All agents are audited on the same deals, in both seats, against the same opponents; the held-out pool is "
+        "never trained on; checkpoints are chosen on other deals.",
+        "Cells without scores by deal have intervals that count training seeds alone: how the same agents would do on "
+        "other deals is not in them, and they are too narrow for it.",
+    ),
+    quick=("rl.steps=10", "selection.every=5", "sft.steps=30", "demonstrations.episodes=200"),
+    quick_measure=AuditMeasure(deals=24, learned_episodes=400, exact_rounds=1),
+)
+"""The study; `equipoise reproduce sepo` runs it."""

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from equipoise.errors import UserError
-from equipoise.files import TEMPORARY, sweep, write_atomically
+from equipoise.files import TEMPORARY, as_json, sweep, write_atomically
 from equipoise.lab.claims import alone, claimed, owner_of
 from equipoise.lab.results import RESULT, Result, Value, parse_result, parse_value, result_json
-from equipoise.reports.schema import clean_report
 
 SETTINGS = "settings.json"
 RESULT_KEY = RESULT.removesuffix(".json")
@@ -68,7 +67,7 @@ class JsonRecord:
 
     def dump(self, result: Record, made_by: Mapping[str, Any]) -> str:
         """See `Codec`."""
-        own = {"made_by": clean_report(made_by)} if made_by else {}
+        own = {"made_by": as_json(made_by)} if made_by else {}
         return json.dumps({**result, **own}, indent=1) + "\n"
 
     def load(self, text: str) -> Record:
@@ -100,7 +99,7 @@ class ResultCodec(Generic[R]):
 
     def dump(self, result: R, made_by: Mapping[str, Any]) -> str:
         """See `Codec`."""
-        made = result.made.model_copy(update={"by": clean_report(made_by)})
+        made = result.made.model_copy(update={"by": as_json(made_by)})
         return result_json(result.model_copy(update={"made": made}))
 
     def load(self, text: str) -> R:
@@ -124,7 +123,7 @@ class ValueCodec(Generic[V]):
 
     def dump(self, result: V, made_by: Mapping[str, Any]) -> str:
         """See `Codec`."""
-        return JsonRecord().dump(clean_report(result.model_dump(mode="python")), made_by)
+        return JsonRecord().dump(as_json(result.model_dump(mode="python")), made_by)
 
     def load(self, text: str) -> V:
         """See `Codec`."""
@@ -279,7 +278,7 @@ def refuse_others(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str
     Raises:
         UserError: Where they differ, with the first one that does.
     """
-    stored, asked = dict(_flat(found)), dict(_flat(clean_report(wanted)))
+    stored, asked = dict(_flat(found)), dict(_flat(as_json(wanted)))
     for key in dict.fromkeys([*asked, *stored]):
         if stored.get(key) != asked.get(key):
             was, now = (json.dumps(each.get(key)) for each in (stored, asked))

@@ -227,18 +227,16 @@ def _work(pipe: Connection, store: Store[Any], compute: Callable[[str], Any]) ->
 
 
 def _computed(store: Store[Any], key: str, compute: Callable[[str], Any]) -> _Outcome:
-    with like_ctrl_c() as heard:
+    with like_ctrl_c():
         try:
             return _Outcome("held" if store.compute(key, compute) is None else "done")
         except KeyboardInterrupt:
             return _Outcome("stopped")
-        except Exception as error:
-            if heard:
-                return _Outcome("stopped")  # after it had saved what it could
-            if isinstance(error, ImportError):
-                return _Outcome("missing", str(error))
-            if isinstance(error, UserError | OSError):
-                return _Outcome("mistake", str(error))
+        except ImportError as error:
+            return _Outcome("missing", str(error))
+        except (UserError, OSError) as error:
+            return _Outcome("mistake", str(error))
+        except Exception:
             return _Outcome("defect", traceback.format_exc())
 
 

@@ -16,6 +16,7 @@ from equipoise.core import Episode, Estimate, Game
 from equipoise.errors import UserError
 from equipoise.games.domain import Profile
 from equipoise.metrics.clipped import clipped_sum
+from equipoise.metrics.deal_scores import DealScores
 from equipoise.metrics.hazard import hazard_scores
 from equipoise.metrics.opponents import DealTable, deal_table, mean_over_opponents, opponents
 from equipoise.metrics.payoff import deals, payoff_bounds, payoff_scores
@@ -43,6 +44,7 @@ class Components:
         weights: The profile's weights (le, lc, lx).
         scale: s, which brings games to one scale.
         by_deal: The scores behind each term that is not absent, by opponent and deal.
+        deals: The deals of the tables' columns.
     """
 
     u: Estimate
@@ -54,6 +56,7 @@ class Components:
     weights: Weights
     scale: float
     by_deal: Mapping[str, DealTable]
+    deals: tuple[int, ...] = ()
 
 
 def components(
@@ -108,6 +111,7 @@ def components(
         weights=profile.weights,
         scale=game.scale if profile.scale is None else profile.scale,
         by_deal={t: deal_table(scores[t], keys[t], deals(episodes[t]), every_deal) for t in present},
+        deals=tuple(every_deal),
     )
 
 
@@ -139,6 +143,28 @@ def sepo_index(found: Components, weights: Weights | None = None, seed: int = 0)
     # What is clipped enters the index with a minus: the interval is that of -S, mirrored.
     lost = clipped_sum(-value, le * found.scale * gaps / max(gaps.shape[1], 1), base, seed=seed)
     return replace(lost, value=value, low=-lost.high, high=-lost.low)
+
+
+def terms_by_deal(found: Components, weights: Weights | None = None) -> dict[str, DealScores]:
+    """Payoff, pool exploitability, collusion, externality and the index by deal; the mean over deals is each figure.
+
+    What is clipped is counted by deal for the exploiters whose mean gap is above zero: right to first order, away from
+    a gap of exactly zero.
+
+    Args:
+        found: The components.
+        weights: le, lc, lx; None takes the profile's.
+    """
+    le, lc, lx = _checked(found.weights if weights is None else weights)
+    units = {term: table.units() for term, table in found.by_deal.items()}  # [G, O] each
+    if "e" in units:
+        units["e"] = np.where(units["e"].mean(axis=0) > 0, units["e"], 0.0)
+    means = {term: scores.mean(axis=1) for term, scores in units.items()}  # [G] each
+    signs = {"u": found.scale, "e": -le * found.scale, "c": -lc, "x": -lx}
+    index = sum((signs[term] * scores for term, scores in means.items()), np.zeros(len(found.deals)))
+    named = {"payoff": "u", "pool_exploitability": "e", "collusion": "c", "externality": "x"}
+    scores = {name: means[term] for name, term in named.items() if term in means} | {"sepo_index": index}
+    return {name: DealScores(found.deals, tuple(values.tolist())) for name, values in scores.items()}
 
 
 def index_over_grid(

@@ -5,20 +5,25 @@ A folder is data: no code that comes with it is run, and its weights are safeten
 
 from __future__ import annotations
 
-import json
+import os
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
-from equipoise.models.sources import folder_of, is_hub_id, model_folder
+from equipoise.models.sources import first_line, folder_of, is_hub_id, json_object, model_folder, short
+
+ADAPTERS = ("LORA", "ADALORA", "BOFT", "IA3", "LOHA", "LOKR", "OFT", "VERA", "RANDLORA", "FOURIERFT", "LN_TUNING")
+"""Kinds of PEFT adapters that change weights alone; others put tokens of their own before a transcript."""
+
+_SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json")
+"""Files that must be JSON objects; transformers overlooks a broken second one, and with it what ends a reply."""
 
 
 def load(
@@ -35,19 +40,57 @@ def load(
     Raises:
         ValueError: The folder holds no model, or not one that fits; one line says what was found and what is needed.
     """
-    folder = folder_of(name)
-    if not folder.exists():
-        if is_hub_id(str(name)):
-            return _from_pretrained(str(name), dtype, device)
+    base, adapters = _layers(name)
+    model, tokenizer = _from_pretrained(base, dtype, device)
+    for i, folder in enumerate(adapters):
+        model = _adapted(_merged(model) if i else model, folder)
+    return model, tokenizer
+
+
+def _layers(name: str | Path) -> tuple[str, list[Path]]:
+    """The folder or hub id of the base that a name stands for, and the folders of adapters on it, lowest first."""
+    adapters: list[Path] = []
+    while True:
+        folder = folder_of(name)
+        if not os.path.exists(folder):
+            if is_hub_id(str(name)):
+                return str(name), adapters[::-1]
+            raise UserError(
+                f"no model folder {short(str(name))}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a "
+                "hub id owner/name whose owner is neither 'runs' nor a folder here"
+            )
+        inside = model_folder(folder)
+        if not (inside / "adapter_config.json").exists():
+            for part in _SETTINGS:
+                if part == "config.json" or (inside / part).exists():
+                    json_object(inside / part)
+            _require_weights(inside)
+            return str(inside), adapters[::-1]
+        if any(inside.samefile(other) for other in adapters):
+            raise UserError(
+                f"the adapter in {inside} stands on itself; its base_model_name_or_path must end at a model"
+            )
+        adapters.append(inside)
+        base = _base(inside)
+        name = inside / base if os.path.isdir(inside / base) else base
+
+
+def _base(folder: Path) -> str:
+    """What an adapter says it stands on, its own settings looked at."""
+    settings = json_object(folder / "adapter_config.json")
+    base, kind = settings.get("base_model_name_or_path"), settings.get("peft_type")
+    if not isinstance(base, str) or not base or not base.isprintable():
         raise UserError(
-            f"no model folder {str(name)!r}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a hub id "
-            "owner/name whose owner is neither 'runs' nor a folder here"
+            f"the adapter in {folder} has a broken adapter_config.json: got base_model_name_or_path "
+            f"{short(base)}; needed: the folder or hub id of its base model"
         )
-    inside = model_folder(folder)
-    if (inside / "adapter_config.json").exists():
-        return _with_adapter(inside, dtype, device)
-    _require_weights(inside)
-    return _from_pretrained(str(inside), dtype, device)
+    if kind not in ADAPTERS:
+        raise UserError(
+            f"the adapter in {folder} is of an unknown kind, peft_type {short(kind)}; known: {', '.join(ADAPTERS)}"
+        )
+    if not (folder / "adapter_model.safetensors").exists():
+        raise UserError(f"{folder} has an adapter_config.json but no adapter_model.safetensors; save the adapter there")
+    return base
 
 
 def _require_weights(folder: Path) -> None:
@@ -64,14 +107,13 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, trust_remote_code=False
         )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except Exception as error:  # whatever a library makes of a foreign folder is the folder's fault
         if "trust_remote_code" in str(error):
             raise UserError(
                 f"{source!r} needs Python code of its own (auto_map), and foreign code is never run; use a model and "
                 "a tokenizer whose classes are in transformers"
             ) from error
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"cannot load a model from {source!r}: {first}") from error
+        raise UserError(f"cannot load a model from {source!r}: {first_line(error)}") from error
     model, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
@@ -99,25 +141,24 @@ def load_merged(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """`load`, with an adapter added into the weights of its base: what training or another adapter starts from."""
     model, tokenizer = load(name, dtype=dtype, device=device)
+    return _merged(model), tokenizer
+
+
+def _merged(model: PreTrainedModel) -> PreTrainedModel:
     merge: Callable[[], PreTrainedModel] | None = getattr(model, "merge_and_unload", None)
-    return (merge() if merge else model), tokenizer
+    return merge() if merge else model
 
 
-def _with_adapter(folder: Path, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    from peft import PeftModel, get_peft_model_state_dict
+def _adapted(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    from peft import PeftModel
 
-    try:
-        base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (ValueError, KeyError) as error:
-        raise UserError(f"the adapter in {folder} has a broken adapter_config.json: {error!r}") from error
-    beside = folder / base
-    model, tokenizer = load_merged(beside if beside.is_dir() else base, dtype=dtype, device=device)
+    base = {id(parameter) for parameter in model.parameters()}
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Found missing adapter keys")
             adapted = PeftModel.from_pretrained(model, str(folder))
-    except (ValueError, RuntimeError, OSError, SafetensorError, UserWarning) as error:
-        first = str(error).strip().splitlines()[0][:300]
-        raise UserError(f"the adapter in {folder} does not fit its base model {base!r}: {first}") from error
-    _require_finite(str(folder), get_peft_model_state_dict(adapted).items())
-    return adapted.eval(), tokenizer
+    except Exception as error:  # whatever a library makes of a foreign folder is the folder's fault
+        raise UserError(f"the adapter in {folder} does not fit its base model: {first_line(error)}") from error
+    _require_finite(str(folder), ((n, p) for n, p in adapted.named_parameters() if id(p) not in base))
+    whole: PreTrainedModel = adapted.eval()
+    return whole

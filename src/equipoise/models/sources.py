@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from equipoise.errors import UserError
 from equipoise.models import EMBEDDED
@@ -12,6 +15,7 @@ from equipoise.registry import find, names
 RUNS = "runs"
 """The folder that every command writes to unless it is told another."""
 
+_SHOWN = 200
 _HUB_ID = re.compile(r"\b[\w.-]+\b/\b[\w.-]+\b", re.ASCII)
 
 
@@ -63,3 +67,33 @@ def model_folder(folder: Path) -> Path:
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise UserError(f"{folder} is no model folder: it holds {found}; needed: config.json and *.safetensors")
     return inside
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        UserError: Where there is none: no file, another encoding, no JSON, nested too deep, or another kind of value.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"cannot read a JSON object from {path}: {first_line(error)}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds {short(value)}; needed: a JSON object, {{...}}")
+    return value
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says, cut where it is long; its kind where it says nothing."""
+    said = str(error).strip().splitlines()
+    return short(said[0], str) if said else type(error).__name__
+
+
+def short(value: Any, form: Callable[[Any], str] = repr) -> str:
+    """A value in at most 200 characters."""
+    try:
+        text = form(value)
+    except RecursionError:
+        return "something nested very deep"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from equipoise.errors import UserError
 from equipoise.policies.spelling import Spelling
+from equipoise.policies.template import render
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -90,8 +91,8 @@ class ChatFormat:
         if not getattr(tokenizer, "chat_template", None):
             raise UserError("the tokenizer has no chat template; use an instruction-tuned model or set one")
         rules, seen, said, following = _MARKS
-        opening = _render(tokenizer, _turns((rules, seen)), thinking)
-        whole = _render(tokenizer, _turns((rules, seen, said, following)), thinking)
+        opening = render(tokenizer, _turns((rules, seen)), thinking)
+        whole = render(tokenizer, _turns((rules, seen, said, following)), thinking)
         before_rules, after_rules, before_reply = _split(opening, (rules, seen))
         after_said, before_next = _split(whole, (said, following))[1:]
         if before_next != before_reply:
@@ -158,28 +159,6 @@ def _turns(texts: tuple[str, ...]) -> list[dict[str, str]]:
     return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
 
 
-def _render(tokenizer: Any, messages: list[dict[str, str]], thinking: bool) -> str:
-    def apply(turns: list[dict[str, str]]) -> str:
-        # templates without such a switch ignore it
-        return str(
-            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, enable_thinking=thinking)
-        )
-
-    try:
-        text = apply(messages)
-        if messages[0]["content"] in text:
-            return text
-    except Exception as error:  # a template may raise anything to say that it has no system role
-        if "system" not in str(error).lower():
-            raise UserError(f"the chat template failed: {error}") from error
-    rules, seen, *rest = messages
-    merged = {"role": "user", "content": f"{rules['content']}\n\n{seen['content']}"}
-    try:
-        return apply([merged, *rest])
-    except Exception as error:
-        raise UserError(f"the chat template failed: {error}") from error
-
-
 def _opens_thought(before_reply: str) -> bool:
     """Whether a generation prompt leaves a thought open."""
     return any(before_reply.rfind(known.opening.strip()) > before_reply.rfind(known.end) for known in _KNOWN_THOUGHTS)
@@ -188,7 +167,7 @@ def _opens_thought(before_reply: str) -> bool:
 def _thoughts(tokenizer: Any, opening: str, opened: bool) -> _Thoughts:
     """How the model of a template that was told to think writes its thoughts; `opening` is that template's."""
     rules, seen, _, _ = _MARKS
-    if not opened and opening == _render(tokenizer, _turns((rules, seen)), thinking=False):
+    if not opened and opening == render(tokenizer, _turns((rules, seen)), thinking=False):
         raise UserError("the chat template has no switch enable_thinking; set sampling.thinking = false")
     for known in _KNOWN_THOUGHTS:
         if known.end in str(tokenizer.chat_template):
@@ -204,7 +183,7 @@ def _require_whole_replies(tokenizer: Any, thoughts: _Thoughts, after_said: str)
     """
     rules, seen, said, following = _MARKS
     reply = f"{thoughts.opening}{_THOUGHT}{thoughts.closing}{said}"
-    whole = _render(tokenizer, _turns((rules, seen, reply, following)), thinking=True)
+    whole = render(tokenizer, _turns((rules, seen, reply, following)), thinking=True)
     if _split(whole, (said, following))[1] != after_said:
         raise UserError("the chat template rewrites replies that hold a thought; set sampling.thinking = false")
     if _THOUGHT not in whole:

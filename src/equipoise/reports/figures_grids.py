@@ -34,7 +34,7 @@ def draw_heatmap(plot: Heatmap, width: float) -> "Figure":
     axes.set_xticks(range(len(heads)), heads, fontsize=11)
     axes.set_yticks(range(len(rows)), rows, fontsize=11)
     axes.xaxis.tick_top()
-    axes.tick_params(length=0, labelcolor=INK.light)
+    axes.tick_params(length=0, pad=6, labelcolor=INK.light)
     for spine in axes.spines.values():
         spine.set_visible(False)
     signed = _fill(axes, plot, cell)

@@ -21,7 +21,7 @@ from equipoise.reports.figures import PHONE, WIDE, file_names, svg
 from equipoise.reports.formats import slug
 from equipoise.reports.html_conversations import episodes
 from equipoise.reports.html_folding import ON_DESK, ON_PHONE, PEEK, Stage, folds, stage_for
-from equipoise.reports.html_tables import ROOMS, anchors, card_heads, stacks, wraps
+from equipoise.reports.html_tables import anchors, card_heads, stacks, wraps
 from equipoise.reports.rendering import environment
 
 SIDES = {"rules": "system", "seen": "user", "said": "assistant"}
@@ -73,6 +73,7 @@ class _Page:
             for i, screen in enumerate((ON_DESK, ON_PHONE))
         )
         self.ids: set[str] = set()
+        self.rooms: set[int] = set()
         self.groups = [self.group(section) for section in document.sections]
 
     def group(self, section: parts.Section) -> _Group:
@@ -90,7 +91,9 @@ class _Page:
     def block(self, section: parts.Section, part: parts.Part) -> _Block:
         match part:
             case parts.Table():
-                return _Block("table", part, stacks(part))
+                found = stacks(part)
+                self.rooms |= {stack.room for stack in found}
+                return _Block("table", part, found)
             case parts.Figure():
                 wide, phone = self.drawn[id(part)]
                 folded = folds(section, part, self.wide), folds(section, part, self.phone)
@@ -118,14 +121,15 @@ def page_html(document: parts.Document) -> str:
         .render(
             document=document,
             groups=page.groups,
-            peek=PEEK if page.phone >= Stage.ROWS else 0,
+            peek=PEEK if page.phone >= Stage.TABLES else 0,
             terms=anchors(terms),
             script=Markup(script()),
             policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
             "base-uri 'none'; form-action 'none'",
             inks=INKS,
             colours=len(SERIES),
-            rooms=ROOMS,
+            rooms=sorted(page.rooms),
+            one_stack=page.wide >= Stage.TABLES,
             sides=SIDES,
             full=WIDE,
             card_heads=card_heads,

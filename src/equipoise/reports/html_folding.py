@@ -1,4 +1,7 @@
-"""What a page folds by itself so that it stays short: first figures beyond a section's first, then all, then rows.
+"""What a page folds by itself so that it stays short.
+
+First it folds figures beyond a section's first, then tables, then all figures. Of a folded table a wide screen shows
+the columns that fit beside each other, and a phone the first cards.
 
 A phone and a wide screen are judged apart, since a phone shows narrower drawings and tables as cards. A page that is
 short enough shows everything that its document does not fold. Heights are estimates in pixels.
@@ -27,8 +30,8 @@ class Stage(IntEnum):
 
     NOTHING = 0
     LATER_FIGURES = 1
-    FIGURES = 2
-    ROWS = 3
+    TABLES = 2
+    FIGURES = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def stage_for(document: Document, screen: Screen, drawn: Mapping[int, str], long
     for stage in Stage:
         if top + sum(_section(section, screen, drawn, stage) for section in document.sections) <= longest:
             return stage
-    return Stage.ROWS
+    return Stage.FIGURES
 
 
 def folds(section: Section, figure: Figure, stage: Stage) -> bool:
@@ -96,11 +99,11 @@ def _part(part: Part, screen: Screen, drawn: Mapping[int, str], stage: Stage) ->
 
 def _table(table: Table, screen: Screen, stage: Stage) -> float:
     found = stacks(table)
-    shown = found[:1] if table.key else found
+    shown = found[:1] if table.key or (stage >= Stage.TABLES and not screen.cards) else found
     height = 50.0 + (_FOLDED if len(found) > len(shown) else 0)
     for stack in shown:
         cards = screen.cards and stack.room * 16 > screen.width + 16
-        rows = min(len(table.rows), PEEK) if cards and stage >= Stage.ROWS else len(table.rows)
+        rows = min(len(table.rows), PEEK) if cards and stage >= Stage.TABLES else len(table.rows)
         height += rows * (44 + 25 * stack.shown) if cards else 70 + rows * 46
     return height
 

@@ -4,6 +4,7 @@ Widths are estimates for the widest of the usual system fonts. A table whose roo
 is shown by the style sheet as one card a row, so nothing is ever cut off.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,9 +14,6 @@ from equipoise.reports.formats import slug, text_width
 
 PAGE = 950.0
 """Pixels that a page 1280 pixels wide has for a table beside its contents list, with a little to spare."""
-
-ROOMS = (18, 22, 26, 30, 34, 38, 42, 46, 50, 54, 59)
-"""Widths in rem below which the style sheet shows cards; a table has the first one that holds it."""
 
 SHORT = 24
 """The longest value or interval that stays on one line."""
@@ -55,9 +53,10 @@ def stacks(table: Table, page: float = PAGE) -> list[Stack]:
     for columns in _balanced(units, widths, room) or [[]]:
         heads = [table.columns[i].group for i in columns]
         groups = [(name, len(list(same))) for name, same in groupby(heads)] if any(heads) else []
-        need = (label + sum(widths[i] for i in columns)) / 16
+        # A label can take two lines before the table has to become cards.
+        need = math.ceil((min(label, _LABEL[0]) + sum(widths[i] for i in columns)) / 16)
         shown = 2 if len(columns) > 3 else len(columns)
-        found.append(Stack(columns, groups, next((r for r in ROOMS if r >= need), ROOMS[-1]), shown))
+        found.append(Stack(columns, groups, need, shown))
     return found
 
 

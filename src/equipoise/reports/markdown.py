@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from equipoise.files import write_atomically
 from equipoise.reports import document as parts
 from equipoise.reports.figures import file_names, svg
 from equipoise.reports.formats import visible
@@ -123,3 +124,17 @@ def _cell(cell: parts.Cell) -> str:
     value = line_of(cell.value)
     value = f"**{value}**" if cell.best and value else value
     return f"{value} {line_of(cell.below)}" if cell.below else value
+
+
+def write_markdown(document: parts.Document, path: str | Path) -> list[Path]:
+    """The paths of the document as Markdown and of its figures, which lie in a folder beside it.
+
+    Args:
+        document: What is written.
+        path: The Markdown file; the figures go to the folder of its name, without its ending.
+    """
+    file = Path(path)
+    folder = file.with_suffix("")
+    figures = write_figures(document, folder) if document.figures() else []
+    write_atomically(file, markdown(document, folder.name))
+    return [file, *figures]

@@ -6,7 +6,6 @@ from equipoise.errors import UserError
 from equipoise.files import write_atomically
 from equipoise.reports.document import Document
 
-PAGE = "report.html"
 KINDS = ("html", "markdown", "text")
 
 

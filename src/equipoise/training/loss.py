@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,13 @@ def less_divergence(experience: Experience, reference: Reference, coefficient: f
         divergence += float(count) * float(np.sum(ratio - log_ratio - 1.0))
         tokens += float(count) * int(ours.sum())
     return Experience(rows, weights, experience.counts, experience.episodes, experience.metrics), divergence / tokens
+
+
+def passes(examples: Sequence[Example], count: int) -> list[list[Example]]:
+    """The examples in at most so many parts of about equal number, similar lengths together: little is padding."""
+    ordered = sorted(examples, key=lambda example: len(example.tokens)) if count > 1 else list(examples)
+    cuts = [len(ordered) * part // count for part in range(count + 1)]
+    return [ordered[start:end] for start, end in pairwise(cuts) if end > start]
 
 
 def padded(examples: Sequence[Example]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ BESIDE = "../sft"
 PACKAGES = ("equipoise", "numpy", "torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
-class Interrupted(Exception):
+class Interrupted(KeyboardInterrupt):
     """Training was stopped by the user after saving; the message says how to continue.
 
     Attributes:

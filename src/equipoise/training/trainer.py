@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from equipoise.errors import UserError
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
-from equipoise.training.loss import Example, Reference, examples_of, less_divergence, padded, weighted_loss
+from equipoise.training.loss import Example, Reference, examples_of, less_divergence, padded, passes, weighted_loss
 from equipoise.training.play import Experience
 
 Collect = Callable[[int], Experience]
@@ -247,10 +246,3 @@ class _Steps(Dataset[dict[str, Any]]):
 
     def __getitem__(self, step: int) -> dict[str, Any]:
         return self._play(step)
-
-
-def passes(examples: Sequence[Example], count: int) -> list[list[Example]]:
-    """The examples in at most so many parts of about equal number, similar lengths together: little is padding."""
-    ordered = sorted(examples, key=lambda example: len(example.tokens)) if count > 1 else list(examples)
-    cuts = [len(ordered) * part // count for part in range(count + 1)]
-    return [ordered[start:end] for start, end in pairwise(cuts) if end > start]

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from equipoise.lab.results.values import Figure, GameRecord, HazardRecord, Made, Number, Value
+from equipoise.metrics.deal_scores import DealScores
 
 
 class MessageRecord(Value):
@@ -29,12 +30,15 @@ class ConversationRecord(Value):
 
 
 class OpponentRecord(Value):
-    """One agent against one opponent: its payoff, the opponent's lead over it (theirs - own), its regret; per round."""
+    """One agent against one opponent: its payoff, the opponent's lead over it (theirs - own), its regret; per round.
+
+    Between more than two players there is no lead.
+    """
 
     opponent: str
     pool: str
     payoff: Figure
-    gap: Figure
+    gap: Figure | None = None
     regret: Figure | None = None
 
 
@@ -80,7 +84,7 @@ class AgentAudit(Value):
         seeds: Training seeds behind it; 0 for an agent that is one model.
         sampling: How it replied, in words: temperature, reasoning, whether it is deterministic.
         estimates: Figures by metric name, the game's own among them.
-        own: Names of the game's own figures.
+        deals: Scores by deal behind the figures that studies sum up over seeds and deals.
         opponents: One for each opponent.
         faults: Share of all decisions by kind of fault.
         states: Its policy at the first information states.
@@ -97,7 +101,7 @@ class AgentAudit(Value):
     seeds: int = 0
     sampling: str = ""
     estimates: dict[str, Figure]
-    own: tuple[str, ...] = ()
+    deals: dict[str, DealScores] = Field(default_factory=dict)
     opponents: tuple[OpponentRecord, ...] = ()
     faults: dict[str, Number] = Field(default_factory=dict)
     states: tuple[StateRecord, ...] = ()

@@ -10,13 +10,7 @@ from pydantic import Field
 from equipoise.lab.results.audits import OpponentRecord
 from equipoise.lab.results.meetings import MeetingFigures, ProbeFigures, TogetherFigures
 from equipoise.lab.results.values import Figure, GameRecord, HazardRecord, Made, Number, Settings, Value
-
-
-class DealScores(Value):
-    """One figure by deal, so that any interval of it can be computed again: [D] deals with the mean score of each."""
-
-    deals: tuple[int, ...]
-    scores: tuple[Number, ...]
+from equipoise.metrics.deal_scores import DealScores
 
 
 class CandidateRecord(Value):

@@ -92,7 +92,7 @@ class GameRecord(Value):
 
     @classmethod
     def of(cls, game: Game) -> GameRecord:
-        """What a game says of itself."""
+        """What is played when `game` is."""
         return cls(
             name=game.name,
             parameters=dict(game.parameters),

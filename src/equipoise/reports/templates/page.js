@@ -13,6 +13,12 @@
     return node;
   }
 
+  // Unfolds everything around a node and brings it into sight.
+  function reveal(node) {
+    for (let above = node; above; above = above.parentElement) if (above.tagName === "DETAILS") above.open = true;
+    node.scrollIntoView();
+  }
+
   function bubble(message) {
     const who = make("p", { class: "who" }, message.speaker);
     if (message.fault) who.append(" ", make("span", { class: "mark" }, "fault: " + message.fault));
@@ -153,8 +159,8 @@
         if (input.tagName === "SELECT" && input.selectedIndex < 0) input.selectedIndex = 0;
       }
       show();
+      if ([...query].length) reveal(root);
       if (query.has("open") && chosen.length) go(Math.min(Math.max(Number(query.get("open")) || 1, 1), chosen.length) - 1);
-      else if ([...query].length) root.scrollIntoView();
     }
 
     // The filters stand in the address, so that a reader can send it to another.
@@ -178,11 +184,9 @@
   }
 
   // A link to something folded opens it.
-  function reveal() {
+  function follow() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
-    for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
-    target.scrollIntoView();
+    if (target) reveal(target);
   }
 
   // Paper cannot be unfolded.
@@ -195,6 +199,6 @@
   addEventListener("afterprint", () => { while (unfolded.length) unfolded.pop().open = false; });
 
   for (const root of document.querySelectorAll(".browser")) browser(root);
-  addEventListener("hashchange", reveal);
-  reveal();
+  addEventListener("hashchange", follow);
+  follow();
 })();
