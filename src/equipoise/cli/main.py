@@ -30,7 +30,7 @@ EXAMPLES = """examples:
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
   equipoise reproduce gradient-audit            which credit rule is right
   equipoise reproduce sepo --quick              every game, every objective
-  equipoise new game my_game                    a package with a game of your own
+  equipoise new game my_game                    a game of your own, as a package
 """
 
 
