@@ -174,7 +174,7 @@ def test_another_agent_under_the_same_name_is_refused_and_kept(finished, mistake
         ),
         ("grim coin --game chess", "unknown game 'chess'; known: kuhn_poker"),
         ("nash grim --game kuhn_poker", "unknown agent 'grim'; scripts of kuhn_poker: nash, "),
-        ("grim tiny --temperature -1", "got temperature -1.0; "),
+        ("grim tiny --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("grim tiny --max-new-tokens 0", "got max_new_tokens 0; allowed: 1 or more"),
     ],
 )
