@@ -30,7 +30,7 @@ def stamps(folder):
 
 
 def stored(folder):
-    return json.loads((folder / "probe.json").read_text(encoding="utf-8"))
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,14 @@ def finished(tmp_path_factory):
 
 
 def test_a_probe_writes_its_learner_and_its_figures_with_intervals(finished):
-    assert {path.name for path in finished.iterdir()} == {"settings.json", "learner", "probe.json"}
+    assert {path.name for path in finished.iterdir()} == {"settings.json", "learner", "result.json", "report.html"}
     record = stored(finished)
-    assert (record["game"], record["game_parameters"]["rounds"], record["matches"]) == ("prisoners_dilemma", 3, 8)
+    assert (record["game"]["name"], record["game"]["parameters"]["rounds"], record["matches"]) == (
+        "prisoners_dilemma",
+        3,
+        8,
+    )
     assert record["learner"] == {"start": "tiny-talk", "steps": 3, "seed": 0}
-    assert record["lower_bound"] == "gain"
     figures = record["figures"]
     assert set(figures) == FIGURES
     assert {figure["n"] for figure in figures.values()} == {8}
@@ -73,7 +76,7 @@ def test_a_finished_probe_is_read_and_said_in_80_columns(finished, run, monkeypa
     assert stamps(finished) == kept
     lines = ran.out.splitlines()
     assert lines[0] == "prisoners_dilemma: a naive learner against tiny-talk, which stays as it is"
-    assert lines[-1] == str(finished / "probe.json")
+    assert lines[-1] == str(finished / "result.json")
     assert max(len(line) for line in lines[:-1]) <= 80
     (gain,) = (line for line in lines if line.startswith("gain of the learner: a lower bound"))
     assert re.search(r" .?\d\.\d{3}  \[.?\d\.\d{3}, .?\d\.\d{3}\]$", gain)
@@ -99,7 +102,7 @@ def test_an_interrupted_learner_goes_on_and_ends_as_an_unbroken_one(finished, ru
     assert ran.out == ""
     last = ran.err.splitlines()[-1]
     assert last == "equipoise: stopped; the learner's steps so far are kept in o; the same command continues"
-    assert not (tmp_path / "o" / "probe.json").exists()
+    assert not (tmp_path / "o" / "result.json").exists()
     done = (tmp_path / "o" / "learner" / "metrics.jsonl").read_text().splitlines()
     assert len(done) == 2
 
@@ -111,7 +114,7 @@ def test_an_interrupted_learner_goes_on_and_ends_as_an_unbroken_one(finished, ru
 
 def test_an_interrupted_measurement_trains_nothing_again(finished, run, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "o")
-    (tmp_path / "o" / "probe.json").unlink()
+    (tmp_path / "o" / "result.json").unlink()
     learned = stamps(tmp_path / "o" / "learner" / "model")
 
     def stop(*_):
@@ -223,9 +226,9 @@ def test_a_broken_result_says_what_to_do(finished, mistake, tmp_path, text, says
     shutil.copytree(finished, tmp_path / "o")
     if text is None:
         text = json.dumps({key: value for key, value in stored(finished).items() if key != "made_by"})
-    (tmp_path / "o" / "probe.json").write_text(text)
+    (tmp_path / "o" / "result.json").write_text(text)
     line = mistake(*COMMAND, "--out", "o")
-    assert "o/probe.json" in line
+    assert "o/result.json" in line
     assert says in line
 
 
@@ -238,7 +241,8 @@ def test_a_run_folder_is_probed_by_its_own_recipe_and_an_adapter_like_any_model(
     assert ran.code == 0, ran.err
     record = stored(tmp_path / "runs" / "probe" / "lent")
     assert record["learner"] == {"start": "tiny-talk", "steps": 1, "seed": 5}
-    assert (record["agent"], record["game_parameters"]["rounds"]) == ({"name": "lent", "source": "lent"}, 3)
+    assert (record["agent"]["name"], record["agent"]["source"]) == ("lent", "lent")
+    assert record["game"]["parameters"]["rounds"] == 3
     assert record["figures"]["self_play"]["low"] is not None
     ran = run("probe", "mine=lent/model", "--steps", "1", "--matches", "4", "--from", "tiny")
     assert ran.code == 0, ran.err

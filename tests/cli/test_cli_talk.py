@@ -17,7 +17,7 @@ def stamps(folder):
 
 
 def stored(folder):
-    return json.loads((folder / "talk.json").read_text(encoding="utf-8"))
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
 def values(figures):
@@ -36,7 +36,7 @@ def test_honest_players_tell_the_truth_believe_it_and_need_it(finished):
     """All coins to the upper hand with messages (100 of 100), half each without (55 of 100)."""
     record = stored(finished)
     assert [agent["name"] for agent in record["agents"]] == ["honest_cooperative"]
-    assert (record["matches"], record["game_parameters"]["rounds"]) == (8, 4)
+    assert (record["matches"], record["game"]["parameters"]["rounds"]) == (8, 4)
     (said,) = record["said"]
     assert values(said["figures"]) == {"honesty": 1.0, "statement_rate": 1.0, "promise_rate": 0.0}
     assert values(record["efficiency"]) == pytest.approx({"with_talk": 1.0, "without_talk": 0.55, "difference": 0.45})
@@ -71,7 +71,7 @@ def test_a_finished_measurement_is_read_and_said_in_80_columns(finished, run, mo
     assert stamps(finished) == kept
     lines = ran.out.splitlines()
     assert max(len(line) for line in lines[:-1]) <= 80
-    assert lines[-1] == str(finished / "talk.json")
+    assert lines[-1] == str(finished / "result.json")
     told = " ".join(lines)
     assert "1.00 of the best joint pay with messages and 0.55 without: messages add 0.45." in told
     assert "honest_cooperative tells the truth in 100 % of its statements and promises nothing." in told
@@ -189,10 +189,10 @@ def test_broken_weights_are_one_line_and_leave_nothing(mistake, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.parametrize(("file", "text"), [("talk.json", "{"), ("talk.json", "{}"), ("parts/messages.json", "{")])
+@pytest.mark.parametrize(("file", "text"), [("result.json", "{"), ("result.json", "{}"), ("parts/messages.json", "{")])
 def test_a_broken_result_says_what_to_do(finished, mistake, tmp_path, file, text):
     shutil.copytree(finished, tmp_path / "o")
-    (tmp_path / "o" / "talk.json").unlink()
+    (tmp_path / "o" / "result.json").unlink()
     (tmp_path / "o" / file).write_text(text)
     line = mistake(*COMMAND, "--out", "o")
     assert f"o/{file}" in line
@@ -206,8 +206,8 @@ def test_a_model_s_run_brings_its_game_and_its_replies(run, tmp_path):
     ran = run("talk", "r", "--with", "honest_greedy", "--matches", "4")
     assert ran.code == 0, ran.err
     record = stored(tmp_path / "runs" / "talk" / "r+honest_greedy")
-    assert record["game_parameters"]["rounds"] == 2
-    assert record["made_by"]["agents"]["r"]["sampling"]["max_new_tokens"] == 24
+    assert record["game"]["parameters"]["rounds"] == 2
+    assert record["made"]["by"]["agents"]["r"]["sampling"]["max_new_tokens"] == 24
     assert [entry["effect"]["claims"] for entry in record["effects"]] == [16, 16]
     assert 0 < record["effects"][1]["effect"]["outside"] < 0.1
     assert "reads unknown rules without them" in " ".join(ran.out.split())

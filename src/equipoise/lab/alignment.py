@@ -311,7 +311,7 @@ _HYPOTHESES = (
 
 
 def _targets(*bounds: tuple[str, str, str, float]) -> tuple[StudyTarget, ...]:
-    return tuple(StudyTarget(arm=a, metric=m, relation=r, bound=b) for a, m, r, b in bounds)  # type: ignore[arg-type]
+    return tuple(StudyTarget(arm=a, metric=m, relation=r, bound=b) for a, m, r, b in bounds)
 
 
 ALIGNMENT = Study(
@@ -332,7 +332,7 @@ ALIGNMENT = Study(
     },
     measure=MeetingMeasure(),
     hypotheses=tuple(
-        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)  # type: ignore[arg-type]
+        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
         for name, arm, minus, metric, text, expected in _HYPOTHESES
     ),
     compared=(
