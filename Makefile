@@ -4,16 +4,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check bench golden tiny clean
+.PHONY: setup lock demo test check docs bench golden tiny clean
 
 setup: $(READY)
 
-# torch comes first, by itself and pinned: the CPU build. Everything else follows the constraints file.
-$(READY): pyproject.toml constraints.txt
+# torch comes first, by itself and pinned: the CPU build. Everything else is checked against the hashes of the lock.
+$(READY): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $$(grep '^torch==' constraints.txt)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,report,openspiel,docs,dev]'
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+# The lock again, from pyproject.toml and constraints.txt; torch stays out of it, because its CPU build has other hashes.
+lock:
+	$(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools
+	.lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint constraints.txt \
+		$(foreach extra,train report openspiel docs dev,--extra $(extra)) --output-file .lock/all.txt pyproject.toml
+	(sed -n '/^#/p' requirements.lock; sed '/^torch==/,/[^\\]$$/d' .lock/all.txt) > .lock/lock.txt
+	mv .lock/lock.txt requirements.lock && rm -r .lock
 
 demo: setup
 	$(BIN)/equipoise demo --out runs/demo
@@ -26,6 +36,9 @@ check: setup
 	$(BIN)/ruff check src research tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: setup
 	$(BIN)/python benchmarks/startup.py
@@ -40,4 +53,4 @@ tiny: setup
 	$(BIN)/python -m research.tiny_talk
 
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) runs build dist site

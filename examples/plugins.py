@@ -65,7 +65,7 @@ def main() -> None:
     game = make_game("kuhn_poker")
     player = ScriptedPolicy(find("opponent", f"{here}:STUBBORN"))
     table = crossplay(game, {"stubborn": player, "uniform": ScriptedPolicy(find("opponent", "uniform"))}, matches=50)
-    print(f"stubborn earns {table.cells['stubborn', 'uniform'].pay} chips a hand from uniform")
+    print(f"stubborn earns {table.cell('stubborn', 'uniform').pay} chips a hand from uniform")
     settings = AuditSettings(deals=50, metrics=(f"{here}:best_deal",), hazards=(f"{here}:AHEAD",))
     found = audit(player, game, settings)
     print(f"best deal: {found.estimates['best_deal']}; ahead: {found.estimates['AHEAD']}")

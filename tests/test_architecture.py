@@ -27,9 +27,9 @@ ORDER = {
     "objectives": 4,
     "models": 5,
     "training": 6,
-    "reports": 7,
-    "lab": 8,
-    "testing": 8,
+    "lab": 7,
+    "testing": 7,
+    "reports": 8,
     "cli": 9,
 }
 """Floors of the house: a module imports from its own package and from lower floors."""

@@ -1,5 +1,6 @@
 """`equipoise crossplay`: pairs are played once, continued, refused under other settings, and survive Ctrl-C."""
 
+import functools
 import json
 import os
 import shutil
@@ -7,14 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from equipoise.arena.records import read_episodes
 from equipoise.cli.main import main
 from equipoise.lab.crossplay_run import Tournament
+from equipoise.lab.results import CrossplayResult, load_result, result_json
 from equipoise.models.tiny import FOLDER
-from equipoise.reports.crossplay import load_crossplay
+from equipoise.training import progress
 
 AGENTS = ["tit_for_tat", "always_defect"]
 GAME = ["--game", "prisoners_dilemma", "--set", "rounds=10"]
@@ -24,6 +27,16 @@ PAIRS = [f"{a}+{b}" for a in sorted(AGENTS) for b in sorted(AGENTS)]
 
 def stamps(folder):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def tournament(folder):
+    return load_result(folder, CrossplayResult)
+
+
+def figures(folder):
+    """What must not depend on when and how pairs were played, as JSON."""
+    record = json.loads(result_json(tournament(folder)))
+    return {key: record[key] for key in ("cells", "together", "differences", "shown")}
 
 
 def finished_pairs(folder):
@@ -41,19 +54,14 @@ def finished(tmp_path_factory):
 def test_a_tournament_writes_a_file_per_pair_its_matrix_and_its_page(finished):
     assert finished_pairs(finished) == PAIRS
     assert sorted(path.name for path in (finished / "episodes").iterdir()) == [f"{key}.jsonl.gz" for key in PAIRS]
-    assert {path.name for path in finished.iterdir()} == {
-        "settings.json",
-        "pairs",
-        "episodes",
-        "figures",
-        "crossplay.json",
-        "crossplay.html",
-    }
-    table = load_crossplay(finished)
-    pay = {(cell["agent"], cell["opponent"]): cell["pay"]["value"] for cell in table["cells"]}
-    assert pay["tit_for_tat", "always_defect"] == pytest.approx(0.9)
-    assert pay["always_defect", "tit_for_tat"] == pytest.approx(1.4)
-    assert (table["matches"], table["game_parameters"]["rounds"]) == (8, 10)
+    files = {"settings.json", "pairs", "episodes", "result.json", "report.html"}
+    assert {path.name for path in finished.iterdir()} == files
+    result = tournament(finished)
+    assert result.cell("tit_for_tat", "always_defect").pay.value == pytest.approx(0.9)
+    assert result.cell("always_defect", "tit_for_tat").pay.value == pytest.approx(1.4)
+    assert (result.matches, result.game.parameters["rounds"]) == (8, 10)
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    assert all(page.count(f"To {name}") >= 4 for name in AGENTS)  # every match to read has both sides
     episodes = list(read_episodes(finished / "episodes" / "tit_for_tat+always_defect.jsonl.gz"))
     assert [episode.deal for episode in episodes] == list(range(8))
     assert episodes[0].returns == (9.0, 14.0)
@@ -66,38 +74,52 @@ def test_a_second_call_plays_nothing_and_says_the_same(finished, run, monkeypatc
     ran = run(*COMMAND, "--out", finished)
     assert ran.code == 0, ran.err
     assert ran.err == ""
-    assert "1 tit_for_tat " in ran.out
+    assert all(name in ran.out for name in AGENTS)
     assert max(len(line) for line in ran.out.splitlines() if not line.startswith(str(finished))) <= 80
     assert stamps(finished / "pairs") | stamps(finished / "episodes") == kept
 
 
-def test_json_is_the_stored_table(finished, run):
+def test_json_is_the_stored_result(finished, run):
     ran = run(*COMMAND, "--out", finished, "--json")
-    assert json.loads(ran.out) == load_crossplay(finished)
+    assert ran.out == (finished / "result.json").read_text(encoding="utf-8")
+    assert json.loads(ran.out)["kind"] == "crossplay"
 
 
 def test_an_interrupted_tournament_goes_on_with_what_is_left_and_ends_as_an_unbroken_one(finished, run, tmp_path):
     shutil.copytree(finished, tmp_path / "o")
-    for part in (tmp_path / "o" / "pairs" / f"{PAIRS[1]}.json", tmp_path / "o" / "crossplay.json"):
+    for part in (tmp_path / "o" / "pairs" / f"{PAIRS[1]}.json", tmp_path / "o" / "result.json"):
         part.unlink()
     (tmp_path / "o" / "pairs" / f"{PAIRS[1]}.claim").write_text("")
     os.utime(tmp_path / "o" / "pairs" / f"{PAIRS[1]}.claim", (0, 0))
+    kept = stamps(tmp_path / "o" / "pairs")
     ran = run(*COMMAND, "--out", "o", "--jobs", "2")
     assert ran.code == 0, ran.err
-    assert [line.partition(":")[0] for line in ran.err.splitlines()] == [PAIRS[1]]
-    unbroken, continued = (load_crossplay(folder) for folder in (finished, tmp_path / "o"))
-    for key in ("cells", "together", "differences", "transcripts"):
-        assert continued[key] == unbroken[key]
+    assert ran.err.startswith("pairs 4/4, ")  # one plain line where the output is no terminal
+    assert ran.err.count("\n") == 1
+    assert set(stamps(tmp_path / "o" / "pairs")) == {*kept} - {Path(f"{PAIRS[1]}.claim")} | {Path(f"{PAIRS[1]}.json")}
+    assert {
+        path: stamp for path, stamp in stamps(tmp_path / "o" / "pairs").items() if path in kept
+    }.items() <= kept.items()
+    assert figures(tmp_path / "o") == figures(finished)
 
 
 def test_further_agents_play_their_pairs_alone(finished, run, tmp_path):
     shutil.copytree(finished, tmp_path / "o")
+    kept = stamps(tmp_path / "o" / "pairs")
     ran = run("crossplay", *AGENTS, "coin", *GAME, "--matches", "8", "--out", "o")
     assert ran.code == 0, ran.err
-    assert sorted(line.partition(":")[0] for line in ran.err.splitlines()) == sorted(
-        ["coin+coin", *(f"{name}+coin" for name in AGENTS), *(f"coin+{name}" for name in AGENTS)]
-    )
-    assert len(load_crossplay(tmp_path / "o")["cells"]) == 9
+    assert kept.items() <= stamps(tmp_path / "o" / "pairs").items()
+    new = {"coin+coin", *(f"{name}+coin" for name in AGENTS), *(f"coin+{name}" for name in AGENTS)}
+    assert set(finished_pairs(tmp_path / "o")) == {*PAIRS, *new}
+    assert len(tournament(tmp_path / "o").cells) == 9
+
+
+def test_a_terminal_shows_a_bar_while_pairs_are_played(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress.Progress, "__init__", functools.partialmethod(progress.Progress.__init__, width=80))
+    ran = run("crossplay", *AGENTS, *GAME, "--matches", "2", "--out", "o")
+    assert ran.code == 0, ran.err
+    assert ran.err.startswith("\rpairs 0/4 ")
+    assert max(len(line) for line in ran.err.split("\r")) <= 80
 
 
 @pytest.mark.parametrize(
@@ -152,7 +174,7 @@ def test_another_agent_under_the_same_name_is_refused_and_kept(finished, mistake
         ),
         ("grim coin --game chess", "unknown game 'chess'; known: kuhn_poker"),
         ("nash grim --game kuhn_poker", "unknown agent 'grim'; scripts of kuhn_poker: nash, "),
-        ("grim tiny --temperature 0", "got temperature 0.0; it must be above 0"),
+        ("grim tiny --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("grim tiny --max-new-tokens 0", "got max_new_tokens 0; allowed: 1 or more"),
     ],
 )
@@ -197,13 +219,12 @@ def test_models_scripts_and_run_folders_meet_and_jobs_change_nothing(run, tmp_pa
     for jobs, out in (("1", "one"), ("2", "two")):
         ran = run(*command, "--jobs", jobs, "--out", out)
         assert ran.code == 0, ran.err
-    one, two = (load_crossplay(tmp_path / out) for out in ("one", "two"))
-    for key in ("cells", "together", "differences", "transcripts"):
-        assert one[key] == two[key]
-    assert [agent["kind"] for agent in one["agents"]] == ["model"] * 3 + ["script"]
-    pay = {(cell["agent"], cell["opponent"]): cell["pay"] for cell in one["cells"]}
-    assert pay["tiny", "nash"]["low"] < pay["tiny", "nash"]["value"] < pay["tiny", "nash"]["high"]
-    assert all(pay[name, name]["value"] == 0 for name in ("tiny", "again", "r", "nash"))
+    assert figures(tmp_path / "one") == figures(tmp_path / "two")
+    one = tournament(tmp_path / "one")
+    assert [agent.kind for agent in one.agents] == ["model"] * 3 + ["script"]
+    pay = one.cell("tiny", "nash").pay
+    assert pay.low < pay.value < pay.high
+    assert all(one.cell(name, name).pay.value == 0 for name in ("tiny", "again", "r", "nash"))
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ def contents(folder):
         ("audit nowhere --game kuhn_poker", "no model folder 'nowhere'"),
         ("audit ./nowhere/model --game kuhn_poker", "no model folder './nowhere/model'"),
         ("audit tiny --game kuhn_poker --deals 0", "at least 1"),
-        ("audit tiny --game kuhn_poker --temperature 0", "got temperature 0.0; it must be above 0"),
+        ("audit tiny --game kuhn_poker --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
         ("report nowhere", "no report at nowhere"),
         ("reproduce gradient-audit --draws 1", "python -m research.gradient_audit"),

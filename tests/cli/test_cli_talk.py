@@ -16,8 +16,12 @@ def stamps(folder):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def stored(folder):
-    return json.loads((folder / "talk.json").read_text(encoding="utf-8"))
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
 def values(figures):
@@ -36,7 +40,7 @@ def test_honest_players_tell_the_truth_believe_it_and_need_it(finished):
     """All coins to the upper hand with messages (100 of 100), half each without (55 of 100)."""
     record = stored(finished)
     assert [agent["name"] for agent in record["agents"]] == ["honest_cooperative"]
-    assert (record["matches"], record["game_parameters"]["rounds"]) == (8, 4)
+    assert (record["matches"], record["game"]["parameters"]["rounds"]) == (8, 4)
     (said,) = record["said"]
     assert values(said["figures"]) == {"honesty": 1.0, "statement_rate": 1.0, "promise_rate": 0.0}
     assert values(record["efficiency"]) == pytest.approx({"with_talk": 1.0, "without_talk": 0.55, "difference": 0.45})
@@ -64,22 +68,22 @@ def test_every_figure_has_its_interval(finished):
 
 
 def test_a_finished_measurement_is_read_and_said_in_80_columns(finished, run, monkeypatch):
-    kept = stamps(finished)
+    kept = contents(finished)
     monkeypatch.setattr(talk_run, "met", lambda *_: pytest.fail("it was played again"))
     ran = run(*COMMAND, "--out", finished)
     assert ran.code == 0, ran.err
-    assert stamps(finished) == kept
+    assert contents(finished) == kept
     lines = ran.out.splitlines()
-    assert max(len(line) for line in lines[:-1]) <= 80
-    assert lines[-1] == str(finished / "talk.json")
+    assert max(len(line) for line in lines[:-2]) <= 80
+    assert lines[-2:] == [str(finished / name) for name in ("result.json", "report.html")]
     told = " ".join(lines)
-    assert "1.00 of the best joint pay with messages and 0.55 without: messages add 0.45." in told
+    assert "1.00 of the best joint pay with messages and 0.55 without" in told
     assert "honest_cooperative tells the truth in 100 % of its statements and promises nothing." in told
-    assert "would claim 0.50 less after a stated upper hand and 0.50 more after a stated lower hand" in told
 
 
-def test_json_is_the_stored_record(finished, run):
-    assert json.loads(run(*COMMAND, "--out", finished, "--json").out) == stored(finished)
+def test_json_is_the_stored_result(finished, run):
+    text = run(*COMMAND, "--out", finished, "--json").out
+    assert text == (finished / "result.json").read_text(encoding="utf-8")
 
 
 def test_two_agents_are_told_apart_and_the_listener_of_the_agent_comes_first(run, tmp_path):
@@ -189,10 +193,10 @@ def test_broken_weights_are_one_line_and_leave_nothing(mistake, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.parametrize(("file", "text"), [("talk.json", "{"), ("talk.json", "{}"), ("parts/messages.json", "{")])
+@pytest.mark.parametrize(("file", "text"), [("result.json", "{"), ("result.json", "{}"), ("parts/messages.json", "{")])
 def test_a_broken_result_says_what_to_do(finished, mistake, tmp_path, file, text):
     shutil.copytree(finished, tmp_path / "o")
-    (tmp_path / "o" / "talk.json").unlink()
+    (tmp_path / "o" / "result.json").unlink()
     (tmp_path / "o" / file).write_text(text)
     line = mistake(*COMMAND, "--out", "o")
     assert f"o/{file}" in line
@@ -206,8 +210,8 @@ def test_a_model_s_run_brings_its_game_and_its_replies(run, tmp_path):
     ran = run("talk", "r", "--with", "honest_greedy", "--matches", "4")
     assert ran.code == 0, ran.err
     record = stored(tmp_path / "runs" / "talk" / "r+honest_greedy")
-    assert record["game_parameters"]["rounds"] == 2
-    assert record["made_by"]["agents"]["r"]["sampling"]["max_new_tokens"] == 24
+    assert record["game"]["parameters"]["rounds"] == 2
+    assert record["made"]["by"]["agents"]["r"]["sampling"]["max_new_tokens"] == 24
     assert [entry["effect"]["claims"] for entry in record["effects"]] == [16, 16]
     assert 0 < record["effects"][1]["effect"]["outside"] < 0.1
     assert "reads unknown rules without them" in " ".join(ran.out.split())
@@ -221,4 +225,4 @@ def test_a_model_that_reasons_has_no_message_effect_and_says_why(run, tmp_path):
     assert ran.code == 0, ran.err
     (heard,) = stored(tmp_path / "runs" / "talk" / "r")["effects"]
     assert heard["effect"] is None
-    assert "not measured: it reasons before it claims" in ran.out
+    assert heard["why"] in " ".join(ran.out.split())

@@ -8,22 +8,30 @@ import numpy as np
 import pytest
 
 from equipoise.core import Reply
+from equipoise.files import as_json
 from equipoise.games import domain, make_game
 from equipoise.games.history import last_value
 from equipoise.games.random_length import RandomLength
 from equipoise.games.text import render_rules
 from equipoise.lab import crossplay_agents
-from equipoise.lab.crossplay import CrossplaySettings, crossplay, met, ordered_pairs, table_of
+from equipoise.lab.crossplay import CrossplaySettings, crossplay, meetings_of, met, ordered_pairs, result_of
 from equipoise.lab.crossplay_agents import agents_of, policy_of, scripts_of
-from equipoise.lab.crossplay_meeting import meeting_from_json, meeting_of
+from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_run import Tournament, key_of
 from equipoise.lab.crossplay_table import crossplay_table
 from equipoise.lab.crossplay_transcripts import transcript, transcripts
+from equipoise.lab.results import CrossplayResult, load_result, result_json, save_result
+from equipoise.lab.store import ValueCodec
 from equipoise.models import load
 from equipoise.models.tiny import FOLDER
 from equipoise.policies import Policy, ScriptedPolicy, Session
 
 NAMES = ("tit_for_tat", "always_defect", "always_cooperate", "coin")
+
+
+def plain(value):
+    """A typed value as plain JSON, so that NaN equals NaN."""
+    return as_json(value.model_dump(mode="python"))
 
 
 def scripts(game, *names):
@@ -53,7 +61,7 @@ def figures(dilemma):
     ],
 )
 def test_scripts_are_paid_what_ten_rounds_of_3_1_5_0_give_them(figures, agent, opponent, pay):
-    cell = figures.cells[agent, opponent]
+    cell = figures.cell(agent, opponent)
     assert cell.pay.value == pytest.approx(pay)
     assert [estimate.value for estimate in cell.seat_pay] == pytest.approx([pay, pay])
 
@@ -68,20 +76,20 @@ def test_scripts_are_paid_what_ten_rounds_of_3_1_5_0_give_them(figures, agent, o
     ],
 )
 def test_pay_against_a_coin_is_within_four_standard_errors_of_what_is_expected(figures, agent, opponent, pay):
-    found = figures.cells[agent, opponent].pay
+    found = figures.cell(agent, opponent).pay
     assert abs(found.value - pay) < found.high - found.low  # the interval is four standard errors wide
     assert 0.01 < found.high - found.low < 0.2
     assert found.n == 128
 
 
 def test_efficiency_and_cooperation_of_known_pairs(figures):
-    assert figures.together["tit_for_tat", "tit_for_tat"].efficiency.value == 1.0
-    assert figures.together["always_defect", "always_defect"].efficiency.value == pytest.approx(2 / 6)
-    assert figures.together["tit_for_tat", "always_defect"].welfare.value == pytest.approx(2.3)
-    assert figures.cells["tit_for_tat", "always_defect"].cooperation_rate.value == pytest.approx(0.1)
-    answer = {before: e.value for before, e in figures.cells["tit_for_tat", "coin"].conditional.items()}
+    assert figures.both("tit_for_tat", "tit_for_tat").efficiency.value == 1.0
+    assert figures.both("always_defect", "always_defect").efficiency.value == pytest.approx(2 / 6)
+    assert figures.both("tit_for_tat", "always_defect").welfare.value == pytest.approx(2.3)
+    assert figures.cell("tit_for_tat", "always_defect").cooperation_rate.value == pytest.approx(0.1)
+    answer = {before: e.value for before, e in figures.cell("tit_for_tat", "coin").conditional.items()}
     assert answer == {"first": 1, "after CC": 1, "after CD": 0, "after DC": 1, "after DD": 0}
-    assert set(figures.cells["always_defect", "always_cooperate"].conditional) == {"first", "after DC"}
+    assert set(figures.cell("always_defect", "always_cooperate").conditional) == {"first", "after DC"}
 
 
 def verdicts(figures, opponent):
@@ -104,7 +112,7 @@ def test_differences_have_a_side_and_equal_agents_tie(figures):
 def test_every_interval_of_a_difference_is_corrected_for_their_number(figures):
     assert len(figures.differences) == 6 * (4 + 1)
     assert {d.estimate.level for d in figures.differences} == {1 - 0.05 / 30}
-    assert figures.to_json()["comparisons"] == {"method": "Bonferroni", "count": 30, "level": 0.95}
+    assert figures.correction == "Bonferroni"
 
 
 def test_a_difference_is_paired_on_common_deals(figures, dilemma):
@@ -123,7 +131,9 @@ def test_a_difference_is_paired_on_common_deals(figures, dilemma):
         if (d.agent, d.minus, d.opponent) == ("always_defect", "always_cooperate", "coin")
     ]
     assert found.estimate.value == pytest.approx(np.mean(a - b))
-    assert table_of(dilemma, played).to_json() == figures.to_json()
+    meetings = meetings_of(dilemma, played)
+    again = result_of(dilemma, figures.agents, CrossplaySettings(128), meetings, figures.shown, figures.made)
+    assert result_json(again) == result_json(figures)
 
 
 def test_two_names_of_one_script_tie_with_themselves(dilemma):
@@ -151,11 +161,11 @@ def test_pay_of_a_zero_sum_game_cancels_and_its_welfare_is_not_compared():
     names = [o.name for _, o in domain("kuhn_poker").pools.all()[:3]]
     found = crossplay(game, scripts(game, *names), matches=30)
     for a, b in itertools.combinations(names, 2):
-        assert found.cells[a, b].pay.value == pytest.approx(-found.cells[b, a].pay.value)
-    assert all(found.cells[name, name].pay.value == 0 for name in names)
+        assert found.cell(a, b).pay.value == pytest.approx(-found.cell(b, a).pay.value)
+    assert all(found.cell(name, name).pay.value == 0 for name in names)
     assert None not in {d.opponent for d in found.differences}
-    assert found.cells[names[0], names[1]].cooperation_rate is None
-    assert found.together[names[0], names[1]].efficiency is None
+    assert found.cell(names[0], names[1]).cooperation_rate is None
+    assert found.both(names[0], names[1]).efficiency is None
 
 
 class Dice(Policy):
@@ -195,7 +205,7 @@ def test_a_pair_plays_the_same_whoever_else_takes_part_and_in_whatever_order(dil
         crossplay(dilemma, {n: players[n] for n in order}, 12, 1) for order in (list(players), list(players)[::-1])
     ]
     for pair in ordered_pairs(list(players)):
-        assert tables[0].cells[pair] == tables[1].cells[pair]
+        assert plain(tables[0].cell(*pair)) == plain(tables[1].cell(*pair))
     swapped = met(dilemma, players, ("b", "a"), settings)
     assert moves(swapped, 1).tolist() != moves(alone, 0).tolist()
 
@@ -203,9 +213,9 @@ def test_a_pair_plays_the_same_whoever_else_takes_part_and_in_whatever_order(dil
 def test_pay_is_per_round_that_was_played_where_chance_may_end_the_game():
     game = RandomLength(make_game("prisoners_dilemma", rounds=16, horizon="hidden"), stop=0.3)
     found = crossplay(game, scripts(game, "always_defect", "always_cooperate"), matches=40)
-    assert found.cells["always_defect", "always_cooperate"].pay.value == pytest.approx(5.0)
-    assert found.cells["always_defect", "always_defect"].pay.value == pytest.approx(1.0)
-    assert found.together["always_cooperate", "always_cooperate"].efficiency.value == pytest.approx(1.0)
+    assert found.cell("always_defect", "always_cooperate").pay.value == pytest.approx(5.0)
+    assert found.cell("always_defect", "always_defect").pay.value == pytest.approx(1.0)
+    assert found.both("always_cooperate", "always_cooperate").efficiency.value == pytest.approx(1.0)
 
 
 def test_faults_are_counted_with_their_denominator(dilemma):
@@ -217,10 +227,10 @@ def test_faults_are_counted_with_their_denominator(dilemma):
             return session
 
     found = crossplay(dilemma, {"mute": Mute(), **scripts(dilemma, "tit_for_tat")}, matches=4)
-    assert found.cells["mute", "tit_for_tat"].fault_rate.value == 1.0
-    assert found.cells["tit_for_tat", "mute"].fault_rate.value == 0.0
-    assert found.cells["mute", "tit_for_tat"].pay.value == 0.0  # a forfeit is paid like a lone cooperator
-    assert found.cells["mute", "tit_for_tat"].cooperation_rate is None  # a forfeited round asks nobody
+    assert found.cell("mute", "tit_for_tat").fault_rate.value == 1.0
+    assert found.cell("tit_for_tat", "mute").fault_rate.value == 0.0
+    assert found.cell("mute", "tit_for_tat").pay.value == 0.0  # a forfeit is paid like a lone cooperator
+    assert found.cell("mute", "tit_for_tat").cooperation_rate is None  # a forfeited round asks nobody
 
 
 @pytest.mark.parametrize(
@@ -256,33 +266,39 @@ def test_a_stored_meeting_comes_back_exactly(dilemma):
         met(dilemma, scripts(dilemma, "coin", "grim"), ("coin", "grim"), CrossplaySettings(9)),
         domain("prisoners_dilemma").cooperation,
     )
-    record = json.loads(json.dumps(meeting.to_json()))
-    again = meeting_from_json(record, "here")
-    assert again.to_json() == meeting.to_json()
+    codec = ValueCodec(Meeting)
+    text = codec.dump(meeting, {"seed": 0})
+    again, record = codec.load(text), json.loads(text)
+    assert plain(again) == plain(meeting)
+    assert again.pay.tolist() == meeting.pay.tolist()
     assert again.cooperation["first"].shape == (9, 2, 2)
+    assert codec.made_by(text) == {"seed": 0}
     for wrong in ({"pay": record["pay"][:3]}, {"deals": "x"}, {"seats": ["a"]}, {"cooperation": {"never": []}}):
-        with pytest.raises(ValueError, match=r"here is no stored pair .*; delete it to play the pair again"):
-            meeting_from_json(record | wrong, "here")
+        with pytest.raises(ValueError, match=r"^it: "):
+            codec.load(json.dumps(record | wrong))
 
 
 def test_a_transcript_shows_each_player_what_it_saw_and_said(dilemma):
     (episode, *_) = met(dilemma, scripts(dilemma, "tit_for_tat", "always_defect"), NAMES[:2], CrossplaySettings(2))
-    found = transcript(dilemma, episode)
-    assert found["seats"] == ["tit_for_tat", "always_defect"]
-    assert [r["pay"] for r in found["rounds"]] == [[0, 5], *[[1, 1]] * 9]
-    first, second = (found["rounds"][i]["turns"] for i in (0, 1))
-    assert [turn["said"] for turn in first] == [[{"text": w, "fault": None}] for w in ("cooperate", "defect")]
-    assert "Round 1 of 10." in first[0]["saw"]
-    assert second[0]["saw"].startswith("The other player defects. You get 0 points. Round 2 of 10.")
+    found = transcript(dilemma, episode, "typical")
+    assert found.seats == ("tit_for_tat", "always_defect")
+    assert [r.pay for r in found.rounds] == [(0, 5), *[(1, 1)] * 9]
+    first, second = (found.rounds[i].turns for i in (0, 1))
+    assert [[(said.text, said.fault) for said in turn.said] for turn in first] == [
+        [("cooperate", "")],
+        [("defect", "")],
+    ]
+    assert "Round 1 of 10." in first[0].saw
+    assert second[0].saw.startswith("The other player defects. You get 0 points. Round 2 of 10.")
 
 
 def test_transcripts_are_few_and_different(dilemma):
     same = met(dilemma, scripts(dilemma, "tit_for_tat", "grim"), ("tit_for_tat", "grim"), CrossplaySettings(6))
-    assert [t["why"] for t in transcripts(dilemma, same)] == ["typical"]
+    assert [t.why for t in transcripts(dilemma, same)] == ["typical"]
     varied = met(dilemma, scripts(dilemma, "coin", "grim"), ("coin", "grim"), CrossplaySettings(30))
     typical, worst = transcripts(dilemma, varied)
-    assert sum(worst["pay"]) == min(sum(e.returns) for e in varied)
-    assert sum(typical["pay"]) == pytest.approx(np.median([sum(e.returns) for e in varied]), abs=2)
+    assert sum(worst.pay) == min(sum(e.returns) for e in varied)
+    assert sum(typical.pay) == pytest.approx(np.median([sum(e.returns) for e in varied]), abs=2)
 
 
 # Agents as a user names them
@@ -360,12 +376,32 @@ def test_a_tournament_s_table_is_that_of_the_same_agents_played_here_and_now(tmp
     for seats in found.seatings:
         found.store.put(key_of(seats), found(key_of(seats)))
         assert (tmp_path / "episodes" / f"{'+'.join(seats)}.jsonl.gz").is_file()
-    table = found.report()
+    result = found.result("equipoise crossplay coin grim second=coin")
     coin = domain("prisoners_dilemma").corrected.find("coin")
     players = {"coin": ScriptedPolicy(coin), **scripts(found.game, "grim"), "second": ScriptedPolicy(coin)}
-    expected = json.loads(json.dumps(crossplay(found.game, players, 4).to_json()))
-    assert {key: table[key] for key in expected} == expected
-    assert table["rules"] == render_rules(found.game)
+    expected = crossplay(found.game, players, 4)
+    for key in ("game", "cells", "together", "differences", "shown", "rules", "agents"):
+        assert plain(result)[key] == plain(expected)[key]
+    assert result.rules == render_rules(found.game)
+    assert result.made.command == "equipoise crossplay coin grim second=coin"
+    assert (result.made.by["parameters"]["rounds"], result.made.by["agents"]["second"]["source"]) == (3, "coin")
+    save_result(result, found.out)
+    found.open()  # its own result is no obstacle to going on
+    assert result_json(load_result(found.out, CrossplayResult)) == result_json(result)
+
+
+def test_a_tournament_of_python_comes_back_from_its_file_as_it_was(figures, tmp_path):
+    save_result(figures, tmp_path)
+    again = load_result(tmp_path, CrossplayResult)
+    assert result_json(again) == result_json(figures)
+    assert again.cell("tit_for_tat", "coin").pay == figures.cell("tit_for_tat", "coin").pay
+    with pytest.raises(ValueError, match="'grim' took no part; known: tit_for_tat, always_defect"):
+        again.cell("coin", "grim")
+
+
+def test_who_took_part_says_whether_it_speaks(dilemma):
+    found = crossplay(dilemma, {"speaks": Dice(), **scripts(dilemma, "grim")}, matches=2)
+    assert {agent.name: agent.kind for agent in found.agents} == {"speaks": "model", "grim": "script"}
 
 
 def test_names_that_differ_in_case_alone_are_refused_as_files_would_collide(tmp_path):

@@ -246,8 +246,8 @@ def test_what_cannot_be_measured_is_told_in_one_line():
         heard_claims(episodes, [0], DOMAIN, most=0)
 
 
-def test_the_result_is_plain_json():
-    found = message_effect(ROUND, script("honest_cooperative"), one_round("honest_cooperative", "liar"), TALK).to_json()
-    assert set(found) == {"claims", "claimed", "changes", "by_side", "outside"}
-    assert set(found["by_side"]) == {"upper", "lower"}
-    assert found["changes"]["silence"]["method"] == "beta over deals"
+def test_the_result_has_both_sides_and_every_replacement():
+    found = message_effect(ROUND, script("honest_cooperative"), one_round("honest_cooperative", "liar"), TALK)
+    assert set(found.by_side) == {"upper", "lower"}
+    assert set(found.changes) == set(TALK.replacements)
+    assert found.changes["silence"].method == "beta over deals"

@@ -4,7 +4,7 @@ import copy
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.rows import NOT_OURS, transcript_row
 
-TEMPLATES = Path(__file__).parents[1] / "chat_templates"
+TEMPLATES = files("trl") / "chat_templates"  # those of published models, as the package collects them
 CHATS = """
     cohere cohere2 deepseekv3 deepseek_r1_distill gemma gemma3 gemma3_training gemma4 gemma4_v5 glm4moe gptoss lfm2
     llama3 llama3_1 llama3_2 phi3 phi3_5 qwen2_5 qwen3 qwen3_training qwen3_5_nothink qwen3_5_think qwen3_instruct_2507

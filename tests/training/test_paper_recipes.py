@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 import torch
@@ -71,7 +71,7 @@ def qwen3_5(words):
     return transformers.Qwen3_5ForCausalLM(config)
 
 
-CHATS = Path(__file__).parents[1] / "chat_templates"
+CHATS = files("trl") / "chat_templates"
 MODELS = {
     "sepo/gemma4-e4b": (gemma4, "gemma4", ("<bos>", "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>"), 2),
     "sepo/qwen3.5-4b": (qwen3_5, "qwen3_5_nothink", ("<|im_start|>", "<|im_end|>", "<think>", "</think>"), 1),

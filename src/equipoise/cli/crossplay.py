@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from equipoise.cli.shared import Stopped, chosen_game, command_line, pairs, quiet_libraries, unchecked
+from equipoise.cli.finish import finish
+from equipoise.cli.shared import (
+    DEVICES,
+    DTYPES,
+    Stopped,
+    add_json,
+    add_sets,
+    chosen_game,
+    command_line,
+    pairs,
+    quiet_libraries,
+    unchecked,
+)
 from equipoise.core import FAULT_RULES
 from equipoise.errors import UserError
 from equipoise.games import domain
 from equipoise.games.text import REASONING
 
-DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
+if TYPE_CHECKING:
+    from equipoise.lab.crossplay_meeting import PlayedPair
+    from equipoise.lab.crossplay_run import Tournament
+    from equipoise.lab.store import Store
 
 
 def add_to(verbs: Any) -> None:
@@ -42,40 +56,43 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
     verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
     verb.add_argument("--jobs", type=int, default=1, help="pairs played at a time, one thread each (default: 1)")
-    verb.add_argument("--out", type=Path, help="folder for matrix, page and episodes (default: runs/crossplay/GAME)")
-    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=10")
-    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    verb.add_argument("--out", type=Path, help="folder for result, page and episodes (default: runs/crossplay/GAME)")
+    add_sets(verb, "a game parameter: rounds=10")
+    add_json(verb)
     unchecked(verb)
     verb.set_defaults(run=crossplay)
 
 
 def crossplay(options: argparse.Namespace) -> None:
     """Plays or continues a tournament and writes its matrix and page."""
-    from equipoise.lab.workers import run
-    from equipoise.reports import crossplay_text, write_crossplay
-
     tournament = _tournament(options)
     if options.jobs < 1:
         raise UserError(f"got --jobs {options.jobs}; at least 1 is needed")
     store = tournament.open()
     if any(agent.kind == "model" for agent in tournament.agents):
         quiet_libraries()
-    kept = f"finished pairs are in {tournament.out}; the same command continues"
     try:
-        run(store, tournament.cells(), tournament, jobs=options.jobs, progress=_progress)
+        _play(tournament, store, options.jobs)
     except KeyboardInterrupt as stop:
+        kept = f"finished pairs are in {tournament.out}; the same command continues"
         raise Stopped(f"stopped; {kept}", stop) from None
-    table = tournament.report(_command(options))
-    paths = write_crossplay(table, tournament.out)
-    if options.json:
-        print(paths[0].read_text(encoding="utf-8"), end="")
+    finish(options, tournament.result(_command(options)), tournament.out)
+
+
+def _play(tournament: Tournament, store: Store[PlayedPair], jobs: int) -> None:
+    """Plays the pairs that are not finished; nothing is said where all are."""
+    from equipoise.lab.workers import run
+    from equipoise.training.progress import Progress
+
+    cells = tournament.cells()
+    done = sum(store.has(cell.key) for cell in cells)
+    if done == len(cells):
         return
-    print(crossplay_text(table))
-    for path in paths:
-        print(path)
+    with Progress("pairs", len(cells), done=done) as progress:
+        run(store, cells, tournament, jobs=jobs, progress=lambda *_: progress.advance())
 
 
-def _tournament(options: argparse.Namespace) -> Any:
+def _tournament(options: argparse.Namespace) -> Tournament:
     """The tournament that the options ask for; every mistake that can be seen before play is raised here."""
     from equipoise.lab.crossplay import CrossplaySettings, check_agents
     from equipoise.lab.crossplay_agents import agents_of
@@ -91,16 +108,6 @@ def _tournament(options: argparse.Namespace) -> Any:
     agents = agents_of(options.agents, game, sampling)
     out = options.out or Path("runs") / "crossplay" / game.name
     return Tournament(options.game, parameters, agents, settings, out, options.device, options.dtype)
-
-
-def _progress(key: str, result: dict[str, Any], left: int, seconds: float) -> None:
-    rows = result["pay"]
-    first, second = (sum(row[seat] for row in rows) / len(rows) for seat in (0, 1))
-    shown = f"{first:.2f} / {second:.2f} ({result['seconds']:.1f} s)"
-    print(
-        f"{key.partition('/')[2]}: {shown}; {left} pair{'' if left == 1 else 's'} left, about {seconds / 60:.0f} min",
-        file=sys.stderr,
-    )
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   equipoise train --games all --out runs/joint  one model, every game
   equipoise audit runs/nash --game kuhn_poker   how exploitable is it, exactly
   equipoise reproduce sepo --quick              every game, every objective
-  equipoise new game my_game                    a package with a game of your own
+  equipoise new game my_game                    a game of your own, as a package
 """
 
 

@@ -7,7 +7,18 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.shared import Stopped, check_foreign, command_line, quiet_libraries, unchecked
+from equipoise.cli.finish import finish
+from equipoise.cli.shared import (
+    Stopped,
+    add_hardware,
+    add_json,
+    add_sets,
+    check_foreign,
+    command_line,
+    hardware,
+    quiet_libraries,
+    unchecked,
+)
 from equipoise.errors import UserError
 
 
@@ -21,31 +32,24 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--steps", type=int, help="training steps of the learner (default: the recipe's rl.steps)")
     verb.add_argument("--matches", type=int, default=256, help="matches in each seat to measure (default: 256)")
     verb.add_argument("--seed", type=int, help="keys training and matches (default: the recipe's)")
-    verb.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe key: rl.learning_rate=1e-3"
-    )
-    verb.add_argument("--out", type=Path, help="folder for the learner and probe.json (default: runs/probe/AGENT)")
-    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_hardware(verb)
+    add_sets(verb, "override a recipe key: rl.learning_rate=1e-3")
+    verb.add_argument("--out", type=Path, help="folder for learner, result and page (default: runs/probe/AGENT)")
+    add_json(verb)
     unchecked(verb)
     verb.set_defaults(run=probe)
 
 
 def probe(options: argparse.Namespace) -> None:
     """Trains a learner against an agent, or goes on with it, and says what it gains."""
-    from equipoise.reports.probe_terminal import PROBE, probe_text
-
     run = _planned(options)
     quiet_libraries()
     try:
-        record = run(_command(options))
+        result = run(_command(options))
     except KeyboardInterrupt as stop:
         said = f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
         raise Stopped(said, stop) from None
-    if options.json:
-        print(run.store.path(PROBE).read_text(encoding="utf-8"), end="")
-        return
-    print(probe_text(record))
-    print(run.store.path(PROBE))
+    finish(options, result, run.out)
 
 
 def _planned(options: argparse.Namespace) -> Any:
@@ -64,6 +68,7 @@ def _planned(options: argparse.Namespace) -> Any:
         recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=options.steps))
     if options.seed is not None:
         recipe = dataclasses.replace(recipe, seed=options.seed)
+    recipe = dataclasses.replace(recipe, hardware=dataclasses.replace(recipe.hardware, **hardware(options)))
     if recipe.rl.steps < 1:
         raise UserError("the recipe takes no steps of reinforcement learning; say how many: --steps 60")
     agent = probed(options.agent, recipe)
@@ -73,4 +78,5 @@ def _planned(options: argparse.Namespace) -> Any:
 def _command(options: argparse.Namespace) -> str:
     """The command that computes the same probe again."""
     named = {"recipe": options.recipe, "from": options.start, "steps": options.steps, "seed": options.seed}
-    return command_line(["equipoise", "probe", options.agent], {**named, "matches": options.matches}, options)
+    named["matches"] = options.matches
+    return command_line(["equipoise", "probe", options.agent], {**named, **hardware(options)}, options)

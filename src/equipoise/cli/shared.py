@@ -81,7 +81,7 @@ def add_hardware(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dtype", choices=DTYPES, help="of a model's weights (default: the run's own, or float32)")
 
 
-def hardware(options: argparse.Namespace) -> dict[str, str]:
+def hardware(options: argparse.Namespace) -> dict[str, Any]:
     """What was said of device and precision."""
     return {name: getattr(options, name) for name in ("device", "dtype") if getattr(options, name) is not None}
 

@@ -6,8 +6,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from equipoise.cli.crossplay import DEVICES, DTYPES
-from equipoise.cli.shared import Stopped, check_foreign, command_line, pairs, quiet_libraries, unchecked
+from equipoise.cli.finish import finish
+from equipoise.cli.shared import (
+    DEVICES,
+    DTYPES,
+    Stopped,
+    add_json,
+    add_sets,
+    check_foreign,
+    command_line,
+    pairs,
+    quiet_libraries,
+    unchecked,
+)
 from equipoise.core import FAULT_RULES
 
 
@@ -23,29 +34,23 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
     verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
-    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a game parameter: rounds=4")
-    verb.add_argument("--out", type=Path, help="folder for talk.json (default: runs/talk/AGENT or AGENT+OTHER)")
-    verb.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_sets(verb, "a game parameter: rounds=4")
+    verb.add_argument("--out", type=Path, help="folder for result and page (default: runs/talk/AGENT or AGENT+OTHER)")
+    add_json(verb)
     unchecked(verb)
     verb.set_defaults(run=talk)
 
 
 def talk(options: argparse.Namespace) -> None:
     """Measures an agent's talk, or reads what was measured, and says what it is worth."""
-    from equipoise.reports.talk_terminal import TALK, talk_text
-
     run = _planned(options)
     if any(agent.kind == "model" for agent in run.agents):
         quiet_libraries()
     try:
-        record = run(_command(options))
+        result = run(_command(options))
     except KeyboardInterrupt as stop:
         raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues", stop) from None
-    if options.json:
-        print(run.store.path(TALK).read_text(encoding="utf-8"), end="")
-        return
-    print(talk_text(record))
-    print(run.store.path(TALK))
+    finish(options, result, run.out)
 
 
 def _planned(options: argparse.Namespace) -> Any:

@@ -18,6 +18,7 @@ from equipoise.games.domain import Profile, ProfileName
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
 from equipoise.lab.audit_exact import covered_rounds, exact_audit, scored
+from equipoise.lab.audit_exact_pools import ExactPools
 from equipoise.lab.audit_figures import Played, estimates_of, opponent_records
 from equipoise.lab.audit_plain import (
     GIVEN,
@@ -93,6 +94,12 @@ class AuditSettings:
             raise UserError(f"got {self.regret_deals} deals for the regret; allowed: 0 or more")
 
 
+EXACT_POOLS_NOTE = (
+    "The whole game is small enough to walk: payoffs, gaps and what is made of them are computed against each script's "
+    "own probabilities, with faults as forfeits, and have no interval. Fault rate, NRA and regret are sampled."
+)
+
+
 @dataclass(frozen=True)
 class Audited:
     """One agent's audit, with every episode behind it: against the opponents, then against itself without pools."""
@@ -140,23 +147,29 @@ def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = ""
         best, unsolved = reply_values(game, pooled, episodes, policy.name, settings.regret_deals)
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
-    exact, states = exact_audit(scores, game, rounds) if scores is not None and rounds else ({}, [])
+    exact = exact_audit(scores, game, rounds) if scores is not None and rounds else None
+    whole = exact is not None and rounds >= game.num_rounds and settings.fault_rule == "forfeit"
+    pools = ExactPools.of(exact.tree, exact.table, company) if exact is not None and whole else None
     counted = [*episodes, *itself]
     play = Played(policy, game, profile, company, met, itself, by_opponent(apart, policy.name))
     sampled, by_deal = estimates_of(play, settings, best)
-    estimates = {**sampled, **exact}
+    computed = {} if exact is None else exact.estimates
+    if pools is not None:
+        scale = game.scale if profile.scale is None else profile.scale
+        computed |= {n: e for n, e in pools.estimates(profile, scale, settings.weights).items() if n in sampled}
+    estimates = {**sampled, **computed}
     added = extra_estimates(extras, [*episodes, *apart], policy.name, taken=estimates)
-    regrets = script_regret_by_opponent(episodes, policy.name, best)
+    records = opponent_records(game, play.pools, policy.name, script_regret_by_opponent(episodes, policy.name, best))
     sampling = policy.sampling if isinstance(policy, LanguageModelPolicy) else None
     agent = AgentAudit(
         name=policy.name,
         label=label or policy.name,
         sampling="" if sampling is None else described(sampling),
         estimates={**estimates, **added},
-        deals=by_deal,
-        opponents=opponent_records(game, play.pools, policy.name, regrets),
+        deals={name: scores for name, scores in by_deal.items() if name not in computed},
+        opponents=records if pools is None else pools.records(records),
         faults={str(kind): share for kind, share in fault_kinds(counted, policy.name).items() if share > 0},
-        states=tuple(states),
+        states=() if exact is None else tuple(exact.states),
         spread=tuple(() if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed)),
         rules=render_rules(game, "none" if sampling is None else sampling.reasoning),
         conversations=tuple(conversations(game, [*counted, *apart], policy.name, settings.conversations)),
@@ -165,6 +178,7 @@ def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = ""
             *company_notes(game, profile, company),
             *_profile_notes(game, settings, profile),
             *_exact_notes(game, settings, scores is not None, rounds),
+            *([EXACT_POOLS_NOTE] if pools is not None else []),
             *reply_notes(game, best, unsolved),
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
@@ -163,7 +164,24 @@ def worst_case_with_faults(
     return _exact(fault_aware_worst_case_advantage(tree, whole) / tree.game.num_rounds)
 
 
-def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Estimate], list[StateRecord]]:
+@dataclass(frozen=True)
+class Exact:
+    """What was computed over a game's first rounds.
+
+    Attributes:
+        estimates: Figures by name.
+        states: The policy at the first information states.
+        tree: The rounds that are covered.
+        table: The policy at every state of the tree, per seat.
+    """
+
+    estimates: dict[str, Estimate]
+    states: list[StateRecord]
+    tree: GameTree
+    table: Sequence[Mapping[InformationState, StatePolicy]]
+
+
+def exact_audit(scores: Scored, game: Game, rounds: int) -> Exact:
     """The exact figures over the first rounds, and the policy table of the first few states.
 
     Outside zero-sum games the worst-case advantage stands beside the one with faults, where its tree fits.
@@ -180,7 +198,8 @@ def exact_audit(scores: Scored, game: Game, rounds: int) -> tuple[dict[str, Esti
     figures = exact_estimates(tree, table)
     two = tree.game.num_players == 2
     aware = None if tree.game.zero_sum or not two else worst_case_with_faults(scores, game, tree, table)
-    return figures | ({} if aware is None else {"worst_case_advantage_fault_aware": aware}), rows
+    figures |= {} if aware is None else {"worst_case_advantage_fault_aware": aware}
+    return Exact(figures, rows, tree, table)
 
 
 def state_records(

@@ -7,14 +7,14 @@ for figures that compare two players, in a game of more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from equipoise.core import Episode, Estimate, Game, Opponent
 from equipoise.errors import UserError
 from equipoise.games import script_of
-from equipoise.games.domain import Hazard, Profile
+from equipoise.games.domain import Hazard, Profile, read_hazard
 from equipoise.games.uniform import UNIFORM
 from equipoise.lab.results import HazardRecord
 from equipoise.metrics import hazard_rate, payoff, welfare
@@ -59,11 +59,14 @@ def extras_of(game: Game, opponents: Sequence[str], metrics: Sequence[str], haza
     Raises:
         UserError: For what cannot be found, or two of one name.
     """
-    return Extras(
-        tuple(_by_name("opponent", {name: script_of(game, name) for name in opponents}).values()),
-        {short: (found, defined_as(found, short)) for short, found in _named("metric", metrics, metric)},
-        dict(_named("hazard", hazards, lambda name: find("hazard", name))),
+    found = [script_of(game, name) for name in dict.fromkeys(opponents)]
+    extras = Extras(
+        tuple(_unique("opponent", [(opponent.name, opponent) for opponent in found]).values()),
+        {name: (measure, defined_as(measure, name)) for name, measure in _named("metric", metrics, metric).items()},
+        _named("hazard", hazards, lambda name: read_hazard(find("hazard", name), name)),
     )
+    _unique("figure", [(name, None) for name in (*extras.metrics, *extras.hazards)])
+    return extras
 
 
 def short_name(spec: str) -> str:
@@ -71,13 +74,8 @@ def short_name(spec: str) -> str:
     return spec.rpartition(":")[2].rpartition(".")[2]
 
 
-def _named(kind: str, specs: Sequence[str], get: Any) -> Iterable[tuple[str, Any]]:
-    found = _unique(kind, [(short_name(spec), get(spec)) for spec in dict.fromkeys(specs)])
-    return found.items()
-
-
-def _by_name(kind: str, found: Mapping[str, Opponent]) -> dict[str, Opponent]:
-    return _unique(kind, [(opponent.name, opponent) for opponent in found.values()])
+def _named(kind: str, specs: Sequence[str], get: Callable[[str], _Found]) -> dict[str, _Found]:
+    return _unique(kind, [(short_name(spec), get(spec)) for spec in dict.fromkeys(specs)])
 
 
 def _unique(kind: str, found: Sequence[tuple[str, _Found]]) -> dict[str, _Found]:

@@ -11,8 +11,9 @@ Reference: the evaluation of arXiv 2511.19405 (256 matches per pairing); its fig
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from equipoise.arena import Match, rollout
 from equipoise.core import AUDIT_KEY, FAULT_RULES, Episode, FaultRule, Game
@@ -20,8 +21,11 @@ from equipoise.errors import UserError
 from equipoise.games import domain_of
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
-from equipoise.lab.crossplay_meeting import meeting_of
-from equipoise.lab.crossplay_table import Crossplay, crossplay_table
+from equipoise.games.text import render_rules
+from equipoise.lab.crossplay_meeting import Meeting, meeting_of
+from equipoise.lab.crossplay_table import CORRECTION, Meetings, crossplay_table
+from equipoise.lab.crossplay_transcripts import transcripts
+from equipoise.lab.results import CrossplayResult, GameRecord, Made, MatchRecord, Participant, now
 from equipoise.metrics.payoff import payoff_bounds
 from equipoise.policies.policy import Policy, Session
 
@@ -118,8 +122,8 @@ def crossplay(
     matches: int = MATCHES,
     seed: int = 0,
     fault_rule: FaultRule = "forfeit",
-) -> Crossplay:
-    """The figures of a tournament among `agents`, played here and now; nothing is written.
+) -> CrossplayResult:
+    """A tournament among `agents`, played here and now; nothing is written (`save_result` does).
 
     Args:
         game: A two-player game.
@@ -133,21 +137,62 @@ def crossplay(
     """
     settings = CrossplaySettings(matches, seed, fault_rule)
     check_agents(list(agents))
+    started = time.perf_counter()
     played = {pair: met(game, agents, pair, settings) for pair in ordered_pairs(list(agents))}
-    return table_of(game, played)
+    meetings = meetings_of(game, played)
+    shown = tuple(match for episodes in played.values() for match in transcripts(game, episodes))
+    made = Made(created=now(), seconds=time.perf_counter() - started)
+    return result_of(game, [participant_of(*agent) for agent in agents.items()], settings, meetings, shown, made)
 
 
-def table_of(game: Game, played: Mapping[tuple[str, str], Sequence[Episode]]) -> Crossplay:
-    """The figures of a tournament from its episodes.
+def meetings_of(game: Game, played: Mapping[tuple[str, str], Sequence[Episode]]) -> dict[tuple[str, str], Meeting]:
+    """What is kept of the episodes of every (first seat, second seat)."""
+    cooperation, talk = cooperation_in(game), talk_in(game)
+    return {pair: meeting_of(episodes, cooperation, talk) for pair, episodes in played.items()}
+
+
+def result_of(
+    game: Game,
+    agents: Sequence[Participant],
+    settings: CrossplaySettings,
+    meetings: Meetings,
+    shown: tuple[MatchRecord, ...],
+    made: Made,
+) -> CrossplayResult:
+    """A tournament's result from its meetings.
 
     Args:
         game: What was played.
-        played: The episodes by (first seat, second seat): every ordered pair and self-play, on the same deals.
+        agents: Who took part.
+        settings: How much was played.
+        meetings: By (first seat, second seat): every ordered pair and self-play, on the same deals.
+        shown: Matches to read.
+        made: How it came to be.
 
     Raises:
         ValueError: For a pair that is missing, or one played on other deals.
     """
-    cooperation, talk = cooperation_in(game), talk_in(game)
-    names = list(dict.fromkeys(name for pair in played for name in pair))
-    meetings = {pair: meeting_of(episodes, cooperation, talk) for pair, episodes in played.items()}
-    return crossplay_table(names, meetings, zero_sum=game.zero_sum, bounds=payoff_bounds(game))
+    names, cooperation = [agent.name for agent in agents], cooperation_in(game)
+    table = crossplay_table(names, meetings, zero_sum=game.zero_sum, bounds=payoff_bounds(game))
+    return CrossplayResult(
+        title=f"{game.name}: cross-play of {len(names)} agents",
+        made=made,
+        game=GameRecord.of(game),
+        agents=tuple(agents),
+        **asdict(settings),
+        **vars(table),
+        correction=CORRECTION,
+        cooperation="" if cooperation is None else cooperation.definition,
+        rules=render_rules(game),
+        shown=shown,
+    )
+
+
+def participant_of(name: str, policy: Policy) -> Participant:
+    """Who a policy of Python is, under the name that it has in a result."""
+    if policy.immediate:
+        return Participant(name=name, source=policy.name, kind="script")
+    from equipoise.policies.language_model import LanguageModelPolicy
+
+    sampling = asdict(policy.sampling) if isinstance(policy, LanguageModelPolicy) else {}
+    return Participant(name=name, source=type(policy).__name__, kind="model", sampling=sampling)

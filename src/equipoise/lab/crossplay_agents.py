@@ -22,6 +22,7 @@ from equipoise.core import Game, Opponent
 from equipoise.errors import UserError
 from equipoise.games import domain_of, script_of
 from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
+from equipoise.lab.results import Participant
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
 from equipoise.policies.policy import Policy
@@ -56,6 +57,10 @@ class Agent:
         """What decides how the agent plays; where a folder or a file lies does not."""
         source = {} if self.content else {"source": self.source}
         return {"kind": self.kind, **source, "sampling": dict(self.sampling), "content": self.content}
+
+    def participant(self) -> Participant:
+        """Who the agent is, in a result."""
+        return Participant(name=self.name, source=self.source, kind=self.kind, sampling=dict(self.sampling))
 
 
 def agents_of(texts: Sequence[str], game: Game, sampling: Mapping[str, Any]) -> tuple[Agent, ...]:

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, model_validator
 
 from equipoise.core import Episode
 from equipoise.errors import UserError
 from equipoise.games.domain import Cooperation, Talk
+from equipoise.lab.results import MatchRecord, Number, Value
 from equipoise.metrics.cooperation import BEFORE, cooperation_counts, joint_pay
 from equipoise.metrics.faults import first_fault
 from equipoise.metrics.payoff import rounds_played
 from equipoise.metrics.talk import FIGURES, talk_counts
-from equipoise.reports.checks import a_number, list_of, mapping_of, maybe, object_of, text, whole
 
 SEATS = (0, 1)
 
-_NUMBERS = list_of(list_of(a_number))
-_SHAPE = object_of(
-    {
-        "seats": list_of(text),
-        "deals": list_of(whole),
-        "pay": _NUMBERS,
-        "decisions": _NUMBERS,
-        "faults": _NUMBERS,
-        "joint": maybe(_NUMBERS),
-        "cooperation": mapping_of(list_of(_NUMBERS)),
-    },
-    {"talk": mapping_of(list_of(_NUMBERS))},
-)
+
+def _rows(value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=float)
+    except TypeError:
+        raise ValueError("got what are no numbers") from None
 
 
-@dataclass(frozen=True, eq=False)
-class Meeting:
+Rows = Annotated[np.ndarray, BeforeValidator(_rows), PlainSerializer(lambda rows: rows.tolist())]
+"""Numbers by match, [B, ...], which come back from a file exactly."""
+
+
+class Meeting(Value):
     """The matches of one agent in the first seat and one in the second, the same agent in self-play.
 
     Attributes:
@@ -51,27 +47,35 @@ class Meeting:
             talk.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     seats: tuple[str, str]
     deals: tuple[int, ...]
-    pay: np.ndarray
-    decisions: np.ndarray
-    faults: np.ndarray
-    joint: np.ndarray | None
-    cooperation: Mapping[str, np.ndarray]
-    talk: Mapping[str, np.ndarray]
+    pay: Rows
+    decisions: Rows
+    faults: Rows
+    joint: Rows | None
+    cooperation: dict[str, Rows]
+    talk: dict[str, Rows]
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON; numbers come back from it exactly."""
-        return {
-            "seats": list(self.seats),
-            "deals": list(self.deals),
-            "pay": self.pay.tolist(),
-            "decisions": self.decisions.tolist(),
-            "faults": self.faults.tolist(),
-            "joint": None if self.joint is None else self.joint.tolist(),
-            "cooperation": {before: counts.tolist() for before, counts in self.cooperation.items()},
-            "talk": {figure: counts.tolist() for figure, counts in self.talk.items()},
-        }
+    @model_validator(mode="after")
+    def _shaped(self) -> Meeting:
+        matches = len(self.deals)
+        joint = () if self.joint is None else (self.joint,)
+        if any(rows.shape != (matches, 2) for rows in (self.pay, self.decisions, self.faults, *joint)):
+            raise ValueError(f"got figures that are not 2 for each of {matches} matches")
+        for counts, known in ((self.cooperation, BEFORE), (self.talk, FIGURES)):
+            if not set(counts) <= set(known) or any(rows.shape != (matches, 2, 2) for rows in counts.values()):
+                raise ValueError(f"got counts that are not 2 x 2 for each of {matches} matches, by {', '.join(known)}")
+        return self
+
+
+class PlayedPair(Value):
+    """A tournament's file of one ordered pair: its meeting, matches to read, and how long it took to play."""
+
+    meeting: Meeting
+    shown: tuple[MatchRecord, ...]
+    seconds: Number
 
 
 def meeting_of(episodes: Sequence[Episode], cooperation: Cooperation | None, talk: Talk | None = None) -> Meeting:
@@ -95,45 +99,16 @@ def meeting_of(episodes: Sequence[Episode], cooperation: Cooperation | None, tal
     answers = [{} if cooperation is None else cooperation_counts(episodes, own, cooperation) for own in seats]
     words = [{} if talk is None else talk_counts(episodes, own, talk) for own in seats]
     return Meeting(
-        (first, second),
-        tuple(episode.deal for episode in episodes),
-        np.array([episode.returns for episode in episodes], dtype=float) / played[:, None],
-        np.array([[len(own) for own in both] for both in taken], dtype=float),
-        np.array([[sum(first_fault(d) is not None for d in own) for own in both] for both in taken], dtype=float),
-        None if cooperation is None else joint_pay(episodes, cooperation),
-        _by_seat(answers),
-        _by_seat(words),
+        seats=(first, second),
+        deals=tuple(episode.deal for episode in episodes),
+        pay=np.array([episode.returns for episode in episodes], dtype=float) / played[:, None],
+        decisions=np.array([[len(own) for own in both] for both in taken]),
+        faults=np.array([[sum(first_fault(d) is not None for d in own) for own in both] for both in taken]),
+        joint=None if cooperation is None else joint_pay(episodes, cooperation),
+        cooperation=_by_seat(answers),
+        talk=_by_seat(words),
     )
 
 
 def _by_seat(counts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.stack([own[name] for own in counts], axis=1) for name in counts[0]}
-
-
-def meeting_from_json(record: Mapping[str, Any], where: str) -> Meeting:
-    """The meeting that was stored as `record`.
-
-    Raises:
-        ValueError: For a record of another shape; the message says where and what to do.
-    """
-    try:
-        _SHAPE(record, "pair")
-        matches = len(record["deals"])
-        arrays = {name: np.array(record[name], dtype=float) for name in ("pay", "decisions", "faults")}
-        joint = None if record["joint"] is None else np.array(record["joint"], dtype=float)
-        counts = _counts(record["cooperation"], BEFORE, matches, "cooperation")
-        words = _counts(record.get("talk", {}), FIGURES, matches, "talk")
-        if any(array.shape != (matches, 2) for array in (*arrays.values(), *(() if joint is None else (joint,)))):
-            raise UserError(f"pair: got figures that are not 2 for each of {matches} matches")
-        first, second = record["seats"]
-    except ValueError as error:
-        raise UserError(f"{where} is no stored pair ({error}); delete it to play the pair again") from None
-    return Meeting((first, second), tuple(record["deals"]), **arrays, joint=joint, cooperation=counts, talk=words)
-
-
-def _counts(record: Mapping[str, Any], names: Sequence[str], matches: int, where: str) -> dict[str, np.ndarray]:
-    """Stored counts by name, [B, 2 seats, 2] each."""
-    counts = {name: np.array(rows, dtype=float) for name, rows in record.items()}
-    if any(array.shape != (matches, 2, 2) for array in counts.values()) or not set(counts) <= set(names):
-        raise UserError(f"pair.{where}: got counts that are not 2 x 2 for each of {matches} matches")
-    return counts

@@ -1,7 +1,7 @@
 """A tournament in a folder: each ordered pair writes its own file when it ends, so that it can be stopped anywhere.
 
     settings.json  what decides every match      pairs/A+B.json       what A (first seat) and B played
-    crossplay.json, crossplay.html, figures/     episodes/A+B.jsonl.gz
+    result.json    the tournament                 episodes/A+B.jsonl.gz
 
 The same command continues an interrupted tournament, and one with further agents plays their pairs alone. A folder of
 other settings, or of other weights under the same name, is refused.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,14 @@ from equipoise.arena.records import write_episodes
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import make_game
-from equipoise.games.text import render_rules
-from equipoise.lab.crossplay import CrossplaySettings, check_agents, cooperation_in, met, ordered_pairs, talk_in
+from equipoise.lab.crossplay import CrossplaySettings, check_agents, meetings_of, met, ordered_pairs, result_of
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
-from equipoise.lab.crossplay_meeting import meeting_from_json, meeting_of
-from equipoise.lab.crossplay_table import crossplay_table
+from equipoise.lab.crossplay_meeting import PlayedPair
 from equipoise.lab.crossplay_transcripts import transcripts
-from equipoise.lab.store import JsonRecord, Record, Store
+from equipoise.lab.results import CrossplayResult, Made, now
+from equipoise.lab.store import Store, ValueCodec
 from equipoise.lab.workers import Cell
-from equipoise.metrics.payoff import payoff_bounds
 from equipoise.registry import code_of
-from equipoise.reports.crossplay_schema import SCHEMA
 
 PAIRS, EPISODES = "pairs", "episodes"
 
@@ -80,9 +76,9 @@ class Tournament:
         return make_game(self.name, **self.parameters)
 
     @property
-    def store(self) -> Store[Record]:
+    def store(self) -> Store[PlayedPair]:
         """Where the pairs' results are."""
-        return Store(self.out, "tournament", JsonRecord(), self._settings(), self._made_by)
+        return Store(self.out, "tournament", ValueCodec(PlayedPair), self._settings(), self._made_by)
 
     @property
     def seatings(self) -> list[tuple[str, str]]:
@@ -93,7 +89,7 @@ class Tournament:
         """One cell for every ordered pair."""
         return [Cell(key_of(seats)) for seats in self.seatings]
 
-    def open(self) -> Store[Record]:
+    def open(self) -> Store[PlayedPair]:
         """The store, whose folder is or becomes this very tournament's.
 
         Raises:
@@ -104,7 +100,7 @@ class Tournament:
         store.finished(map(key_of, self.seatings))
         return store
 
-    def __call__(self, key: str) -> Record:
+    def __call__(self, key: str) -> PlayedPair:
         """The result of one ordered pair; its episodes are written beside it, first."""
         started = time.perf_counter()
         seats, game = seats_of(key), self.game
@@ -113,44 +109,35 @@ class Tournament:
         path = self.out / EPISODES / f"{'+'.join(seats)}.jsonl.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_episodes(path, episodes)
-        return {
-            **meeting_of(episodes, cooperation_in(game), talk_in(game)).to_json(),
-            "transcripts": transcripts(game, episodes),
-            "seconds": time.perf_counter() - started,
-        }
+        (meeting,) = meetings_of(game, {seats: episodes}).values()
+        return PlayedPair(meeting=meeting, shown=transcripts(game, episodes), seconds=time.perf_counter() - started)
 
-    def report(self, command: str = "") -> dict[str, Any]:
-        """The finished tournament as plain JSON, for `reports.crossplay`.
+    def result(self, command: str = "") -> CrossplayResult:
+        """The finished tournament; `save_result` puts it beside its pairs.
+
+        Args:
+            command: What makes it again.
 
         Raises:
             ValueError: For a pair that is not finished or cannot be read.
         """
-        game, store, stored = self.game, self.store, {}
+        store, stored = self.store, {}
         for seats in self.seatings:
             found = store.get(key_of(seats))
             if found is None:
                 raise UserError(f"{key_of(seats)} is not finished in {self.out}; run the same command again")
             stored[seats] = found
-        meetings = {seats: meeting_from_json(found, str(store.path(key_of(seats)))) for seats, found in stored.items()}
-        names, cooperation = [agent.name for agent in self.agents], cooperation_in(game)
-        return {
-            "schema": SCHEMA,
-            "title": f"{game.name}: cross-play of {len(names)} agents",
-            "game": game.name,
-            "game_parameters": game.parameters,
-            "unit": game.unit,
-            "zero_sum": game.zero_sum,
-            **asdict(self.settings),
-            "agents": [{"name": a.name, "kind": a.kind, "source": a.source, **_sampling(a)} for a in self.agents],
-            **crossplay_table(names, meetings, zero_sum=game.zero_sum, bounds=payoff_bounds(game)).to_json(),
-            "cooperation": None if cooperation is None else cooperation.definition,
-            "rules": render_rules(game),
-            "transcripts": [t for found in stored.values() for t in found.get("transcripts", ())],
-            "seconds": sum(float(found.get("seconds", 0.0)) for found in stored.values()),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "versions": versions_of(self.agents),
-        }
+        made = Made(
+            created=now(),
+            command=command,
+            seconds=sum(found.seconds for found in stored.values()),
+            versions=versions_of(self.agents),
+            by={**self._settings(), "agents": {agent.name: agent.made_by() for agent in self.agents}},
+        )
+        meetings = {seats: found.meeting for seats, found in stored.items()}
+        shown = tuple(match for found in stored.values() for match in found.shown)
+        agents = [agent.participant() for agent in self.agents]
+        return result_of(self.game, agents, self.settings, meetings, shown, made)
 
     def _settings(self) -> dict[str, Any]:
         """What decides every match, agents aside."""
@@ -166,7 +153,3 @@ class Tournament:
     def _made_by(self, key: str) -> dict[str, Any]:
         """What decides the matches of a pair beside that."""
         return {agent.name: agent.made_by() for agent in self.agents if agent.name in seats_of(key)}
-
-
-def _sampling(agent: Agent) -> dict[str, Any]:
-    return {"sampling": dict(agent.sampling)} if agent.sampling else {}

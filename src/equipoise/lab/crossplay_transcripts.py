@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from equipoise.core import Decision, Episode, Fault, Game, Reply
 from equipoise.games.text import render_observation
+from equipoise.lab.results import MatchRecord, MessageRecord, RoundRecord, TurnRecord
 from equipoise.metrics.faults import first_fault
 from equipoise.metrics.payoff import rounds_played
 
 TYPICAL, WORST, FAULTY = "typical", "lowest joint pay", "with a fault"
 
 
-def transcripts(game: Game, episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+def transcripts(game: Game, episodes: Sequence[Episode]) -> tuple[MatchRecord, ...]:
     """At most three different matches of one ordered pair: the one nearest the median, the worst, the first faulty one.
 
     Joint pay per round decides; in a zero-sum game, where that is always 0, the first seat's. Matches in which the
@@ -32,26 +32,37 @@ def transcripts(game: Game, episodes: Sequence[Episode]) -> list[dict[str, Any]]
         chosen[1] = ("lowest pay of the first seat", chosen[1][1])
     faulty = [i for i, e in enumerate(episodes) if any(first_fault(d) is not None for d in e.decisions)]
     chosen += [(FAULTY, faulty[0])] if faulty else []
-    shown: dict[str, dict[str, Any]] = {}
+    shown: dict[tuple[RoundRecord, ...], MatchRecord] = {}
     for why, index in chosen:
-        found = transcript(game, episodes[index])
-        shown.setdefault(repr(found["rounds"]), {"why": why, **found})
-    return list(shown.values())
+        found = transcript(game, episodes[index], why)
+        shown.setdefault(found.rounds, found)
+    return tuple(shown.values())
 
 
-def transcript(game: Game, episode: Episode) -> dict[str, Any]:
-    """One match: by round what each player was newly shown, what it said, and what the round paid."""
-    rounds: list[dict[str, Any]] = [
-        {"pay": list(row), "turns": []} for row in episode.rewards[: rounds_played(episode)]
-    ]
+def transcript(game: Game, episode: Episode, why: str) -> MatchRecord:
+    """One match: by round what each player was newly shown, what it said, and what the round paid.
+
+    Args:
+        game: What was played.
+        episode: The match.
+        why: Why it is shown.
+    """
+    paid = episode.rewards[: rounds_played(episode)]
+    turns: list[list[TurnRecord]] = [[] for _ in paid]
     last: dict[int, Decision] = {}
     for decision in episode.decisions:
-        rounds[decision.round]["turns"].append(_turn(game, decision, last.get(decision.seat)))
+        turns[decision.round].append(_turn(game, decision, last.get(decision.seat)))
         last[decision.seat] = decision
-    return {"seats": list(episode.policies), "deal": episode.deal, "pay": list(episode.returns), "rounds": rounds}
+    return MatchRecord(
+        why=why,
+        seats=tuple(episode.policies),
+        deal=episode.deal,
+        pay=tuple(episode.returns),
+        rounds=tuple(RoundRecord(pay=tuple(row), turns=tuple(own)) for row, own in zip(paid, turns, strict=True)),
+    )
 
 
-def _turn(game: Game, decision: Decision, before: Decision | None) -> dict[str, Any]:
+def _turn(game: Game, decision: Decision, before: Decision | None) -> TurnRecord:
     """One decision; `before` is the same player's decision before it, whose own act is no news."""
     state = decision.information_state
     read = 0 if before is None else len(before.information_state)
@@ -59,16 +70,16 @@ def _turn(game: Game, decision: Decision, before: Decision | None) -> dict[str, 
         own = state[read].kind == "act" and state[read].player == decision.seat
         read += own  # where the other player's fault cost the round, the player's choice was never played
     replies: list[tuple[Reply, Fault | None]] = [*decision.attempts, (decision.reply, decision.fault)]
-    played = decision.fault is not None and decision.action is not None
-    return {
-        "seat": decision.seat,
-        "saw": render_observation(game, state[read:], decision.seat, decision.legal),
-        "said": [_said(game, reply, fault) for reply, fault in replies],
-        "played": game.action_text(decision.action) if played else None,
-    }
+    replaced = decision.action if decision.fault is not None else None
+    return TurnRecord(
+        seat=decision.seat,
+        saw=render_observation(game, state[read:], decision.seat, decision.legal),
+        said=tuple(_said(game, reply, fault) for reply, fault in replies),
+        played=None if replaced is None else game.action_text(replaced),
+    )
 
 
-def _said(game: Game, reply: Reply, fault: Fault | None) -> dict[str, Any]:
+def _said(game: Game, reply: Reply, fault: Fault | None) -> MessageRecord:
     words = reply.text if reply.action is None else game.action_text(reply.action)
     text = f"{reply.thought}\n{words}" if reply.thought else words
-    return {"text": text, "fault": None if fault is None else fault.kind}
+    return MessageRecord(side="said", text=text, fault="" if fault is None else fault.kind)

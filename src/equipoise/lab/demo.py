@@ -19,7 +19,7 @@ from equipoise.lab.audit import AuditSettings, audit_result
 from equipoise.lab.model_audit import Way, audited_model, curves_of
 from equipoise.lab.results import AgentAudit, AuditResult, Made, Settings
 from equipoise.lab.store import ResultCodec, Store
-from equipoise.lab.study import chosen
+from equipoise.lab.study_run import chosen
 from equipoise.metrics import over_seeds
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import train, versions

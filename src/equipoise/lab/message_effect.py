@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from equipoise.core import Action, Decision, Episode, Estimate, Event, Game, Inf
 from equipoise.errors import UserError
 from equipoise.games.domain import Domain, Talk
 from equipoise.games.free_text import is_legal, text_limit
+from equipoise.lab.results import EffectRecord
 from equipoise.metrics.estimate import clustered_mean
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -56,35 +57,6 @@ class HeardClaim:
         """The information state with another message in the place of the one that was heard."""
         seen = self.decision.information_state
         return (*seen[: self.place], seen[self.place]._replace(value=message), *seen[self.place + 1 :])
-
-
-@dataclass(frozen=True)
-class MessageEffect:
-    """How the listener's claims change with the message.
-
-    Attributes:
-        claims: How many claims were asked again.
-        claimed: Mean share of what it could claim that the listener claims after the messages it heard, in [0, 1].
-        changes: Mean change of that share by the name of the replacement, in [-1, 1].
-        by_side: The same, of the claims on each side alone; a side that never came up is left out.
-        outside: Mean probability, over all that was asked, of replies that are no legal claim; 0 for scripts.
-    """
-
-    claims: int
-    claimed: Estimate
-    changes: Mapping[str, Estimate]
-    by_side: Mapping[Side, Mapping[str, Estimate]]
-    outside: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "claims": self.claims,
-            "claimed": self.claimed.to_json(),
-            "changes": {name: change.to_json() for name, change in self.changes.items()},
-            "by_side": {s: {name: c.to_json() for name, c in found.items()} for s, found in self.by_side.items()},
-            "outside": self.outside,
-        }
 
 
 def heard_claims(
@@ -152,7 +124,7 @@ def message_effect_scores(
     return heard, {name: row - heard for name, row in zip(talk.replacements, others, strict=True)}, outside
 
 
-def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], talk: Talk) -> MessageEffect:
+def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], talk: Talk) -> EffectRecord:
     """How the listener's expected claims change with the message, by replacement and side, clustered by deal.
 
     Estimand: the mean over claims of recorded play of E[claim | replaced] - E[claim | as heard], as a share of what
@@ -170,19 +142,19 @@ def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], t
     """
     heard, changes, outside = message_effect_scores(game, listener, claims, talk)
     deals = [claim.deal for claim in claims]
-    by_side = {}
+    by_side: dict[str, dict[str, Estimate]] = {}
     sides: tuple[Side, ...] = get_args(Side)
     for side in sides:
         kept = [index for index, claim in enumerate(claims) if claim.side == side]
         if kept:
             on_side = [deals[index] for index in kept]
             by_side[side] = {name: _mean(change[kept], on_side) for name, change in changes.items()}
-    return MessageEffect(
-        len(claims),
-        clustered_mean(heard, deals, method="t over deals", bounds=(0.0, 1.0)),
-        {name: _mean(change, deals) for name, change in changes.items()},
-        by_side,
-        outside,
+    return EffectRecord(
+        claims=len(claims),
+        claimed=clustered_mean(heard, deals, method="t over deals", bounds=(0.0, 1.0)),
+        changes={name: _mean(change, deals) for name, change in changes.items()},
+        by_side=by_side,
+        outside=outside,
     )
 
 

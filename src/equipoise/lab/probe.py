@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from equipoise.core import Estimate, Game
 from equipoise.errors import UserError
 from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
+from equipoise.lab.results import ProbeFigures
 from equipoise.metrics.cooperation import share_of
 from equipoise.metrics.estimate import clustered_mean, paired_difference
 from equipoise.policies.policy import Policy
@@ -26,31 +26,6 @@ from equipoise.training.recipe import Recipe, parse_recipe
 from equipoise.training.run import train
 
 AGENT, PROBE = "agent", "probe"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a probe found, in the game's unit per round.
-
-    Attributes:
-        pay: What the probe earns from the agent.
-        agent_pay: What the agent earns from the probe.
-        self_play: What the agent earns from itself, on the same deals.
-        gain: `pay` less `self_play`, paired by deal and seat: the lower bound.
-        fault_rate: Share of the probe's decisions that were faults, against the agent.
-        agent_fault_rate: Share of the agent's decisions that were faults, against the probe.
-    """
-
-    pay: Estimate
-    agent_pay: Estimate
-    self_play: Estimate
-    gain: Estimate
-    fault_rate: Estimate
-    agent_fault_rate: Estimate
-
-    def to_json(self) -> dict[str, Any]:
-        """Each figure with its interval."""
-        return {name: estimate.to_json() for name, estimate in vars(self).items()}
 
 
 def of_one_game(recipe: Recipe) -> Recipe:
@@ -99,7 +74,7 @@ def train_probe(recipe: Recipe, agent: Path | str, steps: int, out: Path) -> Pat
     return train(probe_recipe(recipe, agent, steps), out, resume=(out / "recipe.toml").is_file(), label="probe")
 
 
-def measure_probe(game: Game, agent: Policy, probe: Policy, settings: CrossplaySettings) -> Probe:
+def measure_probe(game: Game, agent: Policy, probe: Policy, settings: CrossplaySettings) -> ProbeFigures:
     """What a trained probe earns from the agent, on deals that no training sees, in both seats.
 
     Args:
@@ -119,13 +94,13 @@ def measure_probe(game: Game, agent: Policy, probe: Policy, settings: CrossplayS
     probed = np.concatenate([ahead.pay[:, 0], behind.pay[:, 1]])
     probing = np.concatenate([ahead.pay[:, 1], behind.pay[:, 0]])
     alone = np.concatenate([itself.pay[:, 0], itself.pay[:, 1]])
-    return Probe(
-        clustered_mean(probed, deals),
-        clustered_mean(probing, deals),
-        clustered_mean(alone, deals),
-        paired_difference(probed, alone, deals),
-        _faults(ahead, behind, 0),
-        _faults(ahead, behind, 1),
+    return ProbeFigures(
+        pay=clustered_mean(probed, deals),
+        agent_pay=clustered_mean(probing, deals),
+        self_play=clustered_mean(alone, deals),
+        gain=paired_difference(probed, alone, deals),
+        fault_rate=_faults(ahead, behind, 0),
+        agent_fault_rate=_faults(ahead, behind, 1),
     )
 
 

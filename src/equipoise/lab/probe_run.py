@@ -1,7 +1,7 @@
 """A best-response probe in a folder: the learner's run, then what it gains, each done once.
 
     settings.json   what decides the probe          learner/   the learner's run folder
-    probe.json      what it gains, with intervals
+    result.json     what it gains, with intervals
 
 A probe that is stopped goes on where it was. One that fails before the learner's first step leaves nothing.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from typing import Any
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.lab.agent_origin import fingerprint, name_and_source, run_recipe
-from equipoise.lab.arms import chosen
 from equipoise.lab.crossplay import CrossplaySettings
 from equipoise.lab.crossplay_agents import Agent, agents_of, policy_of
 from equipoise.lab.probe import measure_probe, of_one_game, probe_recipe, train_probe
-from equipoise.lab.store import JsonRecord, Record, Store
-from equipoise.reports.probe_terminal import PROBE, SCHEMA, validate_probe
-from equipoise.reports.schema import clean_report
+from equipoise.lab.results import GameRecord, Made, ProbeResult, now
+from equipoise.lab.store import RESULT_KEY, ResultCodec, Store
+from equipoise.lab.study import chosen
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import versions
 
@@ -58,16 +56,16 @@ class ProbeRun:
         return CrossplaySettings(self.matches, self.recipe.seed, self.recipe.tasks[0].self_play.fault_rule)
 
     @cached_property
-    def store(self) -> Store[Record]:
+    def store(self) -> Store[ProbeResult]:
         """Where the result is."""
-        return Store(self.out, PROBE, JsonRecord(validate_probe), self._made_by())
+        return Store(self.out, "probe", ResultCodec(ProbeResult), self._made_by())
 
     @property
     def learner(self) -> Path:
         """The learner's run folder."""
         return self.out / LEARNER
 
-    def __call__(self, command: str = "") -> Record:
+    def __call__(self, command: str = "") -> ProbeResult:
         """The result: read where it is finished, else computed, with what was computed before.
 
         Raises:
@@ -75,28 +73,24 @@ class ProbeRun:
             Interrupted: Ctrl-C while the learner learns; everything up to the last step is saved.
         """
         with self.store.opened(self.learner / "metrics.jsonl"):
-            return self.store.result(PROBE, lambda _: clean_report(self._computed(command)))
+            return self.store.result(RESULT_KEY, lambda _: self._computed(command))
 
-    def _computed(self, command: str) -> Record:
-        model = train_probe(self.recipe, self.agent.source, self.recipe.rl.steps, self.learner)
-        hardware, game = self.recipe.hardware, self.game
-        learner = Agent(LEARNER, str(model), "model", dataclasses.asdict(self.recipe.sampling))
-        agent, probe = (policy_of(p, game, hardware.device, hardware.dtype) for p in (self.agent, learner))
-        settings = self.settings
-        return {
-            "schema": SCHEMA,
-            "game": game.name,
-            "game_parameters": game.parameters,
-            "unit": game.unit,
-            "agent": {"name": self.agent.name, "source": self.agent.source},
-            "learner": {"start": self.recipe.model, "steps": self.recipe.rl.steps, "seed": self.recipe.seed},
+    def _computed(self, command: str) -> ProbeResult:
+        recipe, game, settings = self.recipe, self.game, self.settings
+        model = train_probe(recipe, self.agent.source, recipe.rl.steps, self.learner)
+        learner = Agent(LEARNER, str(model), "model", dataclasses.asdict(recipe.sampling))
+        agent, probe = (
+            policy_of(p, game, recipe.hardware.device, recipe.hardware.dtype) for p in (self.agent, learner)
+        )
+        return ProbeResult(
+            title=f"{game.name}: a naive learner against {self.agent.name}, which stays as it is",
+            made=Made(created=now(), command=command, versions=versions()),
+            game=GameRecord.of(game),
+            agent=self.agent.participant(),
+            learner={"start": recipe.model, "steps": recipe.rl.steps, "seed": recipe.seed},
             **dataclasses.asdict(settings),
-            "lower_bound": "gain",
-            "figures": measure_probe(game, agent, probe, settings).to_json(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "versions": versions(),
-        }
+            figures=measure_probe(game, agent, probe, settings),
+        )
 
     def _made_by(self) -> dict[str, Any]:
         """What decides the result; where the agent lies does not, if its content is known."""

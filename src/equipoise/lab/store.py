@@ -22,13 +22,16 @@ from typing import Any, Generic, Protocol, TypeVar
 from equipoise.errors import UserError
 from equipoise.files import TEMPORARY, as_json, sweep, write_atomically
 from equipoise.lab.claims import alone, claimed, owner_of
-from equipoise.lab.results import Result, parse_result, result_json
+from equipoise.lab.results import RESULT, Result, Value, parse_result, parse_value, result_json
 
 SETTINGS = "settings.json"
+RESULT_KEY = RESULT.removesuffix(".json")
+"""The key of a store's one result, where it has one."""
 
 Record = dict[str, Any]
 T = TypeVar("T")
 R = TypeVar("R", bound=Result)
+V = TypeVar("V", bound=Value)
 
 
 class Codec(Protocol[T]):
@@ -106,6 +109,30 @@ class ResultCodec(Generic[R]):
     def made_by(self, text: str) -> Mapping[str, Any] | None:
         """See `Codec`."""
         return self.load(text).made.by
+
+
+@dataclass(frozen=True)
+class ValueCodec(Generic[V]):
+    """Typed parts of a result, which are no results of their own; what decides one stands beside its fields.
+
+    Attributes:
+        kind: Their type.
+    """
+
+    kind: type[V]
+
+    def dump(self, result: V, made_by: Mapping[str, Any]) -> str:
+        """See `Codec`."""
+        return JsonRecord().dump(as_json(result.model_dump(mode="python")), made_by)
+
+    def load(self, text: str) -> V:
+        """See `Codec`."""
+        record = JsonRecord().load(text)
+        return parse_value({name: value for name, value in record.items() if name != "made_by"}, "it", self.kind)
+
+    def made_by(self, text: str) -> Mapping[str, Any] | None:
+        """See `Codec`."""
+        return JsonRecord().made_by(text)
 
 
 @dataclass(frozen=True)

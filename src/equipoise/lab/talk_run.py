@@ -1,7 +1,7 @@
 """What an agent's talk is worth, in a folder: what it says, what that changes in the listener's claim, what both reach.
 
     settings.json   what decides the result        parts/   each part when it ends, so that it is not played again
-    talk.json       the result, with intervals
+    result.json     the result, with intervals
 
 The agent meets another one, or itself. In both seats on common deals its messages are held against its hands and its
 claims (`metrics.talk`), then recorded claims are asked again after other messages (`message_effect`); last both play
@@ -10,9 +10,9 @@ with messages and without on the same hands (`talk_efficiency`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,40 @@ from equipoise.core import Episode, Game
 from equipoise.errors import UserError
 from equipoise.games import DOMAINS, domain, domain_of, make_game
 from equipoise.lab.agent_origin import name_and_source, run_of
-from equipoise.lab.crossplay import CrossplaySettings, cooperation_in, met, talk_in
+from equipoise.lab.crossplay import CrossplaySettings, meetings_of, met, talk_in
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, agents_of, policy_of, versions_of
-from equipoise.lab.crossplay_meeting import meeting_of
 from equipoise.lab.crossplay_table import cell_of
 from equipoise.lab.message_effect import heard_claims, message_effect
-from equipoise.lab.store import JsonRecord, Record, Store
+from equipoise.lab.results import Figure, GameRecord, ListenerRecord, Made, Number, SaidRecord, TalkResult, Value, now
+from equipoise.lab.store import RESULT_KEY, ResultCodec, Store, ValueCodec
 from equipoise.lab.talk_efficiency import GAME, efficiency_with_and_without_talk
 from equipoise.policies.policy import Policy
-from equipoise.reports.schema import clean_report
-from equipoise.reports.talk_terminal import SCHEMA, TALK, validate_talk
 
+PARTS = "parts"
 MESSAGES, EFFICIENCY = "messages", "efficiency"
+WITH, WITHOUT = "with_talk", "without_talk"
+
+Played = Mapping[tuple[str, str], Sequence[Episode]]
+"""Episodes by (agent in the first seat, agent in the second)."""
 
 Sides = tuple[list[Episode], list[int]]
 """Episodes and the seat in each of the player that is judged."""
+
+
+class MessagesPart(Value):
+    """What each agent says, what that changes in the claims of each, and how long it took to measure."""
+
+    said: tuple[SaidRecord, ...]
+    effects: tuple[ListenerRecord, ...]
+    seconds: Number
+
+
+class EfficiencyPart(Value):
+    """What both reach with messages and without, the faults there, and how long it took to measure."""
+
+    efficiency: dict[str, Figure]
+    faults: dict[str, Figure]
+    seconds: Number
 
 
 @dataclass(frozen=True)
@@ -59,81 +78,91 @@ class TalkRun:
     dtype: Dtype = "float32"
 
     @cached_property
-    def store(self) -> Store[Record]:
+    def store(self) -> Store[TalkResult]:
         """Where the result is."""
-        return Store(self.out, TALK, JsonRecord(validate_talk), self._made_by())
+        return Store(self.out, "talk", ResultCodec(TalkResult), self._made_by())
 
     @property
-    def parts(self) -> Store[Record]:
-        """Where its finished parts are."""
-        return Store(self.out / "parts", "part", JsonRecord())
+    def messages(self) -> Store[MessagesPart]:
+        """Where what was said is, once it is known."""
+        return Store(self.out / PARTS, "part", ValueCodec(MessagesPart))
 
-    def __call__(self, command: str = "") -> Record:
+    @property
+    def efficiency(self) -> Store[EfficiencyPart]:
+        """Where what both reach is, once it is known."""
+        return Store(self.out / PARTS, "part", ValueCodec(EfficiencyPart))
+
+    def __call__(self, command: str = "") -> TalkResult:
         """The result: read where it is finished, else computed, with the parts that are there.
 
         Raises:
             ValueError: For a folder of other settings, or a model that cannot be loaded.
         """
-        with self.store.opened(self.parts.path(MESSAGES)):
-            return self.store.result(TALK, lambda _: clean_report(self._measured(command)))
+        with self.store.opened(self.messages.path(MESSAGES)):
+            return self.store.result(RESULT_KEY, lambda _: self._measured(command))
 
-    def _measured(self, command: str) -> Record:
-        return {
-            "schema": SCHEMA,
-            "game": self.game.name,
-            "game_parameters": self.game.parameters,
-            "agents": [{"name": a.name, "kind": a.kind, "source": a.source} for a in self.agents],
+    def _measured(self, command: str) -> TalkResult:
+        messages = self.messages.result(MESSAGES, self._messages)
+        efficiency = self.efficiency.result(EFFICIENCY, self._efficiency)
+        names = " with ".join(agent.name for agent in self.agents)
+        return TalkResult(
+            title=f"{self.game.name}: what the talk of {names} is worth",
+            made=Made(
+                created=now(),
+                command=command,
+                seconds=messages.seconds + efficiency.seconds,
+                versions=versions_of(self.agents),
+            ),
+            game=GameRecord.of(self.game),
+            agents=tuple(agent.participant() for agent in self.agents),
             **asdict(self.settings),
-            **self.parts.result(MESSAGES, self._messages),
-            **self.parts.result(EFFICIENCY, self._efficiency),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "versions": versions_of(self.agents),
-        }
+            said=messages.said,
+            effects=messages.effects,
+            efficiency=efficiency.efficiency,
+            faults=efficiency.faults,
+        )
 
     def _players(self) -> dict[str, Policy]:
         return {agent.name: policy_of(agent, self.game, self.device, self.dtype) for agent in self.agents}
 
-    def _messages(self, key: str) -> Record:
+    def _messages(self, key: str) -> MessagesPart:
         """What each agent says to the other, and what messages change in the claims of each."""
+        started = time.perf_counter()
         players, names = self._players(), [agent.name for agent in self.agents]
         pairs = list(dict.fromkeys([(names[0], names[-1]), (names[-1], names[0])]))
         played = {pair: met(self.game, players, pair, self.settings) for pair in pairs}
-        cooperation, talk = cooperation_in(self.game), talk_in(self.game)
-        meetings = {pair: meeting_of(episodes, cooperation, talk) for pair, episodes in played.items()}
-        cells = {pair: cell_of(meetings, *pair).to_json() for pair in pairs}
-        return {
-            "said": [
-                {"agent": agent, "to": other, "figures": cell["talk"], "fault_rate": cell["fault_rate"]}
-                for (agent, other), cell in cells.items()
-            ],
-            "effects": [
-                {"listener": agent, "speaker": other, **self._effect(players[agent], *_sides(played, agent, other))}
-                for agent, other in reversed(pairs)
-            ],
-        }
+        meetings = meetings_of(self.game, played)
+        cells = [cell_of(meetings, *pair) for pair in pairs]
+        said = [SaidRecord(agent=c.agent, to=c.opponent, figures=c.talk, fault_rate=c.fault_rate) for c in cells]
+        effects = [self._effect(players[agent], played, agent, other) for agent, other in reversed(pairs)]
+        return MessagesPart(said=tuple(said), effects=tuple(effects), seconds=time.perf_counter() - started)
 
-    def _effect(self, listener: Policy, episodes: list[Episode], seats: list[int]) -> Record:
+    def _effect(self, listener: Policy, played: Played, agent: str, other: str) -> ListenerRecord:
         """What messages change in the claims of a listener; or why that cannot be told."""
-        agent = next(agent for agent in self.agents if agent.name == listener.name)
-        if agent.sampling.get("reasoning", "none") != "none":
-            return {"effect": None, "why": "it reasons before it claims, so its claims have no exact probabilities"}
+        sampling = next(found.sampling for found in self.agents if found.name == agent)
+        if sampling.get("reasoning", "none") != "none":
+            why = "it reasons before it claims, so its claims have no exact probabilities"
+            return ListenerRecord(listener=agent, speaker=other, why=why)
         known = domain_of(self.game)
-        claims = heard_claims(episodes, seats, known, seed=self.settings.seed)
+        claims = heard_claims(*_sides(played, agent, other), known, seed=self.settings.seed)
         if not claims:
-            return {"effect": None, "why": "it never heard a message before a claim"}
+            return ListenerRecord(listener=agent, speaker=other, why="it never heard a message before a claim")
         assert known.talk is not None
-        return {"effect": message_effect(self.game, listener, claims, known.talk).to_json(), "why": None}
+        effect = message_effect(self.game, listener, claims, known.talk)
+        return ListenerRecord(listener=agent, speaker=other, effect=effect)
 
-    def _efficiency(self, key: str) -> Record:
+    def _efficiency(self, key: str) -> EfficiencyPart:
         """What both reach with messages and without."""
+        started = time.perf_counter()
         players = list(self._players().values())
         parameters = {key: value for key, value in self.game.parameters.items() if key != "talk"}
         matches, seed, fault_rule = self.settings.matches, self.settings.seed, self.settings.fault_rule
         found = efficiency_with_and_without_talk(players[0], players[-1], parameters, matches, seed, fault_rule)
-        faults = dict(zip(("with_talk", "without_talk"), found.faults, strict=True))
-        figures = {name: getattr(found, name).to_json() for name in ("with_talk", "without_talk", "difference")}
-        return {"efficiency": figures, "faults": {name: share.to_json() for name, share in faults.items()}}
+        return EfficiencyPart(
+            efficiency={name: getattr(found, name) for name in (WITH, WITHOUT, "difference")},
+            faults=dict(zip((WITH, WITHOUT), found.faults, strict=True)),
+            seconds=time.perf_counter() - started,
+        )
 
     def _made_by(self) -> dict[str, Any]:
         return {
@@ -145,7 +174,7 @@ class TalkRun:
         }
 
 
-def _sides(played: Mapping[tuple[str, str], Sequence[Episode]], agent: str, other: str) -> Sides:
+def _sides(played: Played, agent: str, other: str) -> Sides:
     """The matches of two agents in both seatings with the agent's seat in each; in self-play every match twice."""
     ahead, behind = played[agent, other], played[other, agent]
     return [*ahead, *behind], [0] * len(ahead) + [1] * len(behind)

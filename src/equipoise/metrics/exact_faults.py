@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise.core import Action, Game, InformationState
+from equipoise.core import Action, Behaviour, Game, InformationState
 from equipoise.errors import UserError
-from equipoise.metrics.exact import missing, plans, regret_of_plans, row, worst_case_advantage
+from equipoise.metrics.exact import behaviour_table, missing, plans, regret_of_plans, row, worst_case_advantage
 from equipoise.metrics.faulty_play import FaultyPlay
 from equipoise.metrics.tree import GameTree, compiled, largest_exact_rounds
 from equipoise.policies.scripted import PolicyTable
@@ -68,6 +68,30 @@ def fault_aware_returns(game: Game | GameTree, tables: Sequence[FaultyTable]) ->
     """
     tree = _one_round(game)
     return tree.expected_returns(_faulty_plans(tree, tables))
+
+
+def fault_aware_pool_values(
+    game: Game | GameTree, tables: Sequence[FaultyTable], opponent: Behaviour
+) -> tuple[float, float]:
+    """Expected returns (own, theirs) per episode of an agent against a script, averaged over both seatings.
+
+    A fault forfeits the game; a script has none. Equal to `pool_values` without faults.
+
+    Args:
+        game: A two-player game that a forfeit ends.
+        tables: The agent's table in each seat, [2].
+        opponent: The script.
+
+    Raises:
+        ValueError: As `fault_aware_returns`, or for a game without exactly two seats.
+    """
+    tree = _one_round(game)
+    if tree.game.num_players != 2:
+        raise UserError(f"{tree.game.name} has {tree.game.num_players} players; this figure is for games of two")
+    own, theirs = _faulty_plans(tree, tables), plans(tree, behaviour_table(tree, opponent))
+    as_first = tree.expected_returns([own[0], theirs[1]])
+    as_second = tree.expected_returns([theirs[0], own[1]])
+    return float(as_first[0] + as_second[1]) / 2, float(as_first[1] + as_second[0]) / 2
 
 
 def fault_aware_nash_conv(game: Game | GameTree, tables: Sequence[FaultyTable]) -> float:

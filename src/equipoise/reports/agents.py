@@ -1,11 +1,6 @@
-"""Who is who in a report: the label, colour and marker of every agent, the same in the table and in each figure."""
+"""The colours and markers of reports, the same in tables and in figures."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-KNOWN = ("base", "sft", "sepo_pool", "sepo_best_response")
-"""Agents that every Kuhn poker report is about; they keep their colour whatever else stands beside them."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +30,3 @@ SERIES = (
 )
 INKS = (INK, MUTED, RULE, BAND, GROUND, *SERIES)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
-
-
-def agent_slots(agents: Iterable[str]) -> dict[str, int]:
-    """The place of each agent in `SERIES` and `MARKERS`: fixed for the known four, the next free one for the others."""
-    slots: dict[str, int] = {}
-    following = len(KNOWN)
-    for agent in agents:
-        if agent in slots:
-            continue
-        if agent in KNOWN:
-            slots[agent] = KNOWN.index(agent)
-        else:
-            slots[agent] = following % len(SERIES)
-            following += 1
-    return slots
-
-
-def agent_labels(report: Mapping[str, Any]) -> dict[str, str]:
-    """The label of every agent that the report mentions, those with a row first and in the rows' order."""
-    labels = {row["agent"]: row.get("label", row["agent"]) for row in report["rows"]}
-    for curve in report.get("curves", ()):
-        labels.setdefault(curve["agent"], curve.get("label", curve["agent"]))
-    for state in report.get("policy_table", {"states": ()})["states"]:
-        for agent in state["agents"]:
-            labels.setdefault(agent, agent)
-    return labels

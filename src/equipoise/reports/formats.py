@@ -3,8 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from equipoise.core import Estimate
 
@@ -49,14 +48,6 @@ def number(value: float | None, digits: int) -> str:
     if 0 < abs(value) < smallest / 2:
         return f"<{smallest:.{digits}f}" if value > 0 else f">{MINUS}{smallest:.{digits}f}"
     return f"{value + 0.0:.{digits}f}".replace("-", MINUS)  # no sign before zero
-
-
-def bounds(estimate: Mapping[str, Any], digits: int) -> str:
-    """The interval as `[low, high]`, or an empty text where the estimate has none or was computed exactly."""
-    low, high = estimate.get("low"), estimate.get("high")
-    if low is None or high is None or (estimate.get("method") == "exact" and low == high):
-        return ""
-    return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
 def duration(seconds: float) -> str:

@@ -1,10 +1,9 @@
-"""What the pages share: the template engine, and figures drawn for a wide and for a narrow screen.
+"""The engine that fills the templates of pages.
 
 Every text is escaped by the engine and has its invisible characters spelled out: what a model wrote is data, and
 nothing else.
 """
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise.reports.formats import visible
-
-WIDE, PHONE = 860, 350
-"""The two widths in pixels that every figure is drawn in; the page's style sheet shows one of them."""
 
 
 def _plain(value: Any) -> Any:
@@ -33,8 +29,3 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def drawn(draw: Callable[..., str], data: Any, agents: Any) -> dict[str, Markup]:
-    """A figure in both widths. Its text was escaped when it was drawn, so it may enter the page as it is."""
-    return {name: Markup(draw(data, width, agents)) for name, width in (("wide", WIDE), ("phone", PHONE))}

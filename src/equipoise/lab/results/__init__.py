@@ -37,6 +37,7 @@ from equipoise.lab.results.stored import (
     Result,
     load_result,
     parse_result,
+    parse_value,
     result_json,
     save_result,
 )
@@ -63,6 +64,7 @@ from equipoise.lab.results.values import (
     Number,
     Settings,
     Value,
+    now,
 )
 
 __all__ = [
@@ -113,7 +115,9 @@ __all__ = [
     "Value",
     "Weighting",
     "load_result",
+    "now",
     "parse_result",
+    "parse_value",
     "result_json",
     "save_result",
 ]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from equipoise.errors import UserError
 from equipoise.lab.results.audits import MessageRecord
 from equipoise.lab.results.values import Figure, GameRecord, Made, Number, Settings, Value
 
@@ -120,6 +121,29 @@ class CrossplayResult(Value):
     cooperation: str = ""
     rules: str = ""
     shown: tuple[MatchRecord, ...] = ()
+
+    def cell(self, agent: str, opponent: str) -> MeetingFigures:
+        """The figures of one agent against one opponent.
+
+        Raises:
+            UserError: For names that did not take part.
+        """
+        return next(c for c in self.cells if (c.agent, c.opponent) == (self._taking(agent), self._taking(opponent)))
+
+    def both(self, first: str, second: str) -> TogetherFigures:
+        """What two agents reach together, or one with itself, in either order.
+
+        Raises:
+            UserError: For names that did not take part.
+        """
+        pair = {self._taking(first), self._taking(second)}
+        return next(found for found in self.together if set(found.agents) == pair)
+
+    def _taking(self, name: str) -> str:
+        known = [agent.name for agent in self.agents]
+        if name not in known:
+            raise UserError(f"{name!r} took no part; known: {', '.join(known)}")
+        return name
 
 
 class ProbeFigures(Value):

@@ -13,6 +13,7 @@ from equipoise.files import write_atomically
 from equipoise.lab.results.audits import AuditResult
 from equipoise.lab.results.meetings import CrossplayResult, ProbeResult, TalkResult
 from equipoise.lab.results.studies import StudyCell, StudyResult
+from equipoise.lab.results.values import Value
 
 RESULT = "result.json"
 VERSION = 2
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Result]] = {
     "study": StudyResult,
 }
 _R = TypeVar("_R", bound=Result)
+_V = TypeVar("_V", bound=Value)
 _ANY: TypeAdapter[Result] = TypeAdapter(Annotated[Result, Field(discriminator="kind")])
 
 
@@ -64,9 +66,31 @@ def parse_result(text: str, where: str, kind: type[_R] | None = None) -> _R:
     try:
         return _ANY.validate_python(found)  # type: ignore[return-value]
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        raise UserError(f"{where}: {place}: {first['msg']}; make the result again") from None
+        raise UserError(f"{where}: {_first(error, 1)}; make the result again") from None
+
+
+def parse_value(record: object, where: str, kind: type[_V]) -> _V:
+    """The typed value that plain JSON holds: a part of a result, kept until the whole is known.
+
+    Args:
+        record: As it was read.
+        where: What to call it in an error.
+        kind: The type that is wanted.
+
+    Raises:
+        UserError: For a record of another shape.
+    """
+    try:
+        return kind.model_validate(record)
+    except ValidationError as error:
+        raise UserError(f"{where}: {_first(error)}") from None
+
+
+def _first(error: ValidationError, skipped: int = 0) -> str:
+    """The first thing that is wrong, and where, without the first parts of its place."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][skipped:])
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def load_result(path: str | Path, kind: type[_R] | None = None) -> _R:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -63,6 +64,11 @@ class Made(Value):
     seconds: Number = math.nan
     versions: dict[str, str] = Field(default_factory=dict)
     by: Settings = Field(default_factory=dict)
+
+
+def now() -> str:
+    """This moment in UTC, as results say when they were made."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class GameRecord(Value):
