@@ -16,8 +16,8 @@ ROOT = Path(equipoise.__file__).parent
 CHECKOUT = Path(__file__).parents[1]
 ORDER = {
     "errors": -2,
+    "process": -2,
     "files": -1,
-    "process": -1,
     "core": 0,
     "registry": 0,
     "games": 1,
