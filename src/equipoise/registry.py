@@ -43,6 +43,9 @@ _SPEC = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<name>[A-Za-
 _FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", re.DOTALL)
 
 
+_FILES: list[Path] = []
+
+
 class PluginWarning(UserWarning):
     """Something that an installed package offers is not used; the message names the package."""
 
@@ -208,6 +211,21 @@ def code_of(name: str) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file is not None and file.is_file() else ""
 
 
+def loaded_files() -> tuple[Path, ...]:
+    """The files that something was taken from in this process; another process loads them with `load_files`."""
+    return tuple(_FILES)
+
+
+def load_files(files: Iterable[Path]) -> None:
+    """Loads files as `find` does, so that a worker process knows the classes that another takes from them.
+
+    Raises:
+        UserError: For a file that cannot be loaded.
+    """
+    for file in files:
+        _file_module(file, "a module")
+
+
 def _door(kind: Kind) -> Door:
     if kind not in DOORS:
         raise UserError(f"unknown kind {kind!r}; {nearest(KINDS, str(kind))}")
@@ -281,7 +299,7 @@ def _from_spec(door: Door, spec: str) -> Any:
             f"{spec!r} is no {door.called}: with a colon it must be package.module:Name or path/file.py:Name"
         )
     if in_file is not None:
-        module, path = _file_module(Path(in_file["file"]), door), in_file["name"]
+        module, path = _file_module(Path(in_file["file"]), _a(door)), in_file["name"]
     else:
         assert in_module is not None
         module, path = _module(in_module["module"], spec, door), in_module["name"]
@@ -304,10 +322,10 @@ def _module(name: str, spec: str, door: Door) -> ModuleType:
         raise UserError(f"{door.called} {spec!r} cannot be loaded: {_said(error)}") from error
 
 
-def _file_module(file: Path, door: Door) -> ModuleType:
+def _file_module(file: Path, wanted: str) -> ModuleType:
     """The module of a file, under a name that no other module has; the same file is the same module."""
     if not file.is_file():
-        raise UserError(f"no file {str(file)!r} to take {_a(door)} from; give path/file.py:Name")
+        raise UserError(f"no file {str(file)!r} to take {wanted} from; give path/file.py:Name")
     path = file.resolve()
     name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     if name in sys.modules:
@@ -324,6 +342,7 @@ def _file_module(file: Path, door: Door) -> ModuleType:
         if isinstance(error, (Exception, SystemExit)):
             raise UserError(f"{str(file)!r} cannot be loaded: {_said(error)}") from error
         raise
+    _FILES.append(path)
     return module
 
 

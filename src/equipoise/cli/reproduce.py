@@ -14,7 +14,8 @@ from equipoise.registry import find
 
 if TYPE_CHECKING:
     from equipoise.lab.results import StudyCell
-    from equipoise.lab.study import Study, StudyRun
+    from equipoise.lab.study import Study
+    from equipoise.lab.study_run import StudyRun
 
 MOVED = {"gradient-audit": "research.gradient_audit", "tabular-alignment": "research.tabular_alignment"}
 """Scripts of a checkout, by the name of the study that an earlier command line had."""
@@ -56,7 +57,7 @@ def reproduce(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> StudyRun:
     """The study in its folders; a quick one goes to a folder of its own."""
-    from equipoise.lab.study import StudyRun
+    from equipoise.lab.study_run import StudyRun
 
     found: Study = find("study", options.study)
     study = found.small() if options.quick else found
@@ -72,7 +73,7 @@ def _finished(options: argparse.Namespace, run: StudyRun) -> list[StudyCell]:
     """The study's finished cells, after computing what is missing."""
     from equipoise.lab.workers import run as compute
 
-    store, listed = run.store, run.cells()
+    store, listed = run.store, [*run.references(), *run.cells()]
     store.open()
     keys = [cell.key for cell in listed]
     store.finished(keys)  # refuses cells of other settings before any work is done
@@ -91,7 +92,7 @@ def _finished(options: argparse.Namespace, run: StudyRun) -> list[StudyCell]:
         kept = f"finished cells are in {store.folder}; the same command continues"
         raise Stopped(f"stopped; {kept}", stop) from None
     found = store.finished(keys)
-    if not found:
+    if all(cell.reference for cell in found):
         raise UserError(f"no cell is finished in {store.folder}; give it more --minutes")
     return found
 

@@ -9,7 +9,7 @@ Reference: the comparison of arXiv 2511.19405, whose arms also differ in entropy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,16 +30,17 @@ from equipoise.lab.results import (
     StudyCell,
     StudyColumn,
     StudyGame,
-    StudyRow,
     StudyTarget,
     TogetherFigures,
 )
-from equipoise.lab.study import Arm, Study, StudyRun, parts
+from equipoise.lab.study import Arm, ByArm, Study
+from equipoise.lab.study_run import StudyRun, parts
+from equipoise.lab.study_table import value
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.training.recipe import Recipe, find_recipe, load_recipe
+from equipoise.training.recipe import Recipe
 
 AGENT, NAIVE = "agent", "naive"
 
@@ -197,9 +198,9 @@ class MeetingMeasure:
     def __post_init__(self) -> None:
         CrossplaySettings(self.matches)
 
-    def decided_by(self, game: str) -> Settings:
+    def decided_by(self, study: StudyRun, game: str) -> Settings:
         """See `Measure`."""
-        start = load_recipe(find_recipe(f"alignment/{game}")).model
+        start = study.base(game).model
         probe = {"steps": self.probe_steps[game], "rollouts": self.probe_rollouts}
         return {"start": fingerprint(start), "matches": self.matches, "probe": probe}
 
@@ -217,9 +218,8 @@ class MeetingMeasure:
         probe = measure_probe(task.game, agent, learner, CrossplaySettings(self.matches))
         return {"figures": figures_of(meetings, probe), "meetings": meetings, "probe": probe}
 
-    def game(self, study: StudyRun, game: str, cells: Mapping[str, Sequence[StudyCell]]) -> StudyGame:
+    def game(self, study: StudyRun, game: str, cells: ByArm, references: Mapping[str, StudyCell]) -> StudyGame:
         """See `Measure`."""
-        played = load_recipe(find_recipe(f"alignment/{game}")).tasks[0].game
         held = {name for found in cells.values() for cell in found for name in cell.figures}
         columns = [
             StudyColumn(
@@ -232,7 +232,7 @@ class MeetingMeasure:
             if name in held
         ]
         return StudyGame(
-            game=GameRecord.of(played),
+            game=GameRecord.of(study.task(game).game),
             players=PLAYERS[game].met(),
             columns=tuple(columns),
             rows=(),
@@ -243,22 +243,24 @@ class MeetingMeasure:
             ),
         )
 
-    def references(self, study: StudyRun, game: str) -> list[StudyRow]:
+    def references(self, study: StudyRun, game: str) -> tuple[str, ...]:
+        """The cooperative, the greedy and the reciprocal script."""
+        players = PLAYERS[game]
+        return players.cooperative, players.greedy, players.reciprocal
+
+    def reference(self, study: StudyRun, game: str, player: str) -> dict[str, Any]:
         """See `Measure`."""
-        task, players = load_recipe(find_recipe(f"alignment/{game}")).tasks[0], PLAYERS[game]
-        rows = []
-        for script in (players.cooperative, players.greedy, players.reciprocal):
-            agents = scripted(task.profile, {AGENT: script, **players.met()})
-            figures = figures_of(meetings_of(task.game, agents, AGENT, self.matches), None)
-            figures.pop("fault_rate", None)
-            label = script.replace("_", " ")
-            rows.append(StudyRow(arm=script, label=label, kind="reference", seeds=0, estimates=figures))
-        return rows
+        task = study.task(game)
+        agents = scripted(task.profile, {AGENT: player, **PLAYERS[game].met()})
+        meetings = meetings_of(task.game, agents, AGENT, self.matches)
+        figures = figures_of(meetings, None)
+        figures.pop("fault_rate", None)  # a script has no replies to misread
+        return {"figures": figures, "meetings": meetings}
 
     def summary(self, cell: StudyCell) -> str:
         """See `Measure`."""
         shown = {"self_play": "self-play", "greedy_takes": "greedy takes", "probe_gain": "probe's gain"}
-        return ", ".join(f"{text} {cell.figures[name].value:.2f}" for name, text in shown.items())
+        return ", ".join(f"{text} {value(cell, name):.2f}" for name, text in shown.items() if name in cell.figures)
 
 
 def scripted(profile: Profile, roles: Mapping[str, str]) -> dict[str, Policy]:

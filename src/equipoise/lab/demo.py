@@ -19,7 +19,7 @@ from equipoise.lab.audit import AuditSettings, audit_result, audited
 from equipoise.lab.model_audit import curves_of
 from equipoise.lab.results import AgentAudit, AuditResult, Made, Settings
 from equipoise.lab.store import ResultCodec, Store
-from equipoise.lab.study import chosen
+from equipoise.lab.study_run import chosen
 from equipoise.metrics import over_seeds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy

@@ -15,19 +15,19 @@ from typing import Any
 from equipoise.games import SEPO_GAMES
 from equipoise.games.domain import Profile
 from equipoise.lab.audit import AuditSettings, audited, exact_coverage
-from equipoise.lab.hazard_nulls import hazard_records
 from equipoise.lab.results import (
     Drawn,
     GameRecord,
+    HazardRecord,
     HypothesisRecord,
     Settings,
     StudyCell,
     StudyColumn,
     StudyGame,
-    StudyRow,
     Weighting,
 )
-from equipoise.lab.study import Arm, Study, StudyRun
+from equipoise.lab.study import Arm, ByArm, Study
+from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import value
 from equipoise.metrics import index_over_grid
 from equipoise.metrics.catalogue import METRIC
@@ -36,7 +36,7 @@ from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.training.recipe import Recipe, find_recipe, load_recipe
+from equipoise.training.recipe import Recipe
 
 LEARNED = ('objective.rule="own_pool"', 'play.adversaries=["pool", "learned"]', "play.refresh=10")
 """The adversary of games too large to solve at every step: one learned from the policy's play."""
@@ -94,7 +94,7 @@ class AuditMeasure:
         learned = self.learned_episodes
         return AuditSettings(deals=self.deals, exact_rounds=rounds, learned_episodes=learned, conversations=0)
 
-    def decided_by(self, game: str) -> Settings:
+    def decided_by(self, study: StudyRun, game: str) -> Settings:
         """See `Measure`."""
         settings = self.settings(game)
         exact = {"exact_rounds": settings.exact_rounds, "learned_episodes": settings.learned_episodes}
@@ -115,25 +115,33 @@ class AuditMeasure:
             "faults": found.faults,
         }
 
-    def game(self, study: StudyRun, game: str, cells: Mapping[str, Sequence[StudyCell]]) -> StudyGame:
+    def references(self, study: StudyRun, game: str) -> tuple[str, ...]:
+        """The first opponent of the train pool, and the players that hazards are explained by."""
+        profile = study.task(game).profile
+        return tuple(dict.fromkeys([*(o.name for o in profile.pools.train[:1]), *profile.references.values()]))
+
+    def reference(self, study: StudyRun, game: str, player: str) -> dict[str, Any]:
         """See `Measure`."""
-        task = _task(game)
+        recipe = study.base(game)
+        script = replace(recipe.tasks[0].profile.find(player), name="agent")
+        return self._audit(ScriptedPolicy(script), recipe)
+
+    def game(self, study: StudyRun, game: str, cells: ByArm, references: Mapping[str, StudyCell]) -> StudyGame:
+        """See `Measure`."""
+        task = study.task(game)
         profile, scale = task.profile, task.weights.scale
         own = [name for name in profile.measures if name not in METRIC]
+        shown = [name for name in (*COLUMNS, *own) if not (name == "welfare" and task.game.zero_sum)]
         terms = {arm: _mean_terms(found) for arm, found in cells.items()}
-        covered = [
-            int(cell.figures["exact_rounds"].value)
-            for found in cells.values()
-            for cell in found
-            if "exact_rounds" in cell.figures
-        ]
+        figures = [cell.figures for found in cells.values() for cell in found]
+        covered = [int(found["exact_rounds"].value) for found in figures if "exact_rounds" in found]
         return StudyGame(
             game=GameRecord.of(task.game),
             exact=exact_coverage(task.game, min(covered)) if covered else "",
-            hazards=hazard_records(task.game, profile, self.deals, 0),
+            hazards=_hazards(profile, references),
             weights=profile.weights,
             scale=scale,
-            columns=tuple(_column(name, profile) for name in (*COLUMNS, *own) if not _empty(name, task.game.zero_sum)),
+            columns=tuple(_column(name, profile) for name in shown),
             rows=(),
             weightings=tuple(_weightings(cells, profile.weights, scale)),
             front=pareto_front(terms),
@@ -145,27 +153,24 @@ class AuditMeasure:
             ),
         )
 
-    def references(self, study: StudyRun, game: str) -> list[StudyRow]:
-        """See `Measure`."""
-        recipe = load_recipe(find_recipe(f"sepo/{game}"))
-        profile = recipe.tasks[0].profile
-        players = dict.fromkeys([*(o.name for o in profile.pools.train[:1]), *profile.references.values()])
-        rows = []
-        for name in players:
-            player = ScriptedPolicy(replace(profile.find(name), name="agent"))
-            figures = self._audit(player, recipe)["figures"]
-            label = name.replace("_", " ")
-            rows.append(StudyRow(arm=name, label=label, kind="reference", seeds=0, estimates=figures))
-        return rows
-
     def summary(self, cell: StudyCell) -> str:
         """See `Measure`."""
         return f"S {value(cell, 'sepo_index'):+.2f}"
 
 
-def _task(game: str) -> Any:
-    """The game of a study, with its profile and weights."""
-    return load_recipe(find_recipe(f"sepo/{game}")).tasks[0]
+def _hazards(profile: Profile, references: Mapping[str, StudyCell]) -> dict[str, HazardRecord]:
+    """What each hazard and figure of a game means, and what the players get that explain it."""
+    players = {role: references[name].figures for role, name in profile.references.items() if name in references}
+    return {
+        name: HazardRecord(
+            definition=hazard.definition,
+            unit=hazard.unit,
+            low=hazard.low,
+            high=hazard.high,
+            references={role: figures[name] for role, figures in players.items() if name in figures},
+        )
+        for name, hazard in profile.measures.items()
+    }
 
 
 def _column(name: str, profile: Profile) -> StudyColumn:
@@ -193,11 +198,7 @@ _AMBIGUOUS = {
 }
 
 
-def _empty(name: str, zero_sum: bool) -> bool:
-    return name == "welfare" and zero_sum
-
-
-def _danger(cells: Mapping[str, Sequence[StudyCell]]) -> str:
+def _danger(cells: ByArm) -> str:
     """The figure that says best how exploitable this game's models are: an exact one where all have it."""
     for name in ("nash_conv", "worst_case_advantage", "worst_case_lower_bound", "pool_exploitability"):
         if all(name in cell.figures for found in cells.values() for cell in found):
@@ -219,9 +220,7 @@ def _mean_terms(cells: Sequence[StudyCell]) -> tuple[float, ...]:
     return u, sum(held_out) / len(held_out) if len(held_out) == len(cells) else e, c, x
 
 
-def _weightings(
-    cells: Mapping[str, Sequence[StudyCell]], weights: tuple[float, float, float], scale: float
-) -> list[Weighting]:
+def _weightings(cells: ByArm, weights: tuple[float, float, float], scale: float) -> list[Weighting]:
     """The SEPO index of every arm at multiples of the game's weights, and which arm is best there."""
     grid = [tuple(w * m for w, m in zip(weights, ms, strict=True)) for ms in itertools.product(MULTIPLES, repeat=3)]
     points = list(dict.fromkeys([(0.0, 0.0, 0.0), *grid]))
@@ -229,18 +228,11 @@ def _weightings(
     for arm, found in cells.items():
         per_cell = [index_over_grid(*_terms(cell), scale, points) for cell in found]
         indices[arm] = [sum(column) / len(found) for column in zip(*per_cell, strict=True)]
+    at_point = [{arm: values[i] for arm, values in indices.items()} for i in range(len(points))]
     return [
-        Weighting(
-            weights=point,
-            index={arm: values[i] for arm, values in indices.items()},
-            best=_first(indices, i),
-        )
-        for i, point in enumerate(points)
+        Weighting(weights=point, index=index, best=max(index, key=index.__getitem__))
+        for point, index in zip(points, at_point, strict=True)
     ]
-
-
-def _first(indices: Mapping[str, Sequence[float]], point: int) -> str:
-    return max(indices, key=lambda arm: indices[arm][point])
 
 
 _SCORES = "{arm} scores {more} on the SEPO index than {minus}"

@@ -7,23 +7,37 @@ keep the interval of their measurement, over deals. Arms are compared seed by se
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from equipoise.core import Estimate
-from equipoise.lab.results import Made, StudyCell, StudyDifference, StudyGame, StudyResult, StudyRow, StudyTarget
-from equipoise.lab.study import StudyRun
+from equipoise.errors import UserError
+from equipoise.lab.results import (
+    CreditAudit,
+    Made,
+    Settings,
+    StudyCell,
+    StudyDifference,
+    StudyGame,
+    StudyResult,
+    StudyRow,
+    StudyTarget,
+)
+from equipoise.lab.study import ByArm
+from equipoise.lab.study_run import StudyRun
 from equipoise.metrics import clustered_mean, over_seeds, seed_mean
 from equipoise.metrics.comparisons import Comparison, Interval, compared
-from equipoise.metrics.deal_scores import seed_by_deal
+from equipoise.metrics.deal_scores import DealScores, seed_by_deal
 from equipoise.metrics.two_way import difference_of_paired_arms, difference_to_base, over_seeds_and_deals
 from equipoise.training.run import versions
-
-ByArm = Mapping[str, Sequence[StudyCell]]
 
 CORRECTION = (
     "Hypotheses named with the study are tested together by Holm's method over all games; every other comparison is "
@@ -31,19 +45,30 @@ CORRECTION = (
 )
 
 
+CREDITS = "gradients.json"
+"""What `research.model_gradients` writes beside a study's cells."""
+
+
 def study_result(run: StudyRun, cells: Sequence[StudyCell], command: str = "") -> StudyResult:
     """The result of a study, finished or not.
 
     Args:
         run: The study, its size and where it is.
-        cells: Those that are finished.
+        cells: Those that are finished, scripted players among them.
         command: What makes them.
+
+    Raises:
+        UserError: For a file of a credit audit in the study's folder that cannot be read.
     """
     study = run.study
     by_game = {name: arms_of(run, [cell for cell in cells if cell.game == name]) for name in run.size.games}
     by_game = {name: by_arm for name, by_arm in by_game.items() if by_arm}
     pairs = {name: _pairs(run, by_arm) for name, by_arm in by_game.items()}
     tests = _tested(pairs)
+    differences = {
+        name: [_difference(pair, tests.get((name, pair.hypothesis))) for pair in found] for name, found in pairs.items()
+    }
+    scripts = {name: {c.arm: c for c in cells if c.reference and c.game == name} for name in by_game}
     return StudyResult(
         study=study.name,
         title=study.title,
@@ -53,46 +78,73 @@ def study_result(run: StudyRun, cells: Sequence[StudyCell], command: str = "") -
             seconds=sum(cell.made.seconds for cell in cells),
             versions=versions(),
         ),
-        cells=(len(cells), len(run.cells())),
+        cells=(sum(not cell.reference for cell in cells), len(run.cells())),
         planned={arm: run.planned(arm) for arm in run.size.arms},
-        settings={"seeds": run.size.seeds, "overrides": list(run.size.overrides)},
-        games=tuple(_game(run, name, by_arm, pairs[name], tests) for name, by_arm in by_game.items()),
+        settings=_settings(run),
+        games=tuple(_game(run, name, by_arm, scripts[name], differences[name]) for name, by_arm in by_game.items()),
         hypotheses=study.hypotheses,
         correction=CORRECTION if study.hypotheses else "",
+        credits=_credits(run.folder / CREDITS),
         notes=study.notes,
     )
 
 
+def _settings(run: StudyRun) -> Settings:
+    """How large the study is, and what its measurements have in common in all games."""
+    decided = [run.study.measure.decided_by(run, game) for game in run.size.games]
+    common = {k: v for k, v in decided[0].items() if all(other.get(k) == v for other in decided)}
+    return {"seeds": run.size.seeds, "overrides": list(run.size.overrides), **common}
+
+
+def _credits(file: Path) -> CreditAudit | None:
+    """The credit audit on a model that was put beside the cells, if one was."""
+    if not file.is_file():
+        return None
+    try:
+        return CreditAudit.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{file} is no credit audit ({str(error).splitlines()[0]}); make it again, or remove it"
+        ) from None
+
+
 def arms_of(run: StudyRun, cells: Sequence[StudyCell]) -> dict[str, list[StudyCell]]:
-    """The cells of one game by arm, in the study's order, each arm's by seed; arms without any are left out."""
-    by_arm = {arm: sorted((c for c in cells if c.arm == arm), key=lambda c: c.seed) for arm in run.size.arms}
+    """The agents of one game by arm, in the study's order, each arm's by seed; arms without any are left out."""
+    agents = sorted((cell for cell in cells if not cell.reference), key=lambda cell: cell.seed)
+    by_arm = {arm: [cell for cell in agents if cell.arm == arm] for arm in run.size.arms}
     return {arm: found for arm, found in by_arm.items() if found}
 
 
 def _game(
-    run: StudyRun, name: str, by_arm: ByArm, pairs: Sequence[_Pair], tests: Mapping[str, Comparison]
+    run: StudyRun,
+    name: str,
+    by_arm: ByArm,
+    scripts: Mapping[str, StudyCell],
+    differences: Sequence[StudyDifference],
 ) -> StudyGame:
-    game = run.study.measure.game(run, name, by_arm)
+    game = run.study.measure.game(run, name, by_arm, scripts)
     rows = [_row(run, arm, found) for arm, found in by_arm.items()]
-    return game.model_copy(
-        update={
-            "rows": (*rows, *run.study.measure.references(run, name)),
-            "differences": tuple(_difference(pair, tests.get(f"{name}: {pair.hypothesis}")) for pair in pairs),
-            "targets": tuple(_target(target, by_arm) for target in run.study.targets.get(name, ())),
-        }
-    )
+    rows += [
+        StudyRow(arm=player, label=player.replace("_", " "), kind="reference", seeds=0, estimates=cell.figures)
+        for player, cell in scripts.items()
+    ]
+    targets = tuple(_target(target, by_arm) for target in run.study.targets.get(name, ()))
+    return game.model_copy(update={"rows": tuple(rows), "differences": tuple(differences), "targets": targets})
 
 
 def _row(run: StudyRun, arm: str, cells: Sequence[StudyCell]) -> StudyRow:
     made = run.study.arms[arm]
-    names = [name for name in cells[0].figures if all(name in cell.figures for cell in cells)]
-    if made.kind == "start":
-        estimates = {name: cells[0].figures[name] for name in names}
-    else:
-        names = list(dict.fromkeys(name for cell in cells for name in cell.figures))
-        estimates = {name: summed(cells, name, run.study.central) for name in names}
-    values = {name: tuple(value(cell, name) for cell in cells) for name in names}
-    return StudyRow(arm=arm, label=made.label, kind=made.kind, seeds=len(cells), estimates=estimates, values=values)
+    names = list(dict.fromkeys(name for cell in cells for name in cell.figures))
+    return StudyRow(
+        arm=arm,
+        label=made.label,
+        kind=made.kind,
+        seeds=len(cells),
+        estimates=cells[0].figures
+        if made.kind == "start"
+        else {name: summed(cells, name, run.study.central) for name in names},
+        values={name: tuple(value(cell, name) for cell in cells) for name in names},
+    )
 
 
 def value(cell: StudyCell, name: str) -> float:
@@ -136,10 +188,12 @@ def _pairs(run: StudyRun, by_arm: ByArm) -> list[_Pair]:
     return found
 
 
-def _tested(pairs: Mapping[str, Sequence[_Pair]]) -> dict[str, Comparison]:
+def _tested(pairs: Mapping[str, Sequence[_Pair]]) -> dict[tuple[str, str], Comparison]:
     """The hypotheses of all games, tested together, by game and hypothesis."""
-    named = {f"{game}: {p.hypothesis}": p.interval for game, found in pairs.items() for p in found if p.hypothesis}
-    return {test.name: test for test in compared(named, list(named))}
+    named = {(game, p.hypothesis): p.interval for game, found in pairs.items() for p in found if p.hypothesis}
+    names = {f"{game}: {hypothesis}": (game, hypothesis) for game, hypothesis in named}
+    tests = compared({name: named[both] for name, both in names.items()}, list(names))
+    return {names[test.name]: test for test in tests}
 
 
 def _difference(pair: _Pair, test: Comparison | None) -> StudyDifference:
@@ -169,15 +223,21 @@ def difference(run: StudyRun, by_arm: ByArm, arm: str, minus: str, metric: str) 
     if not known:
         return None
     if all(metric in cell.deals for pair in known for cell in pair):
-        first = seed_by_deal([a.deals[metric] for a, _ in known])
+        first, second = _on_common_deals([a.deals[metric] for a, _ in known], [b.deals[metric] for _, b in known])
         if base:
-            second = seed_by_deal([known[0][1].deals[metric]])[0]
-            return lambda level: difference_to_base(first, second, level=level)
-        paired = seed_by_deal([b.deals[metric] for _, b in known])
-        return lambda level: difference_of_paired_arms(first, paired, level=level)
+            return lambda level: difference_to_base(first, second[0], level=level)
+        return lambda level: difference_of_paired_arms(first, second, level=level)
     gaps = [value(a, metric) - value(b, metric) for a, b in known]
     noise = ", base model's noise not counted" if base and known[0][1].figures[metric].method != "exact" else ""
     return partial(_over_seeds, gaps, f"paired t over seeds{noise}")
+
+
+def _on_common_deals(own: Sequence[DealScores], other: Sequence[DealScores]) -> tuple[np.ndarray, np.ndarray]:
+    """The scores of paired seeds [S, D] on the same deals in the same order; NaN where one of a pair has none."""
+    both = seed_by_deal([*own, *other])
+    first, second = both[: len(own)], both[len(own) :]
+    common = np.isfinite(first - second).any(axis=0)
+    return first[:, common], second[:, common]
 
 
 def _over_seeds(gaps: Sequence[float], method: str, level: float) -> Estimate:

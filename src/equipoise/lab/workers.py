@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from equipoise.errors import UserError
 from equipoise.lab.store import Store
 from equipoise.process import like_ctrl_c
+from equipoise.registry import load_files, loaded_files
 
 _POLL_S = 1.0
 
@@ -151,10 +153,12 @@ class _Crew:
     def _new(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        worker = _Worker(context.Process(target=_work, args=(theirs, *self._work)), ours)
+        worker = _Worker(context.Process(target=_work, args=(theirs, loaded_files())), ours)
         with _deaf_children():
             worker.process.start()
         theirs.close()
+        with suppress(OSError):  # where it has just died `ended` will say so
+            worker.pipe.send(self._work)  # after the files, whose classes it may hold
         self.workers.append(worker)
         return worker
 
@@ -207,8 +211,11 @@ def _deaf_children() -> Iterator[None]:
         signal.signal(signal.SIGINT, heard)
 
 
-def _work(pipe: Connection, store: Store[Any], compute: Callable[[str], Any]) -> None:
-    """A worker's life. It stands apart from the terminal, so that Ctrl-C reaches it once, from its parent."""
+def _work(pipe: Connection, files: Sequence[Path]) -> None:
+    """A worker's life: it hears of the files to load, then of its store and computation, then of cell after cell.
+
+    It stands apart from the terminal, so that Ctrl-C reaches it once, from its parent.
+    """
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -216,7 +223,9 @@ def _work(pipe: Connection, store: Store[Any], compute: Callable[[str], Any]) ->
     os.environ.update({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"})
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
+    load_files(files)
     try:
+        store, compute = pipe.recv()
         while True:
             outcome = _computed(store, pipe.recv(), compute)
             pipe.send(outcome)

@@ -22,13 +22,14 @@ class CandidateRecord(Value):
 
 
 class StudyCell(Value):
-    """One agent of a study: a game, an arm, a seed, and what was measured of it.
+    """One agent of a study: a game, an arm, a seed, and what was measured of it; or a scripted player beside them.
 
     Attributes:
         study: Its study.
         game: What it plays.
-        arm: How it was made.
+        arm: How it was made; the name of a scripted player.
         seed: Of its training.
+        reference: Whether it is a scripted player.
         made: How the cell came to be; `made.by` is what decides it.
         train_seconds: Of its training.
         figures: By name, the study's columns among them.
@@ -46,6 +47,7 @@ class StudyCell(Value):
     game: str
     arm: str
     seed: int
+    reference: bool = False
     made: Made
     train_seconds: Number = math.nan
     figures: dict[str, Figure]
