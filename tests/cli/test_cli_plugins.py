@@ -109,7 +109,7 @@ def test_scripts_of_files_play_a_tournament_with_ours(run, game, things):
     assert ran.code == 0, ran.err
     table = json.loads(ran.out)
     assert [agent["name"] for agent in table["agents"]] == ["folds", "timid", "uniform"]
-    assert table["game"] == "hold_or_raise"
+    assert table["game"]["name"] == "hold_or_raise"
     again = run("crossplay", *agents, "--game", game, "--matches", 6, "--out", "c", "--json")
     assert json.loads(again.out)["cells"] == table["cells"]
 
