@@ -22,7 +22,7 @@ from equipoise.lab.crossplay_agents import Agent, agents_of, policy_of
 from equipoise.lab.probe import measure_probe, of_one_game, probe_recipe, train_probe
 from equipoise.lab.results import GameRecord, Made, ProbeResult, now
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store
-from equipoise.lab.study import chosen
+from equipoise.lab.study_run import chosen
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import versions
 
