@@ -81,6 +81,12 @@ def found(agent):
 
 
 @pytest.fixture(scope="module")
+def sampled(agent):
+    """The same without exact figures: all that can be sampled is."""
+    return audited(agent, GAME, AuditSettings(deals=300, seed=5, exact=False))
+
+
+@pytest.fixture(scope="module")
 def babbler():
     """The audit of a Nash player that faults in one reply of five."""
     return audited(Speaker(nash(1 / 6), 0.2), GAME, AuditSettings(deals=200))
@@ -154,16 +160,17 @@ def covered(rows, exact):
     return [row.payoff.low - 1e-9 <= exact[row.opponent] <= row.payoff.high + 1e-9 for row in rows]
 
 
-def test_sampled_intervals_cover_the_exact_payoffs_of_the_model(agent, found):
+def test_sampled_intervals_cover_the_exact_payoffs_of_the_model(agent, sampled):
     table = policy_table(agent, GAME, TREE)
     legal = [renormalised(seat) for seat in table]
     without_faults = {o.name: pool_values(TREE, legal, o.behaviour)[0] for o in OPPONENTS}
-    assert len(found.agent.opponents) == 9
-    assert sum(covered(found.agent.opponents, exact_payoffs(table))) >= 8
-    assert sum(covered(found.agent.opponents, without_faults)) >= 8
+    assert len(sampled.agent.opponents) == 9
+    assert sum(covered(sampled.agent.opponents, exact_payoffs(table))) >= 8
+    assert sum(covered(sampled.agent.opponents, without_faults)) >= 8
 
 
-def test_sampled_intervals_cover_the_exact_payoffs_of_a_babbler_only_if_faults_count(babbler):
+def test_sampled_intervals_cover_the_exact_payoffs_of_a_babbler_only_if_faults_count():
+    babbler = audited(Speaker(nash(1 / 6), 0.2), GAME, AuditSettings(deals=200, exact=False))
     table = policy_table(Speaker(nash(1 / 6), 0.2), GAME, TREE)
     legal = [renormalised(seat) for seat in table]
     without_faults = {o.name: pool_values(TREE, legal, o.behaviour)[0] for o in OPPONENTS}
@@ -171,7 +178,10 @@ def test_sampled_intervals_cover_the_exact_payoffs_of_a_babbler_only_if_faults_c
     assert sum(covered(babbler.agent.opponents, without_faults)) <= 2
 
 
-def test_pool_figures_average_their_own_pool_alone(found):
+@pytest.mark.parametrize("which", ["found", "sampled"])
+def test_pool_figures_average_their_own_pool_alone(which, request):
+    found = request.getfixturevalue(which)
+
     def mean(pool, figure):
         return np.mean([getattr(row, figure).value for row in found.agent.opponents if row.pool == pool])
 
@@ -184,7 +194,7 @@ def test_pool_figures_average_their_own_pool_alone(found):
     }
     for name, value in expected.items():
         assert found.agent.estimates[name].value == pytest.approx(value), name
-        assert found.agent.estimates[name].n == 300
+        assert found.agent.estimates[name].n == (300 if which == "sampled" else 1)
     assert [(row.pool, row.opponent) for row in found.agent.opponents] == [(pool, o.name) for pool, o in POOLS.all()]
 
 
@@ -251,7 +261,7 @@ def test_every_fault_rule_can_be_audited_and_leaves_the_exact_figures(random_mod
 
 
 def test_one_deal_gives_no_interval():
-    found = audited(Speaker(UNIFORM), GAME, AuditSettings(deals=1))
+    found = audited(Speaker(UNIFORM), GAME, AuditSettings(deals=1, exact=False))
     for name in ("payoff", "robustness", "pool_exploitability", "pool_exploitability_unclipped", "fault_rate"):
         estimate = found.agent.estimates[name]
         assert estimate.n == 1
