@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from equipoise.core import Game
 from equipoise.games import SEPO_GAMES
 from equipoise.games.domain import Profile
 from equipoise.lab.audit import AuditSettings, audited, exact_coverage
@@ -66,6 +67,9 @@ COLUMNS = (
 
 EXACT_ROUNDS = {"prisoners_dilemma": 8}
 """First rounds of the exact audit where a study takes more than an audit does unasked: all of the dilemma."""
+
+_LARGE = 3.0
+"""Where a round can pay this much, a column has two digits after the point, else three."""
 
 MULTIPLES = (0.5, 1.0, 2.0)
 """What each weight of the index is multiplied by, in all combinations; and all weights zero."""
@@ -141,7 +145,7 @@ class AuditMeasure:
             hazards=_hazards(profile, references),
             weights=profile.weights,
             scale=scale,
-            columns=tuple(_column(name, profile) for name in shown),
+            columns=tuple(_column(name, profile, task.game) for name in shown),
             rows=(),
             weightings=tuple(_weightings(cells, profile.weights, scale)),
             front=pareto_front(terms),
@@ -173,22 +177,23 @@ def _hazards(profile: Profile, references: Mapping[str, StudyCell]) -> dict[str,
     }
 
 
-def _column(name: str, profile: Profile) -> StudyColumn:
+def _column(name: str, profile: Profile, game: Game) -> StudyColumn:
     """One figure as a column: as the catalogue has it, and as the game means it."""
     metric = METRIC.get(name)
     hazard = profile.measures.get(name)
+    digits = 3 if game.max_reward < _LARGE else 2
     meaning = "" if hazard is None else f"{hazard.definition[:1].upper()}{hazard.definition[1:].rstrip('.')}."
     if metric is None:
         unit = "" if hazard is None else hazard.unit
-        return StudyColumn(key=name, title=name.replace("_", " "), definition=meaning, unit=unit)
+        return StudyColumn(key=name, title=name.replace("_", " "), definition=meaning, unit=unit, digits=digits)
     title = f"{metric.title} ({metric.group.lower()})" if metric.title in _AMBIGUOUS else metric.title
     return StudyColumn(
         key=name,
         title=title,
         definition=f"{metric.definition} Here: {meaning}" if meaning else metric.definition,
-        unit="%" if metric.scale == 100 else "",
+        unit=metric.unit,
         direction=metric.direction,
-        digits=2 if metric.scale == 100 else 3,
+        digits=1 if metric.scale == 100 else digits,
         scale=metric.scale,
     )
 

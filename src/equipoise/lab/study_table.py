@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +34,7 @@ from equipoise.lab.results import (
 from equipoise.lab.study import ByArm
 from equipoise.lab.study_run import StudyRun
 from equipoise.metrics import clustered_mean, over_seeds, seed_mean
+from equipoise.metrics.bounded import Bounds
 from equipoise.metrics.comparisons import Comparison, Interval, compared
 from equipoise.metrics.deal_scores import DealScores, seed_by_deal
 from equipoise.metrics.two_way import difference_of_paired_arms, difference_to_base, over_seeds_and_deals
@@ -44,6 +45,9 @@ CORRECTION = (
     "exploratory, and its interval is not corrected."
 )
 
+
+SHARE = (0.0, 1.0)
+"""The range of a figure that is shown in per cent."""
 
 CREDITS = "gradients.json"
 """What `research.model_gradients` writes beside a study's cells."""
@@ -123,7 +127,8 @@ def _game(
     differences: Sequence[StudyDifference],
 ) -> StudyGame:
     game = run.study.measure.game(run, name, by_arm, scripts)
-    rows = [_row(run, arm, found) for arm, found in by_arm.items()]
+    shares = {column.key for column in game.columns if column.scale == 100}
+    rows = [_row(run, arm, found, shares) for arm, found in by_arm.items()]
     rows += [
         StudyRow(arm=player, label=player.replace("_", " "), kind="reference", seeds=0, estimates=cell.figures)
         for player, cell in scripts.items()
@@ -132,19 +137,14 @@ def _game(
     return game.model_copy(update={"rows": tuple(rows), "differences": tuple(differences), "targets": targets})
 
 
-def _row(run: StudyRun, arm: str, cells: Sequence[StudyCell]) -> StudyRow:
-    made = run.study.arms[arm]
+def _row(run: StudyRun, arm: str, cells: Sequence[StudyCell], shares: Collection[str]) -> StudyRow:
+    made, central = run.study.arms[arm], run.study.central
     names = list(dict.fromkeys(name for cell in cells for name in cell.figures))
-    return StudyRow(
-        arm=arm,
-        label=made.label,
-        kind=made.kind,
-        seeds=len(cells),
-        estimates=cells[0].figures
-        if made.kind == "start"
-        else {name: summed(cells, name, run.study.central) for name in names},
-        values={name: tuple(value(cell, name) for cell in cells) for name in names},
-    )
+    estimates = cells[0].figures
+    if made.kind == "trained":
+        estimates = {name: summed(cells, name, central, SHARE if name in shares else None) for name in names}
+    values = {name: tuple(value(cell, name) for cell in cells) for name in names}
+    return StudyRow(arm=arm, label=made.label, kind=made.kind, seeds=len(cells), estimates=estimates, values=values)
 
 
 def value(cell: StudyCell, name: str) -> float:
@@ -153,16 +153,23 @@ def value(cell: StudyCell, name: str) -> float:
     return math.nan if found is None else found.value
 
 
-def summed(cells: Sequence[StudyCell], name: str, central: str) -> Estimate:
-    """What stands for an arm's seeds: their mean with its interval, or their median with their range."""
+def summed(cells: Sequence[StudyCell], name: str, central: str, bounds: Bounds | None = None) -> Estimate:
+    """What stands for an arm's seeds: their mean with its interval, or their median with their range.
+
+    Args:
+        cells: One for each seed.
+        name: Of the figure.
+        central: "mean" or "median".
+        bounds: The range of the figure, if it is known.
+    """
     known = [v for cell in cells if not math.isnan(v := value(cell, name))]
     if not known:
         return Estimate(math.nan, math.nan, math.nan, 0, method="not measured")
     if central == "median":
         return over_seeds(known)
     if all(name in cell.deals for cell in cells):
-        return over_seeds_and_deals([cell.deals[name] for cell in cells])
-    return seed_mean(known)
+        return over_seeds_and_deals([cell.deals[name] for cell in cells], bounds)
+    return seed_mean(known, bounds=bounds)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def capital(text: str) -> str:
+    """The text as it stands at the beginning of a line."""
+    return text[:1].upper() + text[1:]
+
+
 def listing(names: Iterable[str]) -> str:
     """The names as an English list: `a`, `a and b`, `a, b and c`."""
     *head, last = list(names)

@@ -1,4 +1,4 @@
-"""A study as a page: targets, hypotheses, a table and figures for each game, and everything that was compared."""
+"""A study as a page: targets, hypotheses, every game at a glance, then each game with all that was compared in it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from equipoise.reports.document import (
     Term,
     Terms,
 )
-from equipoise.reports.formats import MISSING, duration, interval, known, number
+from equipoise.reports.formats import MISSING, capital, duration, interval, known, number
 from equipoise.reports.plots import Cloud, Interval, Intervals, Panel, Scatter, Strips
 from equipoise.reports.views.made import made_section
+from equipoise.reports.views.study_comparisons import differences, hypotheses, targets
 from equipoise.reports.views.study_verdict import (
     game_title,
     labels_of,
     observations,
     progress,
-    side,
-    signed,
     verdict,
 )
 
-VERDICTS = {"above": "above zero", "below": "below zero", "tie": "tie: contains zero", "undecided": "no interval"}
+DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "": ""}
 KEY_COLUMNS = 6
 """Columns of a game's table that a terminal shows."""
 
@@ -42,8 +41,8 @@ TERMS = (
     Term(
         "Difference",
         "Arm minus arm on common deals, within each seed that both have. It is above or below zero only where its "
-        "interval excludes zero. Where it contains zero the arms tie: too close to call, which is no proof that they "
-        "are equal.",
+        "interval excludes zero, and for a hypothesis only where its corrected p is below 0.05 as well. Else the arms "
+        "tie: too close to call, which is no proof that they are equal.",
     ),
     Term(
         "Hypothesis, exploratory",
@@ -62,10 +61,11 @@ def study_document(result: StudyResult) -> Document:
     """The page of a study, finished or not."""
     slots = {arm: i for i, arm in enumerate(labels_of(result))}
     sections = [
-        Section("Targets", _targets(result, slots)),
-        Section("Hypotheses", _hypotheses(result)),
+        Section("Targets", targets(result, slots)),
+        Section("Hypotheses", hypotheses(result)),
+        Section("Every game at a glance", _glance(result, slots)),
         *(_game(result, game, slots) for game in result.games),
-        Section("Other weights", _weightings(result, slots)),
+        Section("Other weights", _weightings(result, slots), True),
         Section("What each credit rule's gradient is worth", _credits(result.credits)),
         Section("What else the figures say", [Bullets(observations(result))] if observations(result) else []),
         Section("What the columns mean", [Terms([*_columns(result), *TERMS])], True),
@@ -80,14 +80,15 @@ def study_document(result: StudyResult) -> Document:
 
 
 def _game(result: StudyResult, game: StudyGame, slots: dict[str, int]) -> Section:
-    """One game: what is counted, the table, the figures; differences and hazards folded."""
+    """One game: what is counted, the table, the figures, differences, hazards; folded where it is one of several."""
     rows = ordered(game, slots)
     parts: list[Part] = [Prose(_lead(game)), _table(game, rows, slots), *_figures(game, rows, slots)]
     under = [
-        Section("Differences", _differences(result, game), True),
+        Section("Differences", differences(result, game), True),
         Section("Hazards, and what the reference players get", _hazards(game), True),
     ]
-    return Section(game_title(game), parts, sections=[section for section in under if section.parts])
+    folded = len(result.games) > 1
+    return Section(game_title(game), parts, folded, [section for section in under if section.parts])
 
 
 def ordered(game: StudyGame, slots: dict[str, int]) -> list[StudyRow]:
@@ -120,10 +121,44 @@ def _runs(row: StudyRow) -> str:
 
 
 def _table(game: StudyGame, rows: Sequence[StudyRow], slots: dict[str, int]) -> Table:
-    columns = [c for c in game.columns if any(c.key in row.estimates for row in rows)]
-    heads = [Column(f"{c.title}, {c.unit}" if c.unit else c.title, "", c.definition) for c in columns]
+    columns = _shown(game)
+    heads = [_head(column) for column in columns]
     lines = [Row(row.label, [_cell(row, column) for column in columns], _runs(row), slots.get(row.arm)) for row in rows]
     return Table(f"{game_title(game)}: results by arm", "Arm", heads, lines, KEY_COLUMNS)
+
+
+def _shown(game: StudyGame) -> list[StudyColumn]:
+    """The columns that some agent has a figure for."""
+    agents = [row for row in game.rows if row.kind != "reference"]
+    return [column for column in game.columns if any(column.key in row.estimates for row in agents)]
+
+
+def _head(column: StudyColumn) -> Column:
+    return Column(capital(column.title), column.unit, column.definition)
+
+
+def _glance(result: StudyResult, slots: dict[str, int]) -> list[Part]:
+    """The first column of every game's table side by side, for the arms."""
+    if len(result.games) < 2 or any(not game.columns for game in result.games):
+        return []
+    first = result.games[0].columns[0]
+    rows = []
+    for arm, label in labels_of(result).items():
+        held = [
+            next((row for row in game.rows if row.arm == arm and row.kind != "reference"), None)
+            for game in result.games
+        ]
+        cells = [
+            Cell(MISSING) if row is None else _cell(row, game.columns[0])
+            for row, game in zip(held, result.games, strict=True)
+        ]
+        rows.append(Row(label, cells, slot=slots[arm]))
+    heads = [Column(game_title(game), "" if first.unit else game.game.unit) for game in result.games]
+    better = f"; {DIRECTIONS[first.direction]}" if first.direction else ""
+    return [
+        Prose(f"{capital(first.title)}: {first.definition}"),
+        Table(f"{capital(first.title)} by arm and game{better}", "Arm", heads, rows),
+    ]
 
 
 def _cell(row: StudyRow, column: StudyColumn) -> Cell:
@@ -144,23 +179,27 @@ def _figures(game: StudyGame, rows: Sequence[StudyRow], slots: dict[str, int]) -
         column = heads[game.drawn.intervals]
         lines = [line for row in rows if (line := _interval(row, column, slots))]
         if len(lines) > 1:
-            caption = f"{column.title} of every arm with its interval, every seed a small mark. {column.definition}"
+            better = f" ({DIRECTIONS[column.direction]})" if column.direction else ""
+            named = f"{capital(column.title)} of every arm{better}"
+            caption = f"{named}: the large mark with its interval, every seed a small mark. {column.definition}"
             plot = Intervals(_axis(column, game), lines)
-            found.append(Figure(f"{column.key}-{game.game.name}", f"{column.title} by arm", caption, plot))
+            title = f"{capital(column.title)} by arm"
+            found.append(Figure(f"{column.key}-{game.game.name}", title, caption, plot))
     if len(game.drawn.scatter) == 2 and all(key in heads for key in game.drawn.scatter):
         across, upward = (heads[key] for key in game.drawn.scatter)
         clouds = [Cloud(row.label, slots.get(row.arm), _points(row, across.key, upward.key)) for row in rows]
         clouds = [cloud for cloud in clouds if cloud.points]
         if clouds:
-            caption = f"Every mark is one seed; hollow marks are scripted players. {game.drawn.note}".strip()
+            marks = "Small marks are seeds, a large one is the median of an arm's; hollow marks are scripted players."
+            caption = f"{marks} {game.drawn.note}".strip()
             plot_ = Scatter(_axis(across, game), _axis(upward, game), clouds, game.drawn.note)
-            title = f"{upward.title} against {across.title}"
+            title = f"{capital(upward.title)} against {across.title}"
             found.append(Figure(f"scatter-{game.game.name}", title, caption, plot_))
     panels = []
     for key in game.drawn.strips:
         if key in heads:
             lines = [line for row in rows if (line := _interval(row, heads[key], slots))]
-            panels += [Panel(heads[key].title, lines, heads[key].digits)] if lines else []
+            panels += [Panel(capital(heads[key].title), lines, heads[key].digits)] if lines else []
     if panels:
         caption = "Every seed of every arm, the median as a line: how much arms differ, and how much seeds do."
         found.append(Figure(f"seeds-{game.game.name}", "Every seed of every measure", caption, Strips(panels)))
@@ -168,7 +207,7 @@ def _figures(game: StudyGame, rows: Sequence[StudyRow], slots: dict[str, int]) -
 
 
 def _axis(column: StudyColumn, game: StudyGame) -> str:
-    return f"{column.title}, {column.unit or game.game.unit}"
+    return f"{capital(column.title)}, {column.unit or game.game.unit}"
 
 
 def _interval(row: StudyRow, column: StudyColumn, slots: dict[str, int]) -> Interval | None:
@@ -188,72 +227,6 @@ def _points(row: StudyRow, across: str, upward: str) -> list[tuple[float, float]
     return [(x, y) for x, y in pairs if known(x) and known(y)]
 
 
-def _targets(result: StudyResult, slots: dict[str, int]) -> list[Part]:
-    labels, rows = labels_of(result), []
-    for game in result.games:
-        columns = {column.key: column for column in game.columns}
-        for target in game.targets:
-            column = columns.get(target.metric)
-            digits, title = (2, target.metric) if column is None else (column.digits, column.title)
-            met = MISSING if target.met is None else "met" if target.met else "missed"
-            seeds = f"{target.seeds_met} of {target.seeds}" if target.seeds else MISSING
-            text = f"{title} {target.relation} {number(target.bound, digits)}"
-            cells = [Cell(text, prose=True), Cell(number(target.value, digits)), Cell(met), Cell(seeds)]
-            label = f"{game_title(game)}: {labels.get(target.arm, target.arm)}"
-            rows.append(Row(label, cells, slot=slots.get(target.arm)))
-    heads = [Column("target"), Column("median"), Column("verdict"), Column("seeds that meet it")]
-    return (
-        [Table("Bounds that were set beforehand for the median of the seeds", "Game and arm", heads, rows)]
-        if rows
-        else []
-    )
-
-
-def _hypotheses(result: StudyResult) -> list[Part]:
-    """Every hypothesis in every game: difference, p corrected for their number, verdict."""
-    rows = []
-    for hypothesis in result.hypotheses:
-        for game in result.games:
-            found = next((d for d in game.differences if d.hypothesis == hypothesis.name), None)
-            if found is not None:
-                cells = [
-                    Cell(
-                        signed(found.estimate, _digits(game, found.metric)),
-                        interval(found.estimate, _digits(game, found.metric)),
-                    ),
-                    Cell(number(found.adjusted, 3)),
-                    Cell(VERDICTS[side(found)]),
-                ]
-                rows.append(Row(hypothesis.name, cells, game_title(game)))
-    heads = [Column("difference"), Column("p, corrected"), Column("verdict")]
-    table: list[Part] = [Table("Hypotheses by game", "Hypothesis", heads, rows)] if rows else []
-    return [*([Prose(result.correction)] if result.correction and table else []), *table]
-
-
-def _digits(game: StudyGame, metric: str) -> int:
-    return next((column.digits for column in game.columns if column.key == metric), 3)
-
-
-def _title(game: StudyGame, metric: str) -> str:
-    return next((column.title for column in game.columns if column.key == metric), metric.replace("_", " "))
-
-
-def _differences(result: StudyResult, game: StudyGame) -> list[Part]:
-    labels, rows = labels_of(result), []
-    for found in game.differences:
-        digits = _digits(game, found.metric)
-        cells = [
-            Cell(_title(game, found.metric), prose=True),
-            Cell(signed(found.estimate, digits), interval(found.estimate, digits)),
-            Cell(str(found.estimate.n)),
-            Cell(VERDICTS[side(found)]),
-            Cell(found.hypothesis or "exploratory", prose=True),
-        ]
-        rows.append(Row(f"{labels.get(found.arm, found.arm)} − {labels.get(found.minus, found.minus)}", cells))
-    heads = [Column("figure"), Column("difference"), Column("n"), Column("verdict"), Column("hypothesis")]
-    return [Table("Arm minus arm on common deals", "Difference", heads, rows)] if rows else []
-
-
 def _hazards(game: StudyGame) -> list[Part]:
     players = list(dict.fromkeys(who for hazard in game.hazards.values() for who in hazard.references))
     rows = []
@@ -264,7 +237,7 @@ def _hazards(game: StudyGame) -> list[Part]:
         ]
         cells += [_plain(hazard.references.get(who)) for who in players]
         rows.append(Row(name.replace("_", " "), cells))
-    heads = [Column("definition"), Column("range"), *(Column(who) for who in players)]
+    heads = [Column("Definition"), Column("Range"), *(Column(capital(who)) for who in players)]
     return [Table("Hazards and figures of the game", "Hazard", heads, rows)] if rows else []
 
 
@@ -285,7 +258,7 @@ def _weightings(result: StudyResult, slots: dict[str, int]) -> list[Part]:
             if share is None and game.weightings:
                 held = any(arm in point.index for point in game.weightings)
                 share = sum(p.best == arm for p in game.weightings) / len(game.weightings) if held else None
-            front = "on the Pareto front" if arm in game.front else ""
+            front = "Pareto front" if arm in game.front else ""
             cells.append(Cell(MISSING if share is None else f"{number(100 * share, 0)} %", front))
         rows.append(Row(label, cells, slot=slots[arm]))
     text = (
@@ -306,7 +279,7 @@ def _credits(credits: CreditAudit | None) -> list[Part]:
         f"{credits.batches:,} batches or {credits.episodes:,} episodes for each rule. A rule that follows the "
         "objective has cosine 1 and length 1; one that adds noise alone has length 0."
     )
-    heads = [Column("cosine with the true gradient"), Column("length along it")]
+    heads = [Column("Cosine with the true gradient"), Column("Length along it")]
     return [Prose(lead), Table("Credit rules against the true gradient", "Rule", heads, rows)]
 
 
@@ -316,19 +289,24 @@ def _short(estimate: Estimate) -> Cell:
 
 def _columns(result: StudyResult) -> list[Term]:
     """Every column with its definition, once; with its games where they define it differently."""
-    games: dict[tuple[str, str], list[StudyGame]] = {}
+    games: dict[tuple[str, str, str], list[StudyGame]] = {}
     for game in result.games:
-        for column in game.columns:
-            if any(column.key in row.estimates for row in game.rows):
-                games.setdefault((column.title, column.definition), []).append(game)
-    titles = [title for title, _ in games]
+        for column in _shown(game):
+            note = ", ".join(filter(None, (column.unit, DIRECTIONS[column.direction])))
+            games.setdefault((capital(column.title), column.definition, note), []).append(game)
+    titles = [title for title, _, _ in games]
     return [
-        Term(title, text, "" if titles.count(title) == 1 else ", ".join(map(game_title, where)))
-        for (title, text), where in games.items()
+        Term(
+            title,
+            text,
+            note if titles.count(title) == 1 else f"{', '.join(map(game_title, where))}; {note}".strip("; "),
+        )
+        for (title, text, note), where in games.items()
     ]
 
 
 def _origin(result: StudyResult) -> list[Term]:
     done, wanted = result.cells
-    settings = ", ".join(f"{key} {value}" for key, value in result.settings.items() if value not in ([], "", None))
+    shown = {key.replace("_", " "): value for key, value in result.settings.items() if value not in ([], "", None)}
+    settings = ", ".join(f"{key} {value}" for key, value in shown.items())
     return [Term("Cells", f"{done} of {wanted}"), *([Term("Settings", settings)] if settings else [])]

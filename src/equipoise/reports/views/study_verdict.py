@@ -11,7 +11,7 @@ from typing import Literal
 
 from equipoise.core import Estimate
 from equipoise.lab.results import HypothesisRecord, StudyDifference, StudyGame, StudyResult, StudyRow, StudyTarget
-from equipoise.reports.formats import interval, known, listing, number
+from equipoise.reports.formats import capital, known, listing, number
 
 Side = Literal["above", "below", "tie", "undecided"]
 
@@ -29,8 +29,7 @@ def game_name(game: StudyGame) -> str:
 
 def game_title(game: StudyGame) -> str:
     """The game's name in words, as it stands in a heading."""
-    words = game_name(game)
-    return words[:1].upper() + words[1:]
+    return capital(game_name(game))
 
 
 def labels_of(result: StudyResult) -> dict[str, str]:
@@ -73,7 +72,7 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
             if difference.hypothesis == hypothesis.name:
                 where = side(difference)
                 digits = next((c.digits for c in game.columns if c.key == difference.metric), 3)
-                amount = f" ({signed(difference.estimate, digits)} {interval(difference.estimate, digits)})"
+                amount = f" ({signed(difference.estimate, digits)})"
                 found[where].append(game_name(game) + (amount if where in _MORE else ""))
     decided = sum(len(found[where]) for where in ("above", "below", "tie"))
     if not decided:
@@ -95,8 +94,7 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
         parts.append(f"{opens} {listing(found['tie'])}")
     if found["undecided"]:
         parts.append(f"no interval yet in {listing(found['undecided'])}")
-    text = "; ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}."
+    return capital(f"{'; '.join(parts)}.")
 
 
 def _targets(result: StudyResult) -> list[str]:
