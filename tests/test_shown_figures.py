@@ -45,7 +45,8 @@ def table_of(document, first):
                 rows.append(_cells(line))
         elif head is not None:
             break
-    assert head and rows
+    assert head
+    assert rows
     return head, rows
 
 
