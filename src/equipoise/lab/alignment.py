@@ -207,10 +207,10 @@ class MeetingMeasure:
     def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> dict[str, Any]:
         """See `Measure`."""
         game, arm, seed = parts(key)
-        naive = study.model(game, NAIVE, seed)
-        agent = _policy(AGENT, source, recipe)
-        task = recipe.tasks[0]
-        others = {**scripted(task.profile, PLAYERS[game].met()), NAIVE: _policy(NAIVE, str(naive), recipe)}
+        agent, task = _policy(AGENT, source, recipe), recipe.tasks[0]
+        others = scripted(task.profile, PLAYERS[game].met())
+        if arm != NAIVE:
+            others[NAIVE] = _policy(NAIVE, str(study.model(game, NAIVE, seed)), recipe)
         meetings = meetings_of(task.game, {AGENT: agent, **others}, AGENT, self.matches)
         learning = replace(recipe, self_play=replace(recipe.self_play, rollouts=self.probe_rollouts))
         folder = study.work / game / f"probe-{arm}-{seed}"

@@ -164,7 +164,7 @@ class _Printer:
 
     def table(self, table: parts.Table) -> None:
         """Prints a table's first columns, or all in as many tables as they take, values above their intervals."""
-        shown = range(table.key or len(table.columns))
+        shown = range(len(table.columns))[: table.key or None]
         label = min(max((self.cells(text) for row in table.rows for text in (row.label, row.note)), default=0), _LABEL)
         label = max(label, min(self.cells(table.corner), _LABEL), 6)
         self.say()

@@ -97,6 +97,11 @@ def ordered(game: StudyGame, slots: dict[str, int]) -> list[StudyRow]:
     return [*sorted(arms, key=lambda row: slots[row.arm]), *(row for row in game.rows if row.kind == "reference")]
 
 
+def _slot(row: StudyRow, slots: dict[str, int]) -> int | None:
+    """The colour of an arm; scripts have none, also where one is called like an arm."""
+    return None if row.kind == "reference" else slots[row.arm]
+
+
 def _lead(game: StudyGame) -> str:
     unit = game.game.unit
     per = unit if " per " in f" {unit} " else f"{unit} per round"
@@ -123,7 +128,7 @@ def _runs(row: StudyRow) -> str:
 def _table(game: StudyGame, rows: Sequence[StudyRow], slots: dict[str, int]) -> Table:
     columns = _shown(game)
     heads = [_head(column) for column in columns]
-    lines = [Row(row.label, [_cell(row, column) for column in columns], _runs(row), slots.get(row.arm)) for row in rows]
+    lines = [Row(row.label, [_cell(row, column) for column in columns], _runs(row), _slot(row, slots)) for row in rows]
     return Table(f"{game_title(game)}: results by arm", "Arm", heads, lines, KEY_COLUMNS)
 
 
@@ -187,7 +192,7 @@ def _figures(game: StudyGame, rows: Sequence[StudyRow], slots: dict[str, int]) -
             found.append(Figure(f"{column.key}-{game.game.name}", title, caption, plot))
     if len(game.drawn.scatter) == 2 and all(key in heads for key in game.drawn.scatter):
         across, upward = (heads[key] for key in game.drawn.scatter)
-        clouds = [Cloud(row.label, slots.get(row.arm), _points(row, across.key, upward.key)) for row in rows]
+        clouds = [Cloud(row.label, _slot(row, slots), _points(row, across.key, upward.key)) for row in rows]
         clouds = [cloud for cloud in clouds if cloud.points]
         if clouds:
             marks = "Small marks are seeds, a large one is the median of an arm's; hollow marks are scripted players."
@@ -216,7 +221,7 @@ def _interval(row: StudyRow, column: StudyColumn, slots: dict[str, int]) -> Inte
         return None
     low, high = ((end if known(end) else None) for end in (estimate.low, estimate.high))
     parts = [value for value in row.values.get(column.key, ()) if known(value)]
-    return Interval(row.label, slots.get(row.arm), estimate.value, low, high, parts)
+    return Interval(row.label, _slot(row, slots), estimate.value, low, high, parts)
 
 
 def _points(row: StudyRow, across: str, upward: str) -> list[tuple[float, float]]:

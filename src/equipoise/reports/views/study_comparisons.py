@@ -44,12 +44,8 @@ def hypotheses(result: StudyResult) -> list[Part]:
         if any(found):
             cells = [_tested(game, difference) for game, difference in zip(games, found, strict=True)]
             rows.append(Row(capital(hypothesis.name), cells, f"expected {hypothesis.expected} zero"))
-    table = Table(
-        "Difference, on which side of zero it is, and corrected p, by game",
-        "Hypothesis",
-        [Column(game_title(g)) for g in games],
-        rows,
-    )
+    caption = "Difference, on which side of zero it is, and corrected p, by game"
+    table = Table(caption, "Hypothesis", [Column(game_title(game)) for game in games], rows)
     return [*([Prose(result.correction)] if result.correction else []), table]
 
 

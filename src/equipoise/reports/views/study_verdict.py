@@ -195,8 +195,7 @@ def _faulting(result: StudyResult) -> str:
             shares: Sequence[float] = [share for share in row.values.get("fault_rate", ()) if known(share)]
             often = sum(share > _FAULTS_WORTH_SAYING for share in shares)
             if often:
-                most = f"{number(100 * max(shares), 0)} %"
-                found.append(
-                    f"{row.label} in {game_name(game)} (up to {most} of the decisions, {often} of {len(shares)} seeds)"
-                )
+                most = f"{number(100 * max(shares), 0)} % of the decisions"
+                seeds = f", {often} of {len(shares)} seed{'' if len(shares) == 1 else 's'}" if row.seeds > 1 else ""
+                found.append(f"{row.label} in {game_name(game)} (up to {most}{seeds})")
     return f"Replies are often no legal action from {listing(found)}." if found else ""
