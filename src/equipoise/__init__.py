@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from equipoise.games import Domain, domain, make_game
     from equipoise.lab.audit import AuditSettings, audit
     from equipoise.lab.crossplay import crossplay
+    from equipoise.lab.results import AuditResult, CrossplayResult, StudyResult, load_result
     from equipoise.metrics import best_response, nash_conv, payoff, worst_case_advantage
     from equipoise.models.load import load
     from equipoise.objectives import CreditBatch, CreditWeights, Rule
@@ -45,6 +46,7 @@ _HOMES = {
     "equipoise.games": ("Domain", "domain", "make_game"),
     "equipoise.lab.audit": ("AuditSettings", "audit"),
     "equipoise.lab.crossplay": ("crossplay",),
+    "equipoise.lab.results": ("AuditResult", "CrossplayResult", "StudyResult", "load_result"),
     "equipoise.metrics": ("best_response", "nash_conv", "payoff", "worst_case_advantage"),
     "equipoise.models.load": ("load",),
     "equipoise.objectives": ("CreditBatch", "CreditWeights", "Rule"),
@@ -57,9 +59,11 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AuditResult",
     "AuditSettings",
     "CreditBatch",
     "CreditWeights",
+    "CrossplayResult",
     "Decision",
     "Domain",
     "Episode",
@@ -78,6 +82,7 @@ __all__ = [
     "Sampling",
     "ScriptedPolicy",
     "State",
+    "StudyResult",
     "TabularPolicy",
     "UserError",
     "against",
@@ -88,6 +93,7 @@ __all__ = [
     "find",
     "load",
     "load_recipe",
+    "load_result",
     "make_game",
     "nash_conv",
     "payoff",

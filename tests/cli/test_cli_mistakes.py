@@ -72,8 +72,6 @@ def contents(folder):
         ("audit tiny --game kuhn_poker --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
         ("report nowhere", "no result at nowhere"),
-        ("reproduce gradient-audit", "python -m research.gradient_audit"),
-        ("reproduce tabular-alignment --json", "python -m research.tabular_alignment"),
         ("reproduce nothing", "unknown study 'nothing'; known: "),
         ("demo --seeds 0", "got --seeds 0; at least 1"),
     ],

@@ -114,7 +114,6 @@ def wait_for(condition, *children):
         ("mine.py:NUMBER", "'mine.py:NUMBER' is a value of type int; needed: an equipoise.lab.study.Study"),
         ("mine.py:Study", "is the class Study; needed: an equipoise.lab.study.Study"),
         ("none.py:MINE", "no file 'none.py' to take a study from"),
-        ("gradient-audit", "run python -m research.gradient_audit from a checkout"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(mistake, tmp_path, extra, says):

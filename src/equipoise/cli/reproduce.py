@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from equipoise.lab.study import Study
     from equipoise.lab.study_run import StudyRun
 
-MOVED = {"gradient-audit": "research.gradient_audit", "tabular-alignment": "research.tabular_alignment"}
 """Scripts of a checkout, by the name of the study that an earlier command line had."""
 
 
@@ -44,8 +43,6 @@ def reproduce(options: argparse.Namespace) -> None:
     from equipoise.reports.markdown import write_markdown
     from equipoise.reports.views import document_of
 
-    if options.study in MOVED:
-        raise UserError(f"{options.study} is a research script; run python -m {MOVED[options.study]} from a checkout")
     run = _run(options)
     cells = _finished(options, run)
     result = study_result(run, cells, _command(options))
