@@ -67,8 +67,8 @@ def main() -> None:
     table = crossplay(game, {"stubborn": player, "uniform": ScriptedPolicy(find("opponent", "uniform"))}, matches=50)
     print(f"stubborn earns {table.cell('stubborn', 'uniform').pay} chips a hand from uniform")
     settings = AuditSettings(deals=50, metrics=(f"{here}:best_deal",), hazards=(f"{here}:AHEAD",))
-    found = audit(player, game, settings)
-    print(f"best deal: {found.estimates['best_deal']}; ahead: {found.estimates['AHEAD']}")
+    figures = audit(player, game, settings).agents[0].estimates
+    print(f"best deal: {figures['best_deal']}; ahead: {figures['AHEAD']}")
     print(f"the rule credits {find('credit_rule', f'{here}:CAUTIOUS').play}")
 
 

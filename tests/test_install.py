@@ -115,8 +115,8 @@ def test_the_installed_command_line_lists_the_games(elsewhere):
 
 def test_the_installed_package_audits_and_renders_the_embedded_model(elsewhere, tmp_path):
     arguments = ("audit", "tiny", "--game", "kuhn_poker", "--deals", "5", "--out", "a", "--json")
-    report = json.loads(elsewhere("-m", "equipoise.cli.main", *arguments))
-    assert report["rows"][0]["nash_conv"]["value"] == pytest.approx(0.4990, abs=1e-3)
+    result = json.loads(elsewhere("-m", "equipoise.cli.main", *arguments))
+    assert result["agents"][0]["estimates"]["nash_conv"]["value"] == pytest.approx(0.4990, abs=1e-3)
     assert "<svg" in (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
 
 
@@ -128,6 +128,7 @@ def test_the_installed_package_trains_by_a_shipped_recipe(elsewhere, tmp_path):
 
 def test_the_installed_package_passes_the_tests_of_its_metrics(elsewhere, tmp_path):
     shutil.copytree(ROOT / "tests" / "metrics", tmp_path / "metrics", ignore=shutil.ignore_patterns("__pycache__"))
-    said = elsewhere("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "metrics")
+    marks = ("-o", "markers=slow", "-m", "not slow")  # the checkout's settings are not there
+    said = elsewhere("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", *marks, "metrics")
     assert " passed" in said
     assert "failed" not in said

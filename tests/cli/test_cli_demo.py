@@ -1,12 +1,10 @@
 """`equipoise demo`: finished cells are kept, and figures of other settings are not passed off as those of these."""
 
-import json
-
 import pytest
 
 from equipoise.cli.main import main
 from equipoise.lab import demo as study
-from equipoise.reports import load_report
+from equipoise.lab.results import AuditResult, load_result, parse_result, result_json
 from equipoise.training.run import Interrupted
 
 ARGUMENTS = ["demo", "--seeds", "1", "--deals", "5", "--set", "rl.steps=2", "--set", "sft.steps=2"]
@@ -24,27 +22,34 @@ def stamps(out):
     return {path.relative_to(out): path.stat().st_mtime_ns for path in (out / "cells").rglob("*") if path.is_file()}
 
 
+def nash_convs(out):
+    return [agent.estimates["nash_conv"].value for agent in load_result(out, AuditResult).agents]
+
+
 def test_the_demo_compares_four_agents(finished):
-    report = load_report(finished)
-    assert [row["agent"] for row in report["rows"]] == ["base", "sft", "sepo_pool", "sepo_best_response"]
-    assert report["seeds"] == [0]
-    assert report["rows"][0]["nash_conv"]["value"] == pytest.approx(0.4990, abs=1e-3)
-    assert len({row["nash_conv"]["value"] for row in report["rows"]}) == 4
+    result = load_result(finished, AuditResult)
+    assert [agent.name for agent in result.agents] == ["base", "sft", "sepo_pool", "sepo_best_response"]
+    assert result.seeds == (0,)
+    assert nash_convs(finished)[0] == pytest.approx(0.4990, abs=1e-3)
+    assert len(set(nash_convs(finished))) == 4
+    assert all(agent.conversations for agent in result.agents)
     assert (finished / "report.html").is_file()
 
 
 def test_overrides_do_not_turn_the_imitating_agent_into_a_reinforced_one(finished):
     assert not (finished / "cells" / "sft-0" / "checkpoints").exists()
-    assert {curve["agent"] for curve in load_report(finished)["curves"]} == {"sepo_pool", "sepo_best_response"}
+    curves = load_result(finished, AuditResult).curves
+    assert {curve.agent for curve in curves} == {"sepo_pool", "sepo_best_response"}
 
 
 def test_a_second_run_reuses_every_finished_cell(finished, run):
-    before, report = stamps(finished), load_report(finished)
+    before, result = stamps(finished), load_result(finished, AuditResult)
     ran = run(*ARGUMENTS, "--out", finished, "--json")
     assert ran.code == 0
     assert stamps(finished) == before
-    again = json.loads(ran.out)
-    assert {**again, "created": ""} == {**report, "created": ""}
+    again = parse_result(ran.out, "what was printed", AuditResult)
+    assert result_json(again.model_copy(update={"made": result.made})) == result_json(result)
+    assert again.made.seconds == result.made.seconds
 
 
 def test_the_demo_s_summary_fits_a_terminal(finished, run, monkeypatch):
@@ -79,5 +84,4 @@ def test_a_stopped_demo_says_so_and_the_same_command_continues(finished, run, tm
     before = stamps(tmp_path / "d")
     assert run(*ARGUMENTS, "--out", "d").code == 0
     assert before.items() <= stamps(tmp_path / "d").items()
-    figures = [[row["nash_conv"] for row in load_report(out)["rows"]] for out in (finished, tmp_path / "d")]
-    assert figures[0] == figures[1]
+    assert nash_convs(finished) == nash_convs(tmp_path / "d")

@@ -71,9 +71,9 @@ def test_ctrl_c_within_code_made_from_text_exits_with_130_too(tmp_path):
     # As while an import defines a dataclass: Python would end the process by the signal, caught or not.
     script = """
 import signal, sys
-from equipoise.cli import commands, main
+from equipoise.cli import main, train
 text = "signal.raise_signal(signal.SIGINT)"
-commands.train = lambda options: exec(text)
+train.train = lambda options: exec(text)
 sys.exit(main.main(["train", "kuhn_poker"]))
 """
     (tmp_path / "stopped.py").write_text(script)

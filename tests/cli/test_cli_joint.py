@@ -1,12 +1,11 @@
-"""`equipoise train --games` and audits of every kind: one report per game, and no figure that does not exist."""
-
-import json
+"""`equipoise train --games` and audits of every kind: one result per game, and no figure that does not exist."""
 
 import pytest
-from equipoise.lab.single_run import report_of_run
 
 from equipoise.cli.main import main
-from equipoise.reports import load_report, validate_report
+from equipoise.lab.audit import AuditSettings
+from equipoise.lab.model_audit import audit_run
+from equipoise.lab.results import AuditResult, load_result, parse_result
 from equipoise.training.recipe import load_recipe
 
 GAMES = ("split", "commons")
@@ -16,9 +15,10 @@ TINY = [
 ]
 
 
-def flat(text):
-    """The text without its line breaks and indents."""
-    return " ".join(text.split())
+def printed(ran):
+    """The audit that a command printed as JSON."""
+    assert ran.code == 0, ran.err
+    return parse_result(ran.out, "what was printed", AuditResult)
 
 
 @pytest.fixture(scope="module")
@@ -30,28 +30,27 @@ def joint(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_joint_run_writes_one_report_per_game(joint):
+def test_a_joint_run_writes_one_result_per_game(joint):
     assert (joint / "model" / "model.safetensors").is_file()
     for name in GAMES:
-        report = load_report(joint / name)
-        validate_report(report)
-        assert report["game"] == name
-        assert [row["agent"] for row in report["rows"]] == ["base", "sft", "trained"]
+        result = load_result(joint / name, AuditResult)
+        assert result.game.name == name
+        assert [agent.name for agent in result.agents] == ["base", "sft", "trained"]
         assert (joint / name / "report.html").is_file()
-        assert (joint / f"episodes-{name}.jsonl.gz").is_file()
-    assert not (joint / "report.json").exists()
+        assert (joint / name / "episodes.jsonl.gz").is_file()
+    assert not (joint / "result.json").exists()
 
 
 @pytest.mark.slow
-def test_the_report_of_each_game_is_of_that_game(joint):
+def test_the_result_of_each_game_is_of_that_game(joint):
     recipe = load_recipe(joint / "recipe.toml")
     assert recipe.names == GAMES
-    again = report_of_run(recipe, joint, 2, "commons")
-    stored = load_report(joint / "commons")
-    for one, other in zip(again["rows"], stored["rows"], strict=True):
-        assert one["payoff"] == other["payoff"]
+    again = audit_run(recipe, joint, AuditSettings(deals=2), "commons")
+    stored = load_result(joint / "commons", AuditResult)
+    for one, other in zip(again.agents, stored.agents, strict=True):
+        assert one.estimates["payoff"] == other.estimates["payoff"]
     with pytest.raises(ValueError, match="did not train on 'auction'; its games: split, commons"):
-        report_of_run(recipe, joint, 2, "auction")
+        audit_run(recipe, joint, AuditSettings(deals=2), "auction")
 
 
 def test_an_audit_under_the_published_profile_solves_one_round_and_learns_an_adversary(run):
@@ -59,28 +58,26 @@ def test_an_audit_under_the_published_profile_solves_one_round_and_learns_an_adv
         *("audit", "tiny", "--game", "prisoners_dilemma", "--profile", "published", "--exact-rounds", 1),
         *("--learned-episodes", 50, "--deals", 4, "--json"),
     )
-    assert ran.code == 0, ran.err
-    record = json.loads(ran.out)
-    (row,) = record["rows"]
-    assert record["exact"] == "the first round of 8"
-    assert row["exact_rounds"]["value"] == 1
-    assert {"worst_case_lower_bound", "worst_case_advantage", "sepo_index"} <= row.keys()
-    assert any("Profile: published." in note for note in record["notes"])
+    result = printed(ran)
+    (agent,) = result.agents
+    assert (result.exact, result.profile) == ("the first round of 8", "published")
+    assert agent.estimates["exact_rounds"].value == 1
+    assert {"worst_case_lower_bound", "worst_case_advantage", "sepo_index"} <= agent.estimates.keys()
 
 
 def test_exact_rounds_of_zero_leave_the_exact_figures_out(run):
-    record = json.loads(run("audit", "tiny", "--game", "split", "--exact-rounds", 0, "--deals", 2, "--json").out)
-    assert record["exact"] is None
-    assert not {"worst_case_advantage", "exact_rounds", "regret"} & record["rows"][0].keys()
+    result = printed(run("audit", "tiny", "--game", "split", "--exact-rounds", 0, "--deals", 2, "--json"))
+    assert result.exact == ""
+    assert not {"worst_case_advantage", "exact_rounds", "regret"} & result.agents[0].estimates.keys()
 
 
 def test_an_audit_of_replies_with_reasons_has_no_exact_figures_and_says_so(run):
     arguments = ("audit", "tiny", "--game", "split", "--reasoning", "brief", "--max-new-tokens", 12, "--deals", 2)
-    ran = run(*arguments, "--json")
-    record = json.loads(ran.out)
-    assert not {"worst_case_advantage", "exact_rounds", "max_state_fault"} & record["rows"][0].keys()
-    assert record["exact"] is None
-    assert any(note.startswith("No exact figures: this policy's replies can be sampled") for note in record["notes"])
+    result = printed(run(*arguments, "--json"))
+    (agent,) = result.agents
+    assert not {"worst_case_advantage", "exact_rounds", "max_state_fault"} & agent.estimates.keys()
+    assert result.exact == ""
+    assert any(note.startswith("No exact figures") for note in agent.notes)
+    assert "reasoning brief" in agent.sampling
     text = run(*arguments).out
-    assert "No exact figure was measured in this run" in flat(text)
     assert max(map(len, text.splitlines())) <= 80

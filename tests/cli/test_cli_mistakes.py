@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from equipoise.cli import games
 from equipoise.cli.main import main
 from equipoise.games import DOMAINS
-from equipoise.lab import single_run
+from equipoise.lab import model_audit
+from equipoise.lab.results import load_result
 from equipoise.models.tiny import FOLDER
-from equipoise.reports import load_report
 
 AUDIT = ("--game", "kuhn_poker", "--deals", 2)
 
@@ -71,9 +71,10 @@ def contents(folder):
         ("audit tiny --game kuhn_poker --deals 0", "at least 1"),
         ("audit tiny --game kuhn_poker --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
-        ("report nowhere", "no report at nowhere"),
-        ("reproduce gradient-audit --draws 1", "python -m research.gradient_audit"),
+        ("report nowhere", "no result at nowhere"),
+        ("reproduce gradient-audit", "python -m research.gradient_audit"),
         ("reproduce tabular-alignment --json", "python -m research.tabular_alignment"),
+        ("reproduce nothing", "unknown study 'nothing'; known: "),
         ("demo --seeds 0", "got --seeds 0; at least 1"),
     ],
 )
@@ -121,9 +122,7 @@ def test_a_recipe_of_the_user_s_own_is_not_overwritten(run, tmp_path):
     assert (tmp_path / "r" / "recipe.toml").read_text() == own
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["dance"], ["audit", "tiny"], ["reproduce", "nothing"], ["train", "kuhn_poker", "--seed", "x"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["audit", "tiny"], ["train", "kuhn_poker", "--seed", "x"]])
 def test_wrong_usage_exits_with_2(run, capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         run(*arguments)
@@ -191,29 +190,29 @@ def test_a_run_folder_in_use_is_refused_and_kept(mistake, small, small_run, extr
     assert contents(small_run) == before
 
 
-def test_an_audit_does_not_overwrite_a_report(mistake, small_audit):
+def test_an_audit_does_not_overwrite_a_result(mistake, small_audit):
     before = contents(small_audit)
-    assert "already holds a report" in mistake("audit", "tiny", *AUDIT, "--out", small_audit)
+    assert "already holds a result" in mistake("audit", "tiny", *AUDIT, "--out", small_audit)
     assert contents(small_audit) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 2}', '{"schema": 1, "game": "kuhn_poker"}'])
-def test_a_broken_report_is_refused_and_its_page_kept(mistake, tmp_path, text):
-    (tmp_path / "report.json").write_text(text)
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"kind": "audit"}', '{"kind": "audit", "version": 2}'])
+def test_a_broken_result_is_refused_and_its_page_kept(mistake, tmp_path, text):
+    (tmp_path / "result.json").write_text(text)
     (tmp_path / "report.html").write_text("page")
-    assert mistake("report", ".").startswith("report.json")
+    assert mistake("report", ".").startswith("result.json")
     assert (tmp_path / "report.html").read_text() == "page"
 
 
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_an_out_that_is_a_file_costs_no_play_and_keeps_it(mistake, monkeypatch, tmp_path, out):
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr(single_run, "audit", lambda *a: pytest.fail("the audit ran"))
+    monkeypatch.setattr(model_audit, "audited_model", lambda *a: pytest.fail("the audit ran"))
     assert "file" in mistake("audit", "tiny", *AUDIT, "--out", out)
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_full_disk_while_a_report_is_written_keeps_the_old_one(run, small_run, tmp_path, monkeypatch):
+def test_a_full_disk_while_a_page_is_written_keeps_the_old_one(run, small_run, tmp_path, monkeypatch):
     shutil.copytree(small_run, tmp_path / "r")
     before = contents(tmp_path / "r")
     with monkeypatch.context() as patch:
@@ -252,7 +251,7 @@ def test_a_full_disk_while_a_model_is_saved_is_one_line_and_the_run_goes_on_late
     assert "Traceback" not in ran.err
     assert not (tmp_path / "r" / "model").exists()
     assert run(*command, "--resume").code == 0
-    assert load_report(tmp_path / "r")["rows"][-1]["agent"] == "trained"
+    assert load_result(tmp_path / "r").agents[-1].name == "trained"
 
 
 _LIMITED = """
@@ -304,7 +303,7 @@ def test_exit_codes_reach_the_shell(tmp_path):
 
 
 def test_a_missing_package_is_told_with_its_remedy(mistake, monkeypatch):
-    monkeypatch.setitem(sys.modules, "equipoise.reports", None)
+    monkeypatch.setitem(sys.modules, "equipoise.reports.markdown", None)
     assert "pip install 'equipoise[train,report]'" in mistake("report", ".")
 
 

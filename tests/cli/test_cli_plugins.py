@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from equipoise.cli.new import write_game
+from equipoise.lab.results import AuditResult, parse_result
 from packages import GAME, install
 
 RULES_BROKEN = """
@@ -90,16 +91,17 @@ def test_it_is_audited_against_the_uniform_player_itself_and_whoever_is_named(ru
     extra = ["--opponent", f"{things}:folds", "--metric", f"{things}:decisions", "--hazard", f"{things}:paid"]
     ran = run("audit", "tiny", "--game", game, "--deals", 4, "--out", "a", "--json", *extra)
     assert ran.code == 0, ran.err
-    report = json.loads(ran.out)
-    (row,) = report["rows"]
-    assert {"payoff", "welfare", "fault_rate", "nash_conv"} <= set(row)
-    assert not {"sepo_index", "pool_exploitability", "robustness", "collusion", "externality"} & set(row)
-    assert {(o["opponent"], o["pool"]) for o in row["opponents"]} == {("uniform", "reference"), ("folds", "given")}
-    assert row["figures"]["decisions"]["value"] == pytest.approx(1.0)
-    assert 0 <= row["figures"]["paid"]["value"] <= 1
-    assert report["hazards"]["decisions"]["definition"] == "Decisions of the agent in an episode."
-    assert any("no pools" in note for note in report["notes"])
-    assert not any("train pool, pool exploitability" in note for note in report["notes"])
+    result = parse_result(ran.out, "what was printed", AuditResult)
+    (agent,) = result.agents
+    figures = agent.estimates
+    assert {"payoff", "welfare", "fault_rate", "nash_conv"} <= figures.keys()
+    assert not {"sepo_index", "pool_exploitability", "robustness", "collusion", "externality"} & figures.keys()
+    assert {(o.opponent, o.pool) for o in agent.opponents} == {("uniform", "reference"), ("folds", "given")}
+    assert figures["decisions"].value == pytest.approx(1.0)
+    assert 0 <= figures["paid"].value <= 1
+    assert result.hazards["decisions"].definition == "Decisions of the agent in an episode."
+    assert result.weights == ()
+    assert any("no pools" in note for note in agent.notes)
 
 
 def test_scripts_of_files_play_a_tournament_with_ours(run, game, things):
@@ -109,7 +111,7 @@ def test_scripts_of_files_play_a_tournament_with_ours(run, game, things):
     assert ran.code == 0, ran.err
     table = json.loads(ran.out)
     assert [agent["name"] for agent in table["agents"]] == ["folds", "timid", "uniform"]
-    assert table["game"] == "hold_or_raise"
+    assert table["game"]["name"] == "hold_or_raise"
     again = run("crossplay", *agents, "--game", game, "--matches", 6, "--out", "c", "--json")
     assert json.loads(again.out)["cells"] == table["cells"]
 
@@ -187,7 +189,7 @@ def test_a_game_of_rules_and_words_alone_is_trained_on_by_self_play(run, game, t
     recipe.write_text(f'game = "{game}"\n[objective]\nrule = "naive"\n[self_play]\ndeals = 2\nrollouts = 2\n')
     ran = run("train", recipe, "--set", "rl.steps=2", "--deals", 2, "--out", "r", "--json")
     assert ran.code == 0, ran.err
-    assert json.loads(ran.out)["game"] == "hold_or_raise"
+    assert parse_result(ran.out, "what was printed", AuditResult).game.name == "hold_or_raise"
     probed = run("probe", "r", "--steps", 1, "--matches", 4, "--out", "p", "--json")
     assert probed.code == 0, probed.err
 

@@ -1,7 +1,6 @@
 """`equipoise probe`: trained and measured once, continued after Ctrl-C, refused under other settings."""
 
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,9 @@ import pytest
 
 from equipoise.cli.main import main
 from equipoise.lab import probe_run
+from equipoise.lab.results import ProbeResult, load_result
 from equipoise.models.tiny import FOLDER
+from equipoise.reports.formats import interval, number
 from equipoise.training.self_play import SelfPlay
 
 LITTLE = [
@@ -27,6 +28,10 @@ FIGURES = {"gain", "pay", "agent_pay", "self_play", "fault_rate", "agent_fault_r
 
 def stamps(folder):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def stored(folder):
@@ -69,22 +74,32 @@ def test_the_learner_is_naive_and_meets_nobody_but_the_agent(finished):
 
 
 def test_a_finished_probe_is_read_and_said_in_80_columns(finished, run, monkeypatch):
-    kept = stamps(finished)
+    kept = contents(finished)
     monkeypatch.setattr(probe_run, "train_probe", lambda *_: pytest.fail("it was trained again"))
     ran = run(*COMMAND, "--out", finished)
     assert ran.code == 0, ran.err
-    assert stamps(finished) == kept
+    assert ran.err == ""
+    assert contents(finished) == kept
     lines = ran.out.splitlines()
-    assert lines[0] == "prisoners_dilemma: a naive learner against tiny-talk, which stays as it is"
-    assert lines[-1] == str(finished / "result.json")
-    assert max(len(line) for line in lines[:-1]) <= 80
-    (gain,) = (line for line in lines if line.startswith("gain of the learner: a lower bound"))
-    assert re.search(r" .?\d\.\d{3}  \[.?\d\.\d{3}, .?\d\.\d{3}\]$", gain)
+    assert lines[-2:] == [str(finished / name) for name in ("result.json", "report.html")]
+    assert max(len(line) for line in lines[:-2]) <= 80
+    figures = load_result(finished, ProbeResult).figures
+    words = " ".join(ran.out.split())
+    for estimate in (figures.gain, figures.pay, figures.self_play, figures.agent_pay):
+        assert number(estimate.value, 3) in words
+        assert interval(estimate, 3) in words
 
 
-def test_json_is_the_stored_record(finished, run):
+def test_device_and_precision_are_the_recipe_s_unless_said(finished, run, mistake):
+    line = mistake(*COMMAND, "--dtype", "bfloat16", "--out", finished)
+    assert 'other settings (recipe.hardware.dtype: null, now "bfloat16")' in line
+    assert "hardware" not in stored(finished)["made"]["by"]["recipe"]
+    assert run(*COMMAND, "--dtype", "float32", "--device", "auto", "--out", finished).code == 0
+
+
+def test_json_is_the_stored_result(finished, run):
     ran = run(*COMMAND, "--out", finished, "--json")
-    assert json.loads(ran.out) == stored(finished)
+    assert ran.out == (finished / "result.json").read_text(encoding="utf-8")
 
 
 def test_an_interrupted_learner_goes_on_and_ends_as_an_unbroken_one(finished, run, tmp_path, monkeypatch):
@@ -217,18 +232,19 @@ def test_a_broken_agent_is_told_before_the_first_step_and_leaves_nothing(run, tm
     ("text", "says"),
     [
         ("{", "is no stored probe ("),
-        ("[]", "no stored probe (it holds no JSON object); delete it to compute it again"),
-        ('{"schema": 2}', "delete it to compute it again"),
-        (None, "no stored probe (it does not say what made it); delete it"),
+        ("[]", "is no stored probe ("),
+        ('{"kind": "probe", "version": 1}', "a result of version 1"),
+        (None, "is of other settings (game: null"),
     ],
 )
 def test_a_broken_result_says_what_to_do(finished, mistake, tmp_path, text, says):
     shutil.copytree(finished, tmp_path / "o")
     if text is None:
-        text = json.dumps({key: value for key, value in stored(finished).items() if key != "made_by"})
+        record = stored(finished)
+        text = json.dumps({**record, "made": {**record["made"], "by": {}}})
     (tmp_path / "o" / "result.json").write_text(text)
     line = mistake(*COMMAND, "--out", "o")
-    assert "o/result.json" in line
+    assert "o/result.json" in line or "result in o" in line
     assert says in line
 
 

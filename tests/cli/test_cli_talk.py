@@ -16,6 +16,10 @@ def stamps(folder):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def stored(folder):
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
@@ -64,22 +68,22 @@ def test_every_figure_has_its_interval(finished):
 
 
 def test_a_finished_measurement_is_read_and_said_in_80_columns(finished, run, monkeypatch):
-    kept = stamps(finished)
+    kept = contents(finished)
     monkeypatch.setattr(talk_run, "met", lambda *_: pytest.fail("it was played again"))
     ran = run(*COMMAND, "--out", finished)
     assert ran.code == 0, ran.err
-    assert stamps(finished) == kept
+    assert contents(finished) == kept
     lines = ran.out.splitlines()
-    assert max(len(line) for line in lines[:-1]) <= 80
-    assert lines[-1] == str(finished / "result.json")
+    assert max(len(line) for line in lines[:-2]) <= 80
+    assert lines[-2:] == [str(finished / name) for name in ("result.json", "report.html")]
     told = " ".join(lines)
-    assert "1.00 of the best joint pay with messages and 0.55 without: messages add 0.45." in told
+    assert "1.00 of the best joint pay with messages and 0.55 without" in told
     assert "honest_cooperative tells the truth in 100 % of its statements and promises nothing." in told
-    assert "would claim 0.50 less after a stated upper hand and 0.50 more after a stated lower hand" in told
 
 
-def test_json_is_the_stored_record(finished, run):
-    assert json.loads(run(*COMMAND, "--out", finished, "--json").out) == stored(finished)
+def test_json_is_the_stored_result(finished, run):
+    text = run(*COMMAND, "--out", finished, "--json").out
+    assert text == (finished / "result.json").read_text(encoding="utf-8")
 
 
 def test_two_agents_are_told_apart_and_the_listener_of_the_agent_comes_first(run, tmp_path):
@@ -221,4 +225,4 @@ def test_a_model_that_reasons_has_no_message_effect_and_says_why(run, tmp_path):
     assert ran.code == 0, ran.err
     (heard,) = stored(tmp_path / "runs" / "talk" / "r")["effects"]
     assert heard["effect"] is None
-    assert "not measured: it reasons before it claims" in ran.out
+    assert heard["why"] in " ".join(ran.out.split())

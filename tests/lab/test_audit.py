@@ -13,7 +13,7 @@ from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
 from equipoise.games.text import render_rules
 from equipoise.lab import audit_play, audit_views
-from equipoise.lab.audit import AUDIT_KEY, AuditSettings, audit
+from equipoise.lab.audit import AUDIT_KEY, AuditSettings, audited
 from equipoise.lab.audit_exact import covered_rounds, exact_estimates, scored
 from equipoise.lab.audit_views import context_spread, conversation
 from equipoise.metrics import (
@@ -77,13 +77,19 @@ def agent(embedded):
 @pytest.fixture(scope="module")
 def found(agent):
     """Its audit in one hand on 300 common deals."""
-    return audit(agent, GAME, AuditSettings(deals=300, seed=5))
+    return audited(agent, GAME, AuditSettings(deals=300, seed=5))
+
+
+@pytest.fixture(scope="module")
+def sampled(agent):
+    """The same without exact figures: all that can be sampled is."""
+    return audited(agent, GAME, AuditSettings(deals=300, seed=5, exact=False))
 
 
 @pytest.fixture(scope="module")
 def babbler():
     """The audit of a Nash player that faults in one reply of five."""
-    return audit(Speaker(nash(1 / 6), 0.2), GAME, AuditSettings(deals=200))
+    return audited(Speaker(nash(1 / 6), 0.2), GAME, AuditSettings(deals=200))
 
 
 @pytest.mark.parametrize(
@@ -108,30 +114,31 @@ def test_exact_figures_of_known_players_are_the_known_ones(style, value):
 
 def test_the_exact_figures_are_those_of_the_model_s_own_renormalised_table(agent, found):
     table = policy_table(agent, GAME, TREE)
-    assert found.estimates["nash_conv"].value == nash_conv(TREE, [renormalised(seat) for seat in table])
-    assert found.estimates["nash_conv"].value == nash_conv(GAME, [renormalised(seat) for seat in table])
-    assert found.estimates["worst_case_advantage"].value == pytest.approx(found.estimates["nash_conv"].value, abs=1e-9)
+    value = found.agent.estimates["nash_conv"].value
+    assert value == nash_conv(TREE, [renormalised(seat) for seat in table])
+    assert value == nash_conv(GAME, [renormalised(seat) for seat in table])
+    assert found.agent.estimates["worst_case_advantage"].value == pytest.approx(value, abs=1e-9)
     for seat in table:
         for state, policy in seat.items():
             assert sum(policy.probabilities.values()) + policy.fault == pytest.approx(1, abs=1e-6), state
 
 
 def test_faults_raise_the_exploitability_that_counts_them(found, babbler):
-    for audited in (found, babbler):
-        plain, aware = (audited.estimates[name].value for name in ("nash_conv", "nash_conv_fault_aware"))
-        assert audited.estimates["max_state_fault"].value > 0
+    for one in (found, babbler):
+        plain, aware = (one.agent.estimates[name].value for name in ("nash_conv", "nash_conv_fault_aware"))
+        assert one.agent.estimates["max_state_fault"].value > 0
         assert aware > plain
-    assert babbler.estimates["nash_conv"].value == pytest.approx(0, abs=1e-9)
-    assert babbler.estimates["nash_conv_fault_aware"].value > 0.2
+    assert babbler.agent.estimates["nash_conv"].value == pytest.approx(0, abs=1e-9)
+    assert babbler.agent.estimates["nash_conv_fault_aware"].value > 0.2
 
 
 def test_the_fault_rate_and_its_kinds_are_those_that_were_planted(babbler):
-    rate = babbler.estimates["fault_rate"]
+    rate = babbler.agent.estimates["fault_rate"]
     assert rate.low < 0.2 < rate.high
     assert rate.high - rate.low < 0.04
-    assert babbler.faults == {"unparsable": pytest.approx(rate.value)}
-    assert babbler.estimates["max_state_fault"].value == pytest.approx(0.2)
-    assert [row["outside"] for row in babbler.table] == pytest.approx([0.2] * 12)
+    assert babbler.agent.faults == {"unparsable": pytest.approx(rate.value)}
+    assert babbler.agent.estimates["max_state_fault"].value == pytest.approx(0.2)
+    assert [row.outside for row in babbler.agent.states] == pytest.approx([0.2] * 12)
 
 
 def exact_payoffs(table):
@@ -150,31 +157,35 @@ def exact_payoffs(table):
 
 def covered(rows, exact):
     """Whether each opponent's sampled interval holds the exact payoff; t intervals of no width are judged as equal."""
-    return [row["payoff"]["low"] - 1e-9 <= exact[row["opponent"]] <= row["payoff"]["high"] + 1e-9 for row in rows]
+    return [row.payoff.low - 1e-9 <= exact[row.opponent] <= row.payoff.high + 1e-9 for row in rows]
 
 
-def test_sampled_intervals_cover_the_exact_payoffs_of_the_model(agent, found):
+def test_sampled_intervals_cover_the_exact_payoffs_of_the_model(agent, sampled):
     table = policy_table(agent, GAME, TREE)
     legal = [renormalised(seat) for seat in table]
     without_faults = {o.name: pool_values(TREE, legal, o.behaviour)[0] for o in OPPONENTS}
-    assert len(found.opponents) == 9
-    assert sum(covered(found.opponents, exact_payoffs(table))) >= 8
-    assert sum(covered(found.opponents, without_faults)) >= 8
+    assert len(sampled.agent.opponents) == 9
+    assert sum(covered(sampled.agent.opponents, exact_payoffs(table))) >= 8
+    assert sum(covered(sampled.agent.opponents, without_faults)) >= 8
 
 
-def test_sampled_intervals_cover_the_exact_payoffs_of_a_babbler_only_if_faults_count(babbler):
+def test_sampled_intervals_cover_the_exact_payoffs_of_a_babbler_only_if_faults_count():
+    babbler = audited(Speaker(nash(1 / 6), 0.2), GAME, AuditSettings(deals=200, exact=False))
     table = policy_table(Speaker(nash(1 / 6), 0.2), GAME, TREE)
     legal = [renormalised(seat) for seat in table]
     without_faults = {o.name: pool_values(TREE, legal, o.behaviour)[0] for o in OPPONENTS}
-    assert sum(covered(babbler.opponents, exact_payoffs(table))) >= 8
-    assert sum(covered(babbler.opponents, without_faults)) <= 2
+    assert sum(covered(babbler.agent.opponents, exact_payoffs(table))) >= 8
+    assert sum(covered(babbler.agent.opponents, without_faults)) <= 2
 
 
-def test_pool_figures_average_their_own_pool_alone(found):
+@pytest.mark.parametrize("which", ["found", "sampled"])
+def test_pool_figures_average_their_own_pool_alone(which, request):
+    found = request.getfixturevalue(which)
+
     def mean(pool, figure):
-        return np.mean([row[figure]["value"] for row in found.opponents if row["pool"] == pool])
+        return np.mean([getattr(row, figure).value for row in found.agent.opponents if row.pool == pool])
 
-    gaps = [row["gap"]["value"] for row in found.opponents if row["pool"] == "exploiter"]
+    gaps = [row.gap.value for row in found.agent.opponents if row.pool == "exploiter"]
     expected = {
         "payoff": mean("train", "payoff"),
         "robustness": mean("held_out", "payoff"),
@@ -182,20 +193,20 @@ def test_pool_figures_average_their_own_pool_alone(found):
         "pool_exploitability_unclipped": np.mean(gaps),
     }
     for name, value in expected.items():
-        assert found.estimates[name].value == pytest.approx(value), name
-        assert found.estimates[name].n == 300
-    assert [(row["pool"], row["opponent"]) for row in found.opponents] == [(pool, o.name) for pool, o in POOLS.all()]
+        assert found.agent.estimates[name].value == pytest.approx(value), name
+        assert found.agent.estimates[name].n == (300 if which == "sampled" else 1)
+    assert [(row.pool, row.opponent) for row in found.agent.opponents] == [(pool, o.name) for pool, o in POOLS.all()]
 
 
 def test_the_policy_table_says_where_play_must_lie_in_equilibrium(found):
-    rows = {(row["seat"], row["state"]): row for row in found.table}
+    rows = {(row.seat, row.state): row for row in found.agent.states}
     assert len(rows) == 12
     jack = rows[0, "J to open"]
-    assert jack["actions"] == ["check", "bet"]
-    assert jack["nash_low"] == pytest.approx([2 / 3, 0])
-    assert jack["nash_high"] == pytest.approx([1, 1 / 3])
-    for row in found.table:
-        assert sum(row["probabilities"]) + row["outside"] == pytest.approx(1, abs=1e-6)
+    assert jack.actions == ("check", "bet")
+    assert jack.nash_low == pytest.approx([2 / 3, 0])
+    assert jack.nash_high == pytest.approx([1, 1 / 3])
+    for row in found.agent.states:
+        assert sum(row.probabilities) + row.outside == pytest.approx(1, abs=1e-6)
 
 
 def cards(episodes):
@@ -210,14 +221,14 @@ def cards(episodes):
 
 
 def test_two_agents_meet_the_same_cards_and_another_seed_deals_others(found):
-    other = audit(Speaker(MANIAC), GAME, AuditSettings(deals=300, seed=5))
+    other = audited(Speaker(MANIAC), GAME, AuditSettings(deals=300, seed=5))
     ours, theirs = cards(found.episodes), cards(other.episodes)
     assert ours.keys() == theirs.keys()
     assert len(ours) == 9 * 2 * 300
     for key, hand in ours.items():
         for seat in hand.keys() & theirs[key].keys():
             assert hand[seat] == theirs[key][seat]
-    elsewhere = cards(audit(Speaker(MANIAC), GAME, AuditSettings(deals=300, seed=6)).episodes)
+    elsewhere = cards(audited(Speaker(MANIAC), GAME, AuditSettings(deals=300, seed=6)).episodes)
     same = [theirs[key] == elsewhere[key] for key in theirs]
     assert np.mean(same) < 0.6
 
@@ -233,26 +244,26 @@ def test_on_one_deal_every_opponent_and_both_seats_see_the_same_cards(found):
 
 
 def test_the_same_settings_give_the_same_audit(agent):
-    first, second = (audit(agent, GAME, AuditSettings(deals=6)) for _ in range(2))
+    first, second = (audited(agent, GAME, AuditSettings(deals=6)) for _ in range(2))
     assert first.episodes == second.episodes
-    assert first.estimates == second.estimates
+    assert first.agent.estimates == second.agent.estimates
 
 
 @pytest.mark.parametrize("rule", FAULT_RULES)
 def test_every_fault_rule_can_be_audited_and_leaves_the_exact_figures(random_model, tokenizer, rule):
     policy = LanguageModelPolicy("agent", random_model, tokenizer)
-    audited = audit(policy, GAME, AuditSettings(deals=3, fault_rule=rule))
-    assert audited.estimates["fault_rate"].value > 0.9
-    plain = audit(policy, GAME, AuditSettings(deals=1))
-    assert audited.estimates["nash_conv"] == plain.estimates["nash_conv"]
-    forfeits = [d for e in audited.episodes for d in e.decisions if d.action is None]
+    found = audited(policy, GAME, AuditSettings(deals=3, fault_rule=rule))
+    assert found.agent.estimates["fault_rate"].value > 0.9
+    plain = audited(policy, GAME, AuditSettings(deals=1))
+    assert found.agent.estimates["nash_conv"] == plain.agent.estimates["nash_conv"]
+    forfeits = [d for e in found.episodes for d in e.decisions if d.action is None]
     assert bool(forfeits) == (rule in ("forfeit", "resample"))
 
 
 def test_one_deal_gives_no_interval():
-    audited = audit(Speaker(UNIFORM), GAME, AuditSettings(deals=1))
+    found = audited(Speaker(UNIFORM), GAME, AuditSettings(deals=1, exact=False))
     for name in ("payoff", "robustness", "pool_exploitability", "pool_exploitability_unclipped", "fault_rate"):
-        estimate = audited.estimates[name]
+        estimate = found.agent.estimates[name]
         assert estimate.n == 1
         assert math.isnan(estimate.low)
         assert math.isnan(estimate.high)
@@ -269,49 +280,49 @@ def test_an_audit_of_no_deals_is_refused():
 @pytest.fixture(scope="module")
 def six(agent):
     """The model's audit in six hands."""
-    return audit(agent, KuhnPoker(hands=6), AuditSettings(deals=2))
+    return audited(agent, KuhnPoker(hands=6), AuditSettings(deals=2))
 
 
 def test_exact_figures_of_six_hands_are_those_of_the_rounds_they_name(agent, six):
     game = KuhnPoker(hands=6)
-    assert six.estimates["exact_rounds"].value == covered_rounds(game, None) == 2
+    assert six.agent.estimates["exact_rounds"].value == covered_rounds(game, None) == 2
     tree = GameTree(FirstRounds(game, 2))
     legal = [renormalised(seat) for seat in policy_table(agent, game, tree)]
-    assert six.estimates["nash_conv"].value == pytest.approx(nash_conv(tree, legal) / 2, abs=1e-6)
+    assert six.agent.estimates["nash_conv"].value == pytest.approx(nash_conv(tree, legal) / 2, abs=1e-6)
     assert max(abs(expected_returns(tree, legal))) <= 4
-    assert len(six.table) == 12  # the first hand's states alone are shown
-    first = audit(agent, game, AuditSettings(deals=1, exact_rounds=1))
+    assert len(six.agent.states) == 12  # the first hand's states alone are shown
+    first = audited(agent, game, AuditSettings(deals=1, exact_rounds=1))
     tree = GameTree(FirstRounds(game))
     legal = [renormalised(seat) for seat in policy_table(agent, game, tree)]
-    assert first.estimates["nash_conv"].value == nash_conv(tree, legal)
-    assert any("the first round of 6" in note for note in first.notes)
+    assert first.agent.estimates["nash_conv"].value == nash_conv(tree, legal)
+    assert any("the first round of 6" in note for note in first.agent.notes)
 
 
 def test_a_player_without_memory_has_no_spread_over_contexts():
     game, speaker = KuhnPoker(hands=6), Speaker(nash(1 / 6))
-    audited = audit(speaker, game, AuditSettings(deals=10))
-    assert audited.spread == context_spread(speaker, "agent", game, audited.episodes, 0)
-    rows = {row["state"]: row for row in audited.spread}
+    found = audited(speaker, game, AuditSettings(deals=10))
+    assert list(found.agent.spread) == context_spread(speaker, "agent", game, found.episodes, 0)
+    rows = {row.state: row for row in found.agent.spread}
     assert len(rows) == 12
     for row in rows.values():
-        assert row["sd"] == pytest.approx(0, abs=1e-12)
-        assert row["low"] == pytest.approx(row["mean"]) == pytest.approx(row["high"])
-    assert rows["J to open"]["mean"] == pytest.approx(1 / 6)
-    assert rows["K after check"]["mean"] == pytest.approx(1)
-    assert sum(row["contexts"] for row in audited.spread) == audit_views.MAX_CONTEXTS
+        assert row.sd == pytest.approx(0, abs=1e-12)
+        assert row.low == pytest.approx(row.mean) == pytest.approx(row.high)
+    assert rows["J to open"].mean == pytest.approx(1 / 6)
+    assert rows["K after check"].mean == pytest.approx(1)
+    assert sum(row.contexts for row in found.agent.spread) == audit_views.MAX_CONTEXTS
 
 
 def test_a_model_s_decisions_vary_with_what_went_before(six):
-    assert {row["state"] for row in six.spread} == {row["state"] for row in six.table}
-    assert max(row["sd"] for row in six.spread) > 0.01
-    for row in six.spread:
-        assert 0 <= row["low"] <= row["mean"] <= row["high"] <= 1
-        assert row["contexts"] >= 1
-        assert row["sd"] <= (row["high"] - row["low"]) / 2 + 1e-9
+    assert {row.state for row in six.agent.spread} == {row.state for row in six.agent.states}
+    assert max(row.sd for row in six.agent.spread) > 0.01
+    for row in six.agent.spread:
+        assert 0 <= row.low <= row.mean <= row.high <= 1
+        assert row.contexts >= 1
+        assert row.sd <= (row.high - row.low) / 2 + 1e-9
 
 
 def test_one_hand_has_no_contexts(found):
-    assert found.spread == []
+    assert found.agent.spread == ()
 
 
 # Conversations
@@ -319,41 +330,42 @@ def test_one_hand_has_no_contexts(found):
 
 def test_a_conversation_marks_every_fault_and_no_other_reply():
     game = KuhnPoker(hands=6)
-    audited = audit(Speaker(UNIFORM, 0.3), game, AuditSettings(deals=3))
+    found = audited(Speaker(UNIFORM, 0.3), game, AuditSettings(deals=3))
     marked = 0
-    for episode in audited.episodes:
+    for episode in found.episodes:
         shown = conversation(game, episode, "agent")
         seat = episode.policies.index("agent")
-        assert (shown["seat"], shown["opponent"]) == (seat, episode.policies[1 - seat])
-        assert shown["payoff"] == list(episode.returns)
-        assert shown["messages"][0] == {"role": "system", "text": render_rules(game), "fault": None}
-        replies = [m for m in shown["messages"] if m["role"] == "assistant"]
-        assert [m["text"] for m in replies] == [d.reply.text for d in episode.of(seat)]
-        assert [m["fault"] for m in replies] == [d.fault and d.fault.kind for d in episode.of(seat)]
-        assert {m["text"] for m in replies if m["fault"]} <= {"hmm"}
-        assert "hmm" not in {m["text"] for m in replies if not m["fault"]}
-        marked += sum(m["fault"] is not None for m in replies)
+        assert (shown.seat, shown.opponent) == (seat, episode.policies[1 - seat])
+        assert shown.returns == tuple(episode.returns)
+        replies = [m for m in shown.messages if m.side == "said"]
+        assert [m.text for m in replies] == [d.reply.text for d in episode.of(seat)]
+        assert [m.fault for m in replies] == ["" if d.fault is None else d.fault.kind for d in episode.of(seat)]
+        assert {m.text for m in replies if m.fault} <= {"hmm"}
+        assert "hmm" not in {m.text for m in replies if not m.fault}
+        marked += sum(bool(m.fault) for m in replies)
     assert marked > 20
+    assert found.agent.rules == render_rules(game)
 
 
 def test_a_conversation_shows_word_for_word_what_the_model_was_shown(new_model, tokenizer, six):
     noisy = LanguageModelPolicy("agent", new_model(seed=1), tokenizer)
     game = KuhnPoker(hands=6)
-    faulty = audit(noisy, game, AuditSettings(deals=1))
-    assert faulty.estimates["fault_rate"].value > 0.5
+    faulty = audited(noisy, game, AuditSettings(deals=1))
+    assert faulty.agent.estimates["fault_rate"].value > 0.5
     for episode in [*faulty.episodes, *six.episodes[::10]]:
-        shown = conversation(game, episode, "agent")["messages"]
+        shown = conversation(game, episode, "agent").messages
         decisions = episode.of(episode.policies.index("agent"))
-        asked = [message["text"] for message in shown if message["role"] == "user"]
+        asked = [message.text for message in shown if message.side == "seen"]
         for decision, text in zip(decisions, asked, strict=True):
             prompt = tokenizer.decode(list(decision.reply.tokens.prompt))
             assert prompt.partition("<|see|>")[2] == f"{text}<|say|>"
 
 
-def test_an_audit_keeps_samples_a_faulty_one_first():
-    audited = audit(Speaker(UNIFORM, 0.05), GAME, AuditSettings(deals=20, transcripts=4))
-    assert len(audited.transcripts) == 4
-    assert any(message["fault"] for message in audited.transcripts[0]["messages"])
+def test_an_audit_keeps_conversations_faulty_ones_first():
+    found = audited(Speaker(UNIFORM, 0.05), GAME, AuditSettings(deals=20, conversations=4))
+    assert len(found.agent.conversations) == 4
+    assert found.agent.played == len(found.episodes) > 4
+    assert any(message.fault for message in found.agent.conversations[0].messages)
 
 
 # Seeds
@@ -375,7 +387,7 @@ def test_audits_and_training_share_no_random_numbers(agent, monkeypatch, tmp_pat
     monkeypatch.setattr(audit_play, "rollout", spying("audit", audit_play.rollout))
     small = {"play": {"rollouts": 2}, "rl": {"steps": 2}, "sft": {"steps": 1}, "seed": seed}
     train(parse_recipe({**small, "demonstrations": {"experts": {"tight": 1.0}, "episodes": 5}}), tmp_path / "r")
-    audit(agent, GAME, AuditSettings(deals=1, seed=seed))
+    audited(agent, GAME, AuditSettings(deals=1, seed=seed))
     assert len(keys["train"]) == 3
     assert {key[0] for key in keys["audit"]} == {AUDIT_KEY}
     assert {key[0] for key in keys["train"]} == {seed}
@@ -389,45 +401,40 @@ def test_a_training_seed_that_would_deal_the_audit_s_cards_is_refused():
 
 # What an audit may lack, and what it refuses
 
-EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds"} | {
-    "security_level",
-    "security_gap",
-    "commitment_value",
-    "commitment_value_weak",
-    "harm_1",
-    "theft",
-    "deviator_gain",
+EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds", "security_level"} | {
+    *("security_gap", "maximin_value", "commitment_value", "commitment_value_weak", "harm_1", "harm_2", "harm_4"),
+    *("theft", "self_play_regret", "deviator_gain"),
 }
 
 
 def test_a_model_that_reasons_first_has_no_exact_figures_and_the_audit_says_so(embedded):
     policy = LanguageModelPolicy("agent", *embedded, Sampling(reasoning="brief", max_new_tokens=4))
-    found = audit(policy, GAME, AuditSettings(deals=1))
-    assert not found.estimates.keys() & (EXACT | {"nash_conv"})
-    assert found.table == []
-    assert any("exact probabilities" in note for note in found.notes)
-    assert "one short reason" in found.transcripts[0]["messages"][0]["text"]
+    found = audited(policy, GAME, AuditSettings(deals=1))
+    assert not found.agent.estimates.keys() & (EXACT | {"nash_conv"})
+    assert found.agent.states == ()
+    assert any(note.startswith("No exact figures") for note in found.agent.notes)
+    assert found.agent.rules == render_rules(GAME, "brief") != render_rules(GAME)
 
 
 def test_exact_figures_can_be_left_out():
-    found = audit(Speaker(UNIFORM), GAME, AuditSettings(deals=2, exact=False))
-    assert not found.estimates.keys() & (EXACT | {"nash_conv", "regret"})
-    assert (found.table, found.notes) == ([], ())
+    found = audited(Speaker(UNIFORM), GAME, AuditSettings(deals=2, exact=False))
+    assert not found.agent.estimates.keys() & (EXACT | {"nash_conv", "regret"})
+    assert (found.agent.states, found.agent.notes) == ((), ())
 
 
 def test_a_script_s_figures_are_those_of_the_same_moves_in_words():
     settings = AuditSettings(deals=2)
     script = Opponent("agent", nash(1 / 6), True, "Kuhn")
-    spoken, played = audit(Speaker(nash(1 / 6)), GAME, settings), audit(ScriptedPolicy(script), GAME, settings)
+    spoken, played = audited(Speaker(nash(1 / 6)), GAME, settings), audited(ScriptedPolicy(script), GAME, settings)
     for name in ("nash_conv", "worst_case_advantage", "nash_conv_fault_aware"):
-        assert spoken.estimates[name].value == pytest.approx(played.estimates[name].value)
-    replies = {m["text"] for t in played.transcripts for m in t["messages"] if m["role"] == "assistant"}
+        assert spoken.agent.estimates[name].value == pytest.approx(played.agent.estimates[name].value)
+    replies = {m.text for talk in played.agent.conversations for m in talk.messages if m.side == "said"}
     assert replies <= {"check", "bet", "fold", "call"}
 
 
 def test_an_agent_with_an_opponent_s_name_is_refused():
     with pytest.raises(ValueError, match="like one of its opponents"):
-        audit(ScriptedPolicy(POOLS.find("nash")), GAME, AuditSettings(deals=1))
+        audited(ScriptedPolicy(POOLS.find("nash")), GAME, AuditSettings(deals=1))
 
 
 @pytest.mark.parametrize(("setting", "value"), [("exact_rounds", 0), ("learned_episodes", -1), ("seed", -1)])

@@ -10,21 +10,17 @@ from equipoise.games.free_text import text_limit
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.lab import audit as audits
 from equipoise.lab import reply_values
-from equipoise.lab.audit import AuditSettings, audit
+from equipoise.lab.audit import AuditSettings, audit, audited
 from equipoise.lab.audit_exact import covered_rounds, rounds_within
+from equipoise.metrics.catalogue import METRIC
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.scripted import ScriptedPolicy
 
 SAMPLED = {"payoff", "welfare", "robustness", "nra", "pool_exploitability", "pool_exploitability_unclipped"}
 SAMPLED |= {"held_out_exploitability", "externality", "sepo_index", "fault_rate"}
-EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds"} | {
-    "security_level",
-    "security_gap",
-    "commitment_value",
-    "commitment_value_weak",
-    "harm_1",
-    "theft",
-    "deviator_gain",
+EXACT = {"worst_case_advantage", "max_state_fault", "mean_state_fault", "exact_rounds", "security_level"} | {
+    *("security_gap", "maximin_value", "commitment_value", "commitment_value_weak", "harm_1", "harm_2", "harm_4"),
+    *("theft", "self_play_regret", "deviator_gain"),
 }
 
 
@@ -48,7 +44,8 @@ SHORTER = {"split_items": {"rounds": 1}}
 def test_every_game_can_be_audited_and_has_the_figures_that_exist_there(name):
     known, game = domain(name).corrected, make_game(name, **SHORTER.get(name, {}))
     talks = bool(text_limit(game.actions))
-    found = audit(player_of(name), game, AuditSettings(deals=4, learned_episodes=40, regret_deals=1))
+    result = audit(player_of(name), game, AuditSettings(deals=4, learned_episodes=40, regret_deals=1))
+    (found,) = result.agents
     figures = found.estimates.keys()
     assert figures >= SAMPLED | set(known.figures) | {"worst_case_lower_bound"}
     assert ("collusion" in figures) == bool(known.pools.collusive)
@@ -63,31 +60,30 @@ def test_every_game_can_be_audited_and_has_the_figures_that_exist_there(name):
         assert any("Regret is that of the first 1 deal:" in note for note in found.notes) == (not talks)
     assert ("regret" in figures) == (not talks)
     assert ("nash_conv" in figures) == (game.zero_sum and rounds > 0)
-    assert found.figures == tuple(known.figures)
+    assert result.hazards.keys() == known.measures.keys()
+    assert figures <= METRIC.keys() | known.figures.keys()
+    assert bool(result.exact) == (rounds > 0)
     unsolved = next((note for note in found.notes if note.startswith("No regret against")), "")
     for row in found.opponents:
-        assert ("regret" in row) == (not talks and row["opponent"] not in unsolved)
+        assert (row.regret is not None) == (not talks and row.opponent not in unsolved)
     for estimate in found.estimates.values():
         assert math.isfinite(estimate.value)
 
 
 def test_an_audit_of_a_game_with_talk_says_what_it_cannot_compute(embedded):
     settings = AuditSettings(deals=1, learned_episodes=4, regret_deals=1, exact_rounds=1)
-    found = audit(LanguageModelPolicy("agent", *embedded), make_game("trust_and_split", rounds=2), settings)
-    assert found.notes == (
-        "No exact figures: players of trust_and_split talk, and texts cannot be listed.",
-        "No regret: players of trust_and_split talk, and the best reply among all texts cannot be found.",
-    )
-    assert not found.estimates.keys() & (EXACT | {"regret"})
-    assert (found.table, found.spread) == ([], [])
-    assert math.isfinite(found.estimates["worst_case_lower_bound"].value)
+    found = audited(LanguageModelPolicy("agent", *embedded), make_game("trust_and_split", rounds=2), settings)
+    assert [note.partition(":")[0] for note in found.agent.notes] == ["No exact figures", "No regret"]
+    assert not found.agent.estimates.keys() & (EXACT | {"regret"})
+    assert (found.agent.states, found.agent.spread) == ((), ())
+    assert math.isfinite(found.agent.estimates["worst_case_lower_bound"].value)
     spoken = [d for e in found.episodes for d in e.of(e.policies.index("agent")) if text_limit(d.legal)]
     assert any(d.fault is None and d.action == d.reply.text for d in spoken)
 
 
 def test_by_default_no_best_reply_is_looked_for_where_a_round_has_too_many_histories(monkeypatch):
     monkeypatch.setattr(reply_values, "script_response", None)
-    found = audit(player_of("split_items"), make_game("split_items", rounds=2), AuditSettings(deals=1))
+    (found,) = audit(player_of("split_items"), make_game("split_items", rounds=2), AuditSettings(deals=1)).agents
     assert "regret" not in found.estimates
     assert any("too large to compute in split_items; --regret-deals N solves" in note for note in found.notes)
 
@@ -96,9 +92,12 @@ def test_by_default_no_best_reply_is_looked_for_where_a_round_has_too_many_histo
 def test_the_published_profile_can_be_audited(name):
     published = domain(name).profile("published")
     game = make_game(name, **published.parameters)
-    found = audit(player_of(name), game, AuditSettings(deals=2, profile="published", exact=False))
+    result = audit(player_of(name), game, AuditSettings(deals=2, profile="published", exact=False))
+    (found,) = result.agents
+    assert (result.profile, result.exact) == ("published", "")
+    assert result.weights == published.weights
     assert found.estimates.keys() >= {"payoff", "sepo_index", *published.figures}
-    assert {row["opponent"] for row in found.opponents} == {o.name for _, o in published.pools.all()}
+    assert {row.opponent for row in found.opponents} == {o.name for _, o in published.pools.all()}
     assert "worst_case_advantage" not in found.estimates
 
 
@@ -122,7 +121,7 @@ def test_a_game_without_the_profile_s_parameters_is_named():
 )
 def test_the_dilemma_s_worst_cases_are_the_known_ones(player, rounds, worst):
     game = make_game("prisoners_dilemma", rounds=max(rounds, 4))
-    found = audit(reference("prisoners_dilemma", player), game, AuditSettings(deals=2, exact_rounds=rounds))
+    (found,) = audit(reference("prisoners_dilemma", player), game, AuditSettings(deals=2, exact_rounds=rounds)).agents
     assert found.estimates["exact_rounds"].value == rounds
     assert found.estimates["worst_case_advantage"].value == pytest.approx(worst)
 
@@ -131,7 +130,7 @@ def test_the_dilemma_s_worst_cases_are_the_known_ones(player, rounds, worst):
 def test_the_lower_bound_is_below_the_exact_worst_case_and_near_it(player):
     game = make_game("prisoners_dilemma", rounds=4)
     settings = AuditSettings(deals=40, exact_rounds=4, learned_episodes=800)
-    found = audit(reference("prisoners_dilemma", player), game, settings).estimates
+    found = audit(reference("prisoners_dilemma", player), game, settings).agents[0].estimates
     bound, worst = found["worst_case_lower_bound"], found["worst_case_advantage"].value
     slack = 0.0 if math.isnan(bound.low) else bound.value - bound.low
     assert bound.value - slack <= worst + 1e-9
@@ -139,15 +138,32 @@ def test_the_lower_bound_is_below_the_exact_worst_case_and_near_it(player):
 
 
 def test_the_components_of_the_index_are_the_estimates_beside_it():
-    found = audit(reference("prisoners_dilemma", "coin"), make_game("prisoners_dilemma"), AuditSettings(deals=20))
-    u, e, c, x = (found.estimates[n].value for n in ("payoff", "pool_exploitability", "collusion", "externality"))
-    assert found.estimates["sepo_index"].value == pytest.approx(u - 2.4 * e - c - 1.8 * x)
-    other = audit(
-        reference("prisoners_dilemma", "coin"),
-        make_game("prisoners_dilemma"),
-        AuditSettings(deals=20, weights=(0, 0, 0)),
-    )
-    assert other.estimates["sepo_index"].value == pytest.approx(u)
+    coin, game = reference("prisoners_dilemma", "coin"), make_game("prisoners_dilemma")
+    result = audit(coin, game, AuditSettings(deals=20))
+    found = result.agents[0].estimates
+    u, e, c, x = (found[n].value for n in ("payoff", "pool_exploitability", "collusion", "externality"))
+    assert (result.weights, result.scale) == ((2.4, 1.0, 1.8), 1.0)
+    assert found["sepo_index"].value == pytest.approx(u - 2.4 * e - c - 1.8 * x)
+    other = audit(coin, game, AuditSettings(deals=20, weights=(0, 0, 0)))
+    assert other.weights == (0, 0, 0)
+    assert other.agents[0].estimates["sepo_index"].value == pytest.approx(u)
+
+
+BY_DEAL = ("payoff", "pool_exploitability", "collusion", "externality", "sepo_index", "welfare", "robustness")
+SEPO_GAMES = ("prisoners_dilemma", "auction", "split", "bargaining", "commons", "kuhn_poker")
+
+
+@pytest.mark.parametrize("name", SEPO_GAMES)
+@pytest.mark.parametrize("who", ["script", "tiny"])
+def test_the_scores_by_deal_average_to_the_figures_they_stand_behind(name, who, embedded):
+    player = player_of(name) if who == "script" else LanguageModelPolicy("agent", *embedded)
+    (found,) = audit(player, make_game(name), AuditSettings(deals=3, exact=False)).agents
+    assert found.deals.keys() == {*BY_DEAL, "pool_exploitability_unclipped"} & found.estimates.keys()
+    assert len(found.deals) >= 7
+    for figure, by_deal in found.deals.items():
+        assert len(by_deal.deals) == 3, figure
+        mean = sum(by_deal.scores) / len(by_deal.scores)
+        assert mean == pytest.approx(found.estimates[figure].value, abs=1e-9), figure
 
 
 def test_first_rounds_are_counted_by_their_information_states():

@@ -1,6 +1,7 @@
 """An audit of a game without pools, or with pools and no hazards; and what a user adds to one."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -9,7 +10,7 @@ from equipoise.errors import UserError
 from equipoise.games import domain_of, make_game
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import NIT, nash, script
-from equipoise.lab.audit import AuditSettings, audit
+from equipoise.lab.audit import AuditSettings, audit, audited
 from equipoise.lab.hazard_nulls import hazard_nulls
 from equipoise.metrics import payoff
 from equipoise.policies.scripted import ScriptedPolicy
@@ -33,21 +34,26 @@ def agent():
 
 
 def test_without_pools_an_audit_meets_the_uniform_player_and_the_agent_itself(agent):
-    found = audit(agent, Bare(), AuditSettings(deals=50))
-    met = [e for e in found.episodes if set(e.policies) == {"agent", "uniform"}]
-    itself = [e for e in found.episodes if set(e.policies) == {"agent"}]
+    whole = audited(agent, Bare(), AuditSettings(deals=50))
+    found = whole.agent
+    met = [e for e in whole.episodes if set(e.policies) == {"agent", "uniform"}]
+    itself = [e for e in whole.episodes if set(e.policies) == {"agent"}]
     assert (len(met), len(itself)) == (100, 50)
     assert found.estimates["payoff"] == payoff(met, "agent")
     assert found.estimates["welfare"].value == 0.0
     assert found.estimates["nash_conv"].value == pytest.approx(0.0, abs=1e-9)
     assert found.estimates["regret"].value > 0  # the uniform player could be exploited more
     assert not {"sepo_index", "pool_exploitability", "robustness", "collusion", "externality"} & set(found.estimates)
-    assert [(row["opponent"], row["pool"]) for row in found.opponents] == [("uniform", "reference")]
+    assert [(row.opponent, row.pool) for row in found.opponents] == [("uniform", "reference")]
+    assert found.deals == {}
     assert any("bare has no pools" in note for note in found.notes)
 
 
 def test_an_audit_needs_no_settings(agent):
-    assert audit(agent, Bare()).estimates["payoff"].n == AuditSettings().deals
+    result = audit(agent, Bare())
+    assert result.agents[0].estimates["payoff"].n == AuditSettings().deals
+    assert (result.hazards, result.weights) == ({}, ())
+    assert math.isnan(result.scale)
 
 
 def test_pools_without_hazards_give_everything_but_the_hazards(agent, tmp_path):
@@ -57,12 +63,12 @@ def test_pools_without_hazards_give_everything_but_the_hazards(agent, tmp_path):
                     "class Bare(KuhnPoker):\n    name = 'bare'\n"
                     "POOLED = Domain(Bare, Profile(pools=POOLS, weights=(1.5, 2.4, 0.0)))\n")  # fmt: skip
     game = make_game("pooled.py:POOLED")
-    found = audit(agent, game, AuditSettings(deals=30))
-    ours = audit(agent, KuhnPoker(), AuditSettings(deals=30))
+    result = audit(agent, game, AuditSettings(deals=30))
+    (found,), (ours,) = result.agents, audit(agent, KuhnPoker(), AuditSettings(deals=30)).agents
     assert not {"collusion", "externality"} & set(found.estimates)
     for name in ("payoff", "pool_exploitability", "robustness", "sepo_index", "nra"):
         assert found.estimates[name] == ours.estimates[name]
-    assert found.definitions == {}
+    assert (result.hazards, result.weights) == ({}, (1.5, 2.4, 0.0))
     assert any("does not say what collusion or externality is" in note for note in found.notes)
     assert hazard_nulls(game, domain_of(game).corrected, 4, 0) == {}
 
@@ -72,7 +78,7 @@ def test_what_a_user_adds_moves_no_other_figure(agent, tmp_path):
         "def last(seen, legal):\n    return {legal[-1]: 1.0}\n\n"
         "def first_seat(episode, seat):\n    return [float(seat == 0)] * len(episode.rewards)\n"
     )
-    plain = audit(agent, KuhnPoker(), AuditSettings(deals=20))
+    (plain,) = audit(agent, KuhnPoker(), AuditSettings(deals=20)).agents
     extra = AuditSettings(
         deals=20, opponents=("mine.py:last", "nit"), metrics=("nra",), hazards=("mine.py:first_seat",)
     )
@@ -81,10 +87,13 @@ def test_what_a_user_adds_moves_no_other_figure(agent, tmp_path):
     extra = dataclasses.replace(extra, metrics=("pool_exploitability_unclipped",))
     with pytest.raises(UserError, match="pool_exploitability_unclipped"):
         audit(agent, KuhnPoker(), extra)
-    found = audit(agent, KuhnPoker(), dataclasses.replace(extra, metrics=()))
+    result = audit(agent, KuhnPoker(), dataclasses.replace(extra, metrics=()))
+    (found,) = result.agents
     assert {name: found.estimates[name] for name in plain.estimates} == plain.estimates
     assert found.estimates["first_seat"].value == pytest.approx(0.5)
-    assert [row["opponent"] for row in found.opponents if row["pool"] == "given"] == ["last"]
+    assert "first_seat" in result.hazards
+    assert found.deals == plain.deals
+    assert [row.opponent for row in found.opponents if row.pool == "given"] == ["last"]
 
 
 def test_an_opponent_of_a_name_that_is_taken_is_refused(agent, tmp_path):

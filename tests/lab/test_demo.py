@@ -1,170 +1,163 @@
-"""The demo's arithmetic over seeds, its curves, and its cells."""
+"""The demo's arithmetic over seeds, and its cells: computed once, each from the right start."""
 
-import json
+import math
 
 import pytest
 
+from equipoise import files
 from equipoise.core import Estimate
+from equipoise.errors import UserError
+from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.lab import demo as study
-from equipoise.lab.demo import ARMS, ESTIMATES, RECIPES, DemoSettings, demo, read_curve, report, summary
-from equipoise.reports import clean_report, files, validate_report
+from equipoise.lab.audit import Audited
+from equipoise.lab.demo import ARMS, RECIPES, DemoSettings, demo, over
+from equipoise.lab.results import AgentAudit, AuditResult, OpponentRecord, StateRecord, load_result, result_json
 from equipoise.training.recipe import find_recipe, load_recipe
 
-
-def cell(arm, seed, nash_conv):
-    """A finished cell with planted figures."""
-    figure = Estimate(nash_conv, nash_conv - 0.05, nash_conv + 0.05, 40).to_json()
-    return {
-        "arm": arm,
-        "seed": seed,
-        "train_seconds": 10.0 * (seed + 1),
-        "seconds": 20.0,
-        "curve": [{"step": 0, "nash_conv": 0.5}] if arm.startswith("sepo") else [],
-        "estimates": {name: figure for name in ESTIMATES},
-        "opponents": [{"opponent": "nit", "pool": "exploiter", "payoff": figure, "gap": figure}],
-        "faults": {},
-        "table": [
-            {
-                "seat": 0,
-                "state": "J to open",
-                "text": "J to open",
-                "actions": ["check", "bet"],
-                "probabilities": [1 - nash_conv, nash_conv],
-                "outside": 0.0,
-            }
-        ],
-        "transcripts": [],
-    }
+PLANTED = {"base-0": 0.56} | {f"{arm}-{seed}": v for arm in RECIPES for seed, v in enumerate((0.3, 0.1, 0.8))}
+"""NashConv of every cell."""
+FIGURES = ("nash_conv", "payoff", "pool_exploitability", "fault_rate")
 
 
-CELLS = [cell("base", 0, 0.56)] + [
-    cell(arm, seed, value) for arm in RECIPES for seed, value in enumerate((0.3, 0.1, 0.8))
-]
+def an_audit(value):
+    """An audit whose every figure is planted."""
+    figure = Estimate(value, value - 0.05, value + 0.05, 40)
+    return AgentAudit(
+        name="agent",
+        label="Agent",
+        estimates=dict.fromkeys(FIGURES, figure),
+        opponents=(OpponentRecord(opponent="nit", pool="exploiter", payoff=figure, gap=figure),),
+        states=(
+            StateRecord(
+                seat=0, state="J to open", actions=("check", "bet"), probabilities=(1 - value, value), outside=0.0
+            ),
+        ),
+    )
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    """Stands in for training and auditing; holds what was trained, by cell, and what was audited."""
+    trained, audits = {}, []
+
+    def train(recipe, folder, **settings):
+        trained[folder.name] = recipe
+        folder.mkdir(parents=True, exist_ok=True)
+        if recipe.rl.steps:
+            (folder / "metrics.jsonl").write_text('{"step": 1, "nash_conv": 0.5}\n')
+        return folder / "model"
+
+    def audited_model(source, game, way, settings, name, label):
+        key = "base-0" if source == "tiny" else source.split("/")[-2]
+        audits.append((key, game.parameters, way.sampling.temperature))
+        return Audited(an_audit(PLANTED[key]).model_copy(update={"label": label}), ())
+
+    monkeypatch.setattr(study, "train", train)
+    monkeypatch.setattr(study, "audited_model", audited_model)
+    return trained, audits
+
+
+def quiet(line):
+    """Says nothing."""
 
 
 def test_three_seeds_become_their_median_and_range():
-    estimates = [Estimate(value, value - 1, value + 1, 500).to_json() for value in (0.3, 0.1, 0.8)]
-    summed = summary(estimates)
-    assert (summed["value"], summed["low"], summed["high"], summed["n"]) == (0.3, 0.1, 0.8, 3)
-    assert summed["method"] == "median and range over seeds"
-    assert summed["level"] == pytest.approx(0.75)
+    summed = over([Estimate(value, value - 1, value + 1, 500) for value in (0.3, 0.1, 0.8)])
+    assert (summed.value, summed.low, summed.high, summed.n) == (0.3, 0.1, 0.8, 3)
+    assert summed.method == "median and range over seeds"
+    assert summed.level == pytest.approx(0.75)
 
 
 def test_one_seed_keeps_its_own_interval():
-    estimate = Estimate(0.3, 0.2, 0.4, 500, method="t over deals").to_json()
-    assert summary([estimate]) == estimate
+    estimate = Estimate(0.3, 0.2, 0.4, 500, method="t over deals")
+    assert over([estimate]) == estimate
 
 
-def test_the_report_compares_the_arms_over_their_seeds(tmp_path):
-    made = clean_report(report(CELLS, tmp_path, DemoSettings(seeds=(0, 1, 2), deals=40)))
-    validate_report(made)
-    rows = {row["agent"]: row for row in made["rows"]}
-    assert list(rows) == list(ARMS)
-    assert rows["base"]["seeds"] == 1
-    assert (rows["base"]["nash_conv"]["value"], rows["base"]["nash_conv"]["n"]) == (0.56, 40)
+def test_the_result_compares_the_arms_over_their_seeds(planted, tmp_path):
+    made = demo(tmp_path, DemoSettings(seeds=(0, 1, 2), deals=40), quiet)
+    agents = {agent.name: agent for agent in made.agents}
+    assert [(a.name, a.label) for a in made.agents] == list(ARMS.items())
+    assert agents["base"].estimates["nash_conv"] == Estimate(0.56, 0.51, pytest.approx(0.61), 40)
     for arm in RECIPES:
-        assert rows[arm]["seeds"] == 3
-        assert rows[arm]["nash_conv"]["value"] == 0.3
-        assert rows[arm]["opponents"][0]["gap"]["high"] == 0.8
-        assert rows[arm]["train_seconds"] == pytest.approx(20)
-    assert made["seconds"] == 20.0 * len(CELLS)
-    assert [(c["agent"], c["seed"]) for c in made["curves"]] == [
-        (arm, seed) for arm in ("sepo_pool", "sepo_best_response") for seed in range(3)
+        assert agents[arm].seeds == 3
+        assert {name: e.value for name, e in agents[arm].estimates.items()} == dict.fromkeys(FIGURES, 0.3)
+        (met,) = agents[arm].opponents
+        assert (met.gap.value, met.gap.low, met.gap.high) == (0.3, 0.1, 0.8)
+        assert met.regret is None
+        assert math.isfinite(agents[arm].train_seconds)
+    assert math.isnan(agents["base"].train_seconds)
+    assert [(c.agent, c.seed, c.metric, c.points) for c in made.curves] == [
+        (arm, seed, "nash_conv", ((0, 0.5),)) for arm in ("sepo_pool", "sepo_best_response") for seed in range(3)
     ]
+    cells = [load_result(tmp_path / "cells" / f"{key}.json", AuditResult) for key in PLANTED]
+    assert made.made.seconds == pytest.approx(sum(cell.made.seconds for cell in cells))
+    assert made.seeds == (0, 1, 2)
 
 
-def test_the_policy_table_shows_each_arm_s_median_seed(tmp_path):
-    (state,) = report(CELLS, tmp_path, DemoSettings())["policy_table"]["states"]
-    assert state["agents"]["base"]["probabilities"][1] == 0.56
-    for arm in RECIPES:
-        assert state["agents"][arm]["probabilities"][1] == 0.3
-
-
-def test_a_curve_s_value_belongs_to_the_policy_before_the_update(tmp_path):
-    lines = [{"step": 1, "nash_conv": 0.5}, {"step": 2, "payoff": 1.0}, {"step": 3, "nash_conv": 0.25}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert [(p["step"], p["nash_conv"]) for p in read_curve(tmp_path / "metrics.jsonl")] == [(0, 0.5), (2, 0.25)]
-    assert read_curve(tmp_path / "nowhere.jsonl") == []
-
-
-def test_a_curve_of_a_run_of_several_games_is_read_one_game_at_a_time(tmp_path):
-    lines = [{"step": 1, "fault_rate": 0.5, "kuhn_poker/nash_conv": 0.5, "kuhn_poker/payoff": 1.0, "split/payoff": 4.0}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert read_curve(tmp_path / "metrics.jsonl", "kuhn_poker") == [{"step": 0, "nash_conv": 0.5, "payoff": 1.0}]
-    assert read_curve(tmp_path / "metrics.jsonl", "split") == []
-    assert read_curve(tmp_path / "metrics.jsonl") == []
+def test_the_policy_is_that_of_each_arm_s_median_seed(planted, tmp_path):
+    made = demo(tmp_path, DemoSettings(), quiet)
+    shown = {agent.name: agent.states[0].probabilities[1] for agent in made.agents}
+    assert shown == {"base": 0.56, **dict.fromkeys(RECIPES, 0.3)}
 
 
 def test_a_crash_while_a_cell_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "cell.json"
-    files.write_atomically(path, json.dumps({"kept": 1}))
+    files.write_atomically(path, "kept")
     with pytest.raises(UnicodeEncodeError):
         files.write_atomically(path, "\ud800")
-    assert json.loads(path.read_text()) == {"kept": 1}
+    assert path.read_text() == "kept"
 
     def crash(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(files.os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        files.write_atomically(path, json.dumps({"kept": 2}))
-    assert json.loads(path.read_text()) == {"kept": 1}
+        files.write_atomically(path, "other")
+    assert path.read_text() == "kept"
 
 
-def test_finished_cells_are_neither_trained_nor_audited_again(tmp_path, monkeypatch):
-    for one in CELLS:
-        name = "base" if one["arm"] == "base" else f"{one['arm']}-{one['seed']}"
-        folder = tmp_path / "cells" / name
-        folder.mkdir(parents=True)
-    trained = []
-
-    def planted(recipe, folder, **settings):
-        trained.append(folder.name)
-        return folder
-
-    monkeypatch.setattr(study, "train", planted)
-    monkeypatch.setattr(study, "load", lambda source: (None, None))
-    monkeypatch.setattr(study, "LanguageModelPolicy", lambda *arguments: None)
-    monkeypatch.setattr(study, "audit", lambda *arguments: _found(0.4))
+def test_finished_cells_are_neither_trained_nor_audited_again(planted, tmp_path):
+    trained, audits = planted
     said = []
     first = demo(tmp_path, DemoSettings(seeds=(0, 1), deals=3), said.append)
-    assert trained == [f"{arm}-{seed}" for arm in RECIPES for seed in (0, 1)]
-    assert len(said) == 7
+    assert list(trained) == [f"{arm}-{seed}" for arm in RECIPES for seed in (0, 1)]
+    assert len(audits) == len(said) == 7
+    trained.clear()
     second = demo(tmp_path, DemoSettings(seeds=(0, 1), deals=3), said.append)
-    assert len(trained) == 6
-    assert len(said) == 7
-    assert {**first, "created": ""} == {**second, "created": ""}
-    third = demo(tmp_path, DemoSettings(seeds=(0, 1, 2), deals=3), said.append)
-    assert trained[6:] == [f"{arm}-2" for arm in RECIPES]
-    assert third["seeds"] == [0, 1, 2]
+    assert not trained
+    assert len(audits) == len(said) == 7
+
+    def timeless(result):
+        return result_json(result.model_copy(update={"made": first.made}))
+
+    assert timeless(first) == timeless(second)
+    third = demo(tmp_path, DemoSettings(seeds=(0, 1, 2), deals=3), quiet)
+    assert list(trained) == [f"{arm}-2" for arm in RECIPES]
+    assert third.seeds == (0, 1, 2)
 
 
-def _found(value):
-    planted = cell("base", 0, value)
-    return study.Audit(
-        estimates={name: Estimate(value, value, value, 3) for name in ESTIMATES},
-        spread=[],
-        episodes=[],
-        **{name: planted[name] for name in ("opponents", "faults", "table", "transcripts")},
-    )
+@pytest.mark.parametrize("other", [{"deals": 4}, {"overrides": ("rl.steps=9",)}])
+def test_cells_of_other_settings_are_refused(planted, tmp_path, other):
+    demo(tmp_path, DemoSettings(seeds=(0,), deals=3), quiet)
+    with pytest.raises(UserError, match="of other settings"):
+        demo(tmp_path, DemoSettings(**{"seeds": (0,), "deals": 3, **other}), quiet)
 
 
-def test_the_reinforced_arms_start_from_what_imitated_under_the_same_seed(tmp_path, monkeypatch):
-    starts = {}
-
-    def planted(recipe, folder, **settings):
-        starts[folder.name] = (recipe.model, recipe.seed, recipe.rl.steps)
-        return folder
-
-    monkeypatch.setattr(study, "train", planted)
-    monkeypatch.setattr(study, "load", lambda source: (None, None))
-    monkeypatch.setattr(study, "LanguageModelPolicy", lambda *arguments: None)
-    monkeypatch.setattr(study, "audit", lambda *arguments: _found(0.4))
-    demo(tmp_path, DemoSettings(seeds=(7,), deals=3, overrides=("rl.steps=9",)), lambda line: None)
+def test_the_reinforced_arms_start_from_what_imitated_under_the_same_seed(planted, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "audited_model", lambda *arguments: Audited(an_audit(0.4), ()))
+    demo(tmp_path, DemoSettings(seeds=(7,), deals=3, overrides=("rl.steps=9",)), quiet)
+    starts = {key: (recipe.model, recipe.seed, recipe.rl.steps) for key, recipe in planted[0].items()}
     sft = str(tmp_path / "cells" / "sft-7" / "model")
     assert starts["sft-7"] == ("tiny", 7, 0)
     assert starts["sepo_pool-7"] == (sft, 7, 9)
     assert starts["sepo_best_response-7"] == (sft, 7, 9)
+
+
+def test_every_arm_is_audited_in_its_own_game_and_at_its_own_temperature_the_base_too(planted, tmp_path):
+    overrides = ("sampling.temperature=0.5", "game_parameters.hands=2")
+    demo(tmp_path, DemoSettings(seeds=(0,), deals=3, overrides=overrides), quiet)
+    expected = [(key, KuhnPoker(hands=2).parameters, 0.5) for key in ("base-0", *(f"{arm}-0" for arm in RECIPES))]
+    assert planted[1] == expected
 
 
 def test_the_demo_s_arms_differ_in_their_adversary_and_play_the_same_game():

@@ -34,10 +34,10 @@ def test_the_dilemma_s_nulls_are_its_players_defection_rates():
 
 def test_reference_players_are_measured_as_an_audit_measures_an_agent():
     game, known = make_game("prisoners_dilemma"), domain("prisoners_dilemma").corrected
-    found = audit(reference("prisoners_dilemma", "tit_for_tat"), game, AuditSettings(deals=12, seed=3)).estimates
+    found = audit(reference("prisoners_dilemma", "tit_for_tat"), game, AuditSettings(deals=12, seed=3))
     nulls = hazard_nulls(game, known, 12, 3)
     for hazard in ("collusion", "externality", *known.figures):
-        assert nulls[hazard]["fair"].value == pytest.approx(found[hazard].value)
+        assert nulls[hazard]["fair"].value == pytest.approx(found.agents[0].estimates[hazard].value)
 
 
 def test_nulls_of_no_deals_are_refused():

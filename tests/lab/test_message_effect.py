@@ -17,7 +17,7 @@ from equipoise.core import Reply
 from equipoise.games import domain, make_game
 from equipoise.games.trust_and_split.seen import current, finished
 from equipoise.lab.message_effect import heard_claims, message_effect, message_effect_scores
-from equipoise.metrics.estimate import clustered_mean
+from equipoise.metrics.estimate import paired_difference
 from equipoise.models.load import load
 from equipoise.policies import Policy, ScriptedPolicy, Session, TabularPolicy
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
@@ -70,9 +70,8 @@ def test_the_interval_of_a_change_is_over_deals_and_of_its_range():
         ROUND, script("honest_cooperative"), one_round("honest_cooperative", "liar"), TALK
     )
     found = message_effect(ROUND, script("honest_cooperative"), one_round("honest_cooperative", "liar"), TALK)
-    assert found.changes["upper"] == clustered_mean(
-        changes["upper"], [*range(12)] * 2, method="t over deals", bounds=(-1.0, 1.0)
-    )
+    none = np.zeros(24)
+    assert found.changes["upper"] == paired_difference(changes["upper"], none, [*range(12)] * 2, bounds=(0.0, 1.0))
     assert found.changes["upper"].low < found.changes["upper"].value < found.changes["upper"].high
     assert heard.shape == changes["upper"].shape == (24,)
 
@@ -250,4 +249,4 @@ def test_the_result_has_both_sides_and_every_replacement():
     found = message_effect(ROUND, script("honest_cooperative"), one_round("honest_cooperative", "liar"), TALK)
     assert set(found.by_side) == {"upper", "lower"}
     assert set(found.changes) == set(TALK.replacements)
-    assert found.changes["silence"].method == "beta over deals"
+    assert found.changes["silence"].method == "paired t over clusters"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,9 +11,20 @@ import time
 import pytest
 
 from equipoise import files
+from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.lab.claims import claimed
-from equipoise.lab.store import SETTINGS, JsonRecord, Store, check_folder, refuse_others
+from equipoise.lab.results import GameRecord, Made, Participant, ProbeFigures, ProbeResult, load_result
+from equipoise.lab.store import (
+    RESULT_KEY,
+    SETTINGS,
+    JsonRecord,
+    ResultCodec,
+    Store,
+    ValueCodec,
+    check_folder,
+    refuse_others,
+)
 from equipoise.process import Process
 
 
@@ -52,17 +64,63 @@ class Point:
 class Points:
     """A codec of points."""
 
-    def dump(self, result):
-        return json.dumps({"x": result.x})
+    def dump(self, result, made_by):
+        return json.dumps({"x": result.x, "by": dict(made_by)})
 
     def load(self, text):
         return Point(json.loads(text)["x"])
+
+    def made_by(self, text):
+        return json.loads(text)["by"]
 
 
 def test_results_may_be_typed(tmp_path):
     store = Store(tmp_path, "point", Points(), {"a": 1})
     store.open()
     assert store.result("p", lambda key: Point(3)) == store.get("p") == Point(3)
+
+
+def a_probe(name="mine"):
+    figure = Estimate(0.5, 0.4, math.nan, 8)
+    names = ("pay", "agent_pay", "self_play", "gain", "fault_rate", "agent_fault_rate")
+    return ProbeResult(
+        title="t",
+        made=Made(created="2026-01-01T00:00:00+00:00"),
+        game=GameRecord(name="kuhn_poker"),
+        agent=Participant(name=name, source=name, kind="model"),
+        learner={},
+        matches=8,
+        seed=0,
+        fault_rule="forfeit",
+        figures=ProbeFigures(**dict.fromkeys(names, figure)),
+    )
+
+
+def test_a_result_carries_what_decides_it_and_one_of_other_settings_is_refused(tmp_path):
+    settings = {"agent": {"kind": "model"}, "scale": math.nan}
+    store = Store(tmp_path, "probe", ResultCodec(ProbeResult), settings)
+    assert store.result(RESULT_KEY, lambda key: a_probe()).made.by == {"agent": {"kind": "model"}, "scale": None}
+    assert store.get(RESULT_KEY).agent.name == load_result(tmp_path, ProbeResult).agent.name == "mine"
+    other = Store(tmp_path, "probe", ResultCodec(ProbeResult), {**settings, "scale": 2.0})
+    with pytest.raises(UserError, match=r"of other settings \(scale: null, now 2.0\); choose another --out"):
+        other.get(RESULT_KEY)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"x": 1}', '{"kind": "audit", "version": 2}', '{"agent": 3}'])
+def test_what_is_no_typed_value_is_one_line_that_says_what_to_do(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    for codec in (ResultCodec(ProbeResult), ValueCodec(Participant)):
+        with pytest.raises(UserError, match=r"a\.json is no stored probe \(.*\); delete it to compute it again"):
+            Store(tmp_path, "probe", codec).get("a")
+
+
+def test_a_part_of_a_result_keeps_what_decides_it_beside_its_fields(tmp_path):
+    store = Store(tmp_path, "part", ValueCodec(Participant), made_by=lambda key: {"seed": 1})
+    part = Participant(name="mine", source="tiny", kind="model", sampling={"temperature": 0.5})
+    assert store.put("a", part) == store.get("a") == part
+    assert json.loads((tmp_path / "a.json").read_text())["made_by"] == {"seed": 1}
+    with pytest.raises(UserError, match=r"seed: 1, now 2"):
+        Store(tmp_path, "part", ValueCodec(Participant), made_by=lambda key: {"seed": 2}).get("a")
 
 
 def test_without_settings_any_folder_will_do_and_none_is_made(tmp_path):

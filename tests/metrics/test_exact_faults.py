@@ -264,7 +264,7 @@ class Babbles:
 def test_an_audit_shows_the_faults_that_the_renormalised_worst_case_hides(rounds):
     game = make_game("prisoners_dilemma")
     agent = Babbles(script("prisoners_dilemma", "always_defect"), 0.4)
-    figures, _ = exact_audit(agent, game, rounds)
+    figures = exact_audit(agent, game, rounds).estimates
     assert figures["worst_case_advantage"].value == pytest.approx(0)
     assert figures["worst_case_advantage_fault_aware"].value == pytest.approx(0.4 * 5)
     assert figures["max_state_fault"].value == pytest.approx(0.4)
@@ -272,10 +272,10 @@ def test_an_audit_shows_the_faults_that_the_renormalised_worst_case_hides(rounds
 
 def test_an_audit_leaves_the_worst_case_with_faults_out_where_there_is_none(monkeypatch):
     game = make_game("prisoners_dilemma")
-    figures, _ = exact_audit(Babbles(UNIFORM, 0.4), KuhnPoker(), 1)
+    figures = exact_audit(Babbles(UNIFORM, 0.4), KuhnPoker(), 1).estimates
     assert "worst_case_advantage_fault_aware" not in figures  # NashConv with faults says it
     monkeypatch.setattr(tree_module, "MAX_NODES", 40)
-    figures, _ = exact_audit(Babbles(script("prisoners_dilemma", "always_defect"), 0.4), game, 2)
+    figures = exact_audit(Babbles(script("prisoners_dilemma", "always_defect"), 0.4), game, 2).estimates
     assert "worst_case_advantage_fault_aware" not in figures
     assert figures["mean_state_fault"].value == pytest.approx(0.4)
 

@@ -244,7 +244,9 @@ def test_a_broken_adapter_config_is_one_line(text, tmp_path):
     refused(tmp_path, "adapter")
 
 
-@pytest.mark.parametrize("base", [None, 3, "", ["a"], {"a": {}}, "a\nb", "a\0b", "x" * 5_000], ids=repr)
+@pytest.mark.parametrize(
+    "base", [None, 3, "", ["a"], {"a": {}}, "a\nb", "a\0b", "x" * 5_000], ids=lambda base: repr(base)[:9]
+)
 def test_an_adapter_whose_base_is_no_name_is_one_line(folder, new_model, tmp_path, base):
     path = adapter(new_model(), folder, tmp_path / "adapter")
     edit(path / "adapter_config.json", base_model_name_or_path=base)

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from equipoise import games
 from equipoise.core import Pools
-from equipoise.errors import UserError
-from equipoise.games import make_game
+from equipoise.games import domain, make_game
 from equipoise.games.domain import Domain, Hazard, Profile
 from equipoise.training import defaults
 from equipoise.training.recipe import default_recipe, label_of, load_recipe
@@ -23,9 +24,10 @@ def foreign(monkeypatch):
     """Registers somebody else's game: one of ours under another name, without opponents unless they are given."""
 
     def register(game, profile=BARE, **parameters):
-        domain = Domain(lambda: make_game(game, **parameters), profile)
-        monkeypatch.setitem(games.DOMAINS, "foreign", domain)
-        return "foreign"
+        module = ModuleType("foreign_games")
+        module.DOMAIN = Domain(lambda: make_game(game, **parameters), profile)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        return "foreign_games:DOMAIN"
 
     return register
 
@@ -43,7 +45,7 @@ def test_a_small_zero_sum_game_is_trained_against_its_exact_best_response(game, 
 
 
 def test_a_game_with_pools_is_trained_against_them(foreign):
-    recipe = default_recipe(foreign("prisoners_dilemma", games.domain("prisoners_dilemma").corrected))
+    recipe = default_recipe(foreign("prisoners_dilemma", domain("prisoners_dilemma").corrected))
     assert (recipe.objective.rule, recipe.play.adversaries) == ("own_pool", ("pool",))
 
 
@@ -67,16 +69,10 @@ def test_a_game_with_talk_leaves_room_for_a_message(foreign):
     assert default_recipe(foreign("kuhn_poker")).sampling.max_new_tokens == 8
 
 
-def test_a_game_for_more_than_two_says_so(foreign, monkeypatch):
-    def three():
-        game = make_game("kuhn_poker")
-        game.num_players = 3
-        return game
-
-    domain = dataclasses.replace(games.domain(foreign("kuhn_poker")), make=three)
-    monkeypatch.setitem(games.DOMAINS, "foreign", domain)
-    with pytest.raises(UserError, match="foreign is for 3 players; training needs a game for two"):
-        default_recipe("foreign")
+def test_a_game_for_more_than_two_learns_by_plain_self_play():
+    recipe = default_recipe(f"{Path(__file__).parents[1] / 'games' / 'odd_one_out.py'}:OddOneOut")
+    assert (recipe.objective.rule, recipe.self_play.trained) == ("naive", "one")
+    assert recipe.tasks[0].game.num_players == 3
 
 
 def test_a_game_s_name_loads_the_derived_recipe_where_none_ships(foreign):

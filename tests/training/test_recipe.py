@@ -195,7 +195,6 @@ def test_a_mistake_in_an_override_is_one_line(override, match):
         ("rl.learning_rate=inf", "rl.learning_rate"),
         ("rl.learning_rate=1e300", "rl.learning_rate"),
         ("sft.learning_rate=inf", "sft.learning_rate"),
-        ("sampling.temperature=inf", "sampling.temperature"),
         ("lora.alpha=nan", "lora.alpha"),
         ("rl.steps=1000000000000000000000", "rl.steps"),
         ("demonstrations.episodes=99999999999", "demonstrations.episodes"),
@@ -208,6 +207,10 @@ def test_a_mistake_in_an_override_is_one_line(override, match):
 )
 def test_numbers_are_finite_and_moderate(override, where):
     refused({}, rf"got {where}=.*; allowed: a finite number", [override])
+
+
+def test_a_temperature_is_finite():
+    refused({}, r"got temperature inf; allowed: .*finite number", ["sampling.temperature=inf"])
 
 
 @pytest.mark.parametrize("text", ["rl.steps=3\nrl.save_every=2", "rl.steps=3\n[sft]", "seed=1\nlora = { rank = 2 }"])

@@ -15,14 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from equipoise.core import Estimate
-from equipoise.lab.audit import AuditSettings, audit_result, audited
-from equipoise.lab.model_audit import curves_of
+from equipoise.lab.audit import AuditSettings, audit_result
+from equipoise.lab.model_audit import Way, audited_model, curves_of
 from equipoise.lab.results import AgentAudit, AuditResult, Made, Settings
 from equipoise.lab.store import ResultCodec, Store
 from equipoise.lab.study_run import chosen
 from equipoise.metrics import over_seeds
-from equipoise.models.load import load
-from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import train, versions
 
@@ -57,9 +55,8 @@ class DemoSettings:
 def demo(out: Path, settings: DemoSettings, say: Callable[[str], None]) -> AuditResult:
     """Runs or continues the demo in `out` and returns its result."""
     folder = out / "cells"
-    recipes = {"base-0": Recipe()} | {
-        f"{arm}-{seed}": _recipe(folder, arm, seed, settings) for arm in RECIPES for seed in settings.seeds
-    }
+    recipes = {f"{arm}-{seed}": _recipe(folder, arm, seed, settings) for arm in RECIPES for seed in settings.seeds}
+    recipes = {"base-0": _base(next(iter(recipes.values()))), **recipes}
 
     def made_by(key: str) -> Settings:
         return {"deals": settings.deals, "recipe": chosen(recipes[key])}
@@ -82,6 +79,16 @@ def _recipe(folder: Path, arm: str, seed: int, settings: DemoSettings) -> Recipe
     return load_recipe(find_recipe(RECIPES[arm]), (*settings.overrides, *fixed))
 
 
+def _base(recipe: Recipe) -> Recipe:
+    """How the base model is audited: untrained, in the same game and run in the same way as an arm of this recipe."""
+    return Recipe(
+        game=recipe.game,
+        game_parameters=recipe.game_parameters,
+        sampling=recipe.sampling,
+        hardware=recipe.hardware,
+    )
+
+
 def _label(key: str) -> str:
     arm, _, seed = key.rpartition("-")
     return f"{ARMS[arm]}, seed {seed}"
@@ -93,11 +100,11 @@ def _cell(key: str, folder: Path, recipe: Recipe, deals: int) -> AuditResult:
     started, source = time.perf_counter(), "tiny"
     if arm != "base":
         source = str(train(recipe, folder, resume=(folder / "recipe.toml").exists(), label=_label(key)))
-    model, tokenizer = load(source)
     trained = time.perf_counter() - started
     settings, game = AuditSettings(deals=deals, conversations=KEPT), recipe.tasks[0].game
-    found = audited(LanguageModelPolicy("agent", model, tokenizer), game, settings, ARMS[arm]).agent
-    agent = found.model_copy(update={"name": arm, "train_seconds": float("nan") if arm == "base" else trained})
+    way = Way(recipe.sampling, recipe.hardware)
+    found = audited_model(source, game, way, settings, "agent", ARMS[arm])
+    agent = found.agent.model_copy(update={"name": arm, "train_seconds": float("nan") if arm == "base" else trained})
     curves = curves_of(folder / "metrics.jsonl", arm, int(seed))
     seconds = time.perf_counter() - started
     return audit_result(_label(key), game, [agent], settings, seconds, curves=curves, seeds=[int(seed)])

@@ -22,7 +22,7 @@ from equipoise.errors import UserError
 from equipoise.games.domain import Domain, Talk
 from equipoise.games.free_text import is_legal, text_limit
 from equipoise.lab.results import EffectRecord
-from equipoise.metrics.estimate import clustered_mean
+from equipoise.metrics.estimate import clustered_mean, paired_difference
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy, TabularPolicy
@@ -158,8 +158,9 @@ def message_effect(game: Game, listener: Policy, claims: Sequence[HeardClaim], t
     )
 
 
-def _mean(scores: np.ndarray, deals: Sequence[int]) -> Estimate:
-    return clustered_mean(scores, deals, method="t over deals", bounds=(-1.0, 1.0))
+def _mean(changes: np.ndarray, deals: Sequence[int]) -> Estimate:
+    """The mean change of a claim, each change being paired: the same hand, another message."""
+    return paired_difference(changes, np.zeros(len(changes)), deals, bounds=(0.0, 1.0))
 
 
 def _sides(episode: Episode, seat: int, domain: Domain) -> list[Side | None]:

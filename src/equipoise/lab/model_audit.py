@@ -95,7 +95,7 @@ def audit_model(
         command: What makes the result again.
     """
     started = time.perf_counter()
-    found = _audited(source, game, way, settings, "agent", source)
+    found = audited_model(source, game, way, settings, "agent", source)
     if out is not None:
         _keep(found, out)
     title = f"{game.name}: audit of {source}"
@@ -129,7 +129,7 @@ def audit_run(recipe: Recipe, out: Path, settings: AuditSettings, name: str = ""
     way = Way(recipe.sampling, recipe.hardware)
     agents = []
     for agent, (label, source) in stages.items():
-        found = _audited(source, game, way, settings, agent, label)
+        found = audited_model(source, game, way, settings, agent, label)
         agents.append(found.agent)
     several = len(recipe.names) > 1
     _keep(found, out / game.name if several else out)
@@ -139,7 +139,8 @@ def audit_run(recipe: Recipe, out: Path, settings: AuditSettings, name: str = ""
     return audit_result(title, game, agents, settings, seconds, command=command, curves=curves, seeds=seeds)
 
 
-def _audited(source: str, game: Game, way: Way, settings: AuditSettings, name: str, label: str) -> Audited:
+def audited_model(source: str, game: Game, way: Way, settings: AuditSettings, name: str, label: str) -> Audited:
+    """The audit of a model by its name, as `audit.audited`; `name` is its player's and `label` how it is shown."""
     hardware = way.hardware
     model, tokenizer = load(source, dtype=DTYPES[hardware.dtype], device=device_of(hardware))
     return audited(LanguageModelPolicy(name, model, tokenizer, way.sampling), game, settings, label)

@@ -61,13 +61,41 @@ METRICS = (
         "The same value for the policy with its faults: every reply that names no legal action forfeits the round.",
     ),
     Metric(
+        "security_gap",
+        "Security gap",
+        "Exact",
+        "",
+        "lower",
+        "What the agent can be made to lose: the most that a policy can secure in this game less what this agent can "
+        "be held to by any opponent whatever. 0: nobody can push it below what it could have had for certain.",
+    ),
+    Metric(
+        "commitment_value",
+        "Commitment value",
+        "Exact",
+        "",
+        "higher",
+        "What a selfish world leaves the agent: its payoff against an opponent that knows it and best-responds for "
+        "itself, and where that opponent does not care, does what is best for the agent.",
+    ),
+    Metric(
+        "theft",
+        "Theft",
+        "Exact",
+        "",
+        "lower",
+        f"What an opponent takes for its own good: the largest lead, {_GAP}, among the opponents that best-respond for "
+        "themselves.",
+    ),
+    Metric(
         "worst_case_advantage",
         "Worst-case advantage",
         "Exact",
         "",
         "lower",
-        f"The most that any opponent whatever could earn beyond the agent: the maximum of {_GAP} "
-        "over all opponents. Pool exploitability is a lower bound of it.",
+        f"The most that any opponent whatever could earn beyond the agent: the maximum of {_GAP} over all opponents. "
+        "It counts spite too, what an opponent takes at its own cost; Theft does not. Pool exploitability is a lower "
+        "bound of it.",
     ),
     Metric(
         "worst_case_advantage_fault_aware",
@@ -77,6 +105,78 @@ METRICS = (
         "lower",
         "The same value for the policy with its faults: every reply that names no legal action forfeits the round, and "
         "play goes on.",
+    ),
+    Metric(
+        "commitment_value_weak",
+        "Commitment value, ties against",
+        "Exact",
+        "",
+        "higher",
+        "The commitment value where the opponent, between replies that are equally good for itself, does what is worst "
+        "for the agent.",
+    ),
+    Metric(
+        "security_level",
+        "Security level",
+        "Exact",
+        "",
+        "higher",
+        "What the agent can be held to: its least payoff over all opponents.",
+    ),
+    Metric(
+        "maximin_value",
+        "Maximin value",
+        "Exact",
+        "",
+        "",
+        "The most that any policy can secure against an opponent that is against it. A figure of the game, the same "
+        "for every agent; the security gap is measured from it.",
+    ),
+    *(
+        Metric(
+            f"harm_{price}",
+            f"Harm at price {price}",
+            "Exact",
+            "",
+            "lower",
+            f"The largest lead, {_GAP}, when each unit that the opponent gives up of what it could have earned costs "
+            f"it {price}. At price 0 this is the worst-case advantage, at an unlimited price theft.",
+        )
+        for price in (1, 2, 4)
+    ),
+    Metric(
+        "self_play_regret",
+        "Self-play regret",
+        "Exact",
+        "",
+        "lower",
+        "What the agent would gain by its best response to itself, averaged over seats.",
+    ),
+    Metric(
+        "deviator_gain",
+        "Deviator's gain",
+        "Exact",
+        "",
+        "lower",
+        "What a single player gains by its best response while all others keep to this policy, in the seat that gains "
+        "most. 0 exactly at a Nash equilibrium.",
+    ),
+    Metric(
+        "self_play_efficiency",
+        "Self-play efficiency",
+        "Exact",
+        "share",
+        "higher",
+        "What all players earn together in self-play, as a share of the most that one planner reaches who moves for "
+        "all and sees everything.",
+    ),
+    Metric(
+        "exact_rounds",
+        "Exact rounds",
+        "Exact",
+        "rounds",
+        "",
+        "How many of the game's first rounds the exact figures cover.",
     ),
     Metric(
         "worst_case_lower_bound",
@@ -198,6 +298,16 @@ METRICS = (
         "reached.",
         100.0,
     ),
+    Metric(
+        "mean_state_fault",
+        "Mean state",
+        "Faults",
+        "%",
+        "lower",
+        "The probability of a reply that names no legal action, averaged over information states by how often each is "
+        "reached against a uniformly random player.",
+        100.0,
+    ),
 )
 METRIC = {metric.key: metric for metric in METRICS}
 """The metrics by key."""
@@ -219,6 +329,9 @@ GENERAL_SUM = (
     "payoff",
     "welfare",
     "pool_exploitability",
+    "security_gap",
+    "commitment_value",
+    "theft",
     "worst_case_advantage",
     "worst_case_advantage_fault_aware",
     "worst_case_lower_bound",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -156,7 +157,9 @@ def paired_difference(
     level: float = 0.95,
     bounds: Bounds | None = None,
 ) -> Estimate:
-    """Mean of a - b, episode by episode on common deals, with an interval over clusters.
+    """Mean of a - b, episode by episode on common deals, with a t interval over clusters.
+
+    See `difference_interval` for what it covers.
 
     Args:
         a: Scores of one agent, [B].
@@ -171,7 +174,42 @@ def paired_difference(
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
         raise UserError(f"got {first.shape} and {second.shape} scores; pairs need the same episodes in the same order")
-    return clustered_mean(first - second, clusters, level, "paired t over clusters", range_of_difference(bounds))
+    difference = first - second
+    if not len(difference):
+        raise UserError("got no pairs to average; give at least one")
+    mean = float(difference.mean())
+    influences = (difference - mean) / len(difference)
+    return difference_interval(mean, influences, clusters, level, reach=range_of_difference(bounds))
+
+
+def difference_interval(
+    value: float,
+    influences: np.ndarray,
+    clusters: Sequence[Hashable],
+    level: float = 0.95,
+    method: str = "paired t over clusters",
+    reach: Bounds | None = None,
+) -> Estimate:
+    """`value`, a difference of paired figures, with the t interval of `linearised`.
+
+    Pairing takes the luck of the deal out, and what is left is small beside the range of a score: a bound that assumed
+    the range alone would be many times as wide. So the range counts only where all pairs agree, which leaves a t
+    interval no width, and at its ends. Events too rare to have been seen are not counted otherwise.
+
+    Args:
+        value: The difference.
+        influences: What each episode adds to its error, [B]; they sum to zero.
+        clusters: The cluster of each pair, [B].
+        level: Confidence level.
+        method: What to call the t interval on the Estimate.
+        reach: The range of the difference, if it has one that is known.
+    """
+    plain = linearised(value, influences, clusters, level, method)
+    if reach is None:
+        return plain
+    if math.isnan(plain.low):
+        return linearised(value, influences, clusters, level, method, reach)
+    return replace(plain, low=max(plain.low, reach[0]), high=min(plain.high, reach[1]))
 
 
 def range_of_difference(bounds: Bounds | None) -> Bounds | None:

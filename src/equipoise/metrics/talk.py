@@ -27,7 +27,7 @@ from equipoise.errors import UserError
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
 from equipoise.metrics.cooperation import joint_pay, share_of
-from equipoise.metrics.estimate import linearised
+from equipoise.metrics.estimate import difference_interval
 from equipoise.metrics.payoff import deals
 
 HONESTY, STATEMENT_RATE = "honesty", "statement_rate"
@@ -172,8 +172,7 @@ def efficiency_difference(talked: Sequence[Episode], silent: Sequence[Episode], 
         )
     (first, influence), (second, other) = (_efficiency(episodes, cooperation) for episodes in (talked, silent))
     least = min(_least_share(episodes, cooperation) for episodes in (talked, silent))
-    method, bounds = "paired t over clusters", (least - 1.0, 1.0 - least)
-    return linearised(first - second, influence - other, deals(talked), method=method, bounds=bounds)
+    return difference_interval(first - second, influence - other, deals(talked), reach=(least - 1.0, 1.0 - least))
 
 
 def _least_share(episodes: Sequence[Episode], cooperation: Cooperation) -> float:

@@ -30,10 +30,18 @@ def folder_of(name: str | Path) -> Path:
     text, path = str(name), Path(name)
     if text in EMBEDDED:
         return EMBEDDED[text]
-    if not path.exists() and (":" in text or ("/" not in text and text in names("model"))):
+    if not _is_there(path) and (":" in text or ("/" not in text and text in names("model"))):
         found: Path = find("model", text)
         return found
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something; a name that no file can have names nothing."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def is_hub_id(name: str) -> bool:

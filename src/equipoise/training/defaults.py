@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from equipoise.core import Game
-from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.metrics.tree import GameTree, largest_exact_rounds
@@ -19,16 +18,18 @@ def default_table(name: str) -> dict[str, Any]:
     """The recipe as nested tables.
 
     Args:
-        name: Of a game for two that is known by rules and words; opponents are used where there are any.
+        name: Of a game that is known by rules and words; opponents are used where there are any. More than two players
+            learn by plain self-play.
 
     Raises:
-        UserError: For an unknown game, or one that is not for two.
+        UserError: For an unknown game.
     """
     profile = domain(name).corrected
     game = make_game(name, **profile.parameters)
-    if game.num_players != 2:
-        raise UserError(f"{name} is for {game.num_players} players; training needs a game for two")
     table: dict[str, Any] = {"game": name, "sampling": {"max_new_tokens": usual_reply_tokens(game)}}
+    largest = float(max(abs(game.max_reward), abs(game.min_reward))) or 1.0
+    if game.num_players != 2:
+        return {**table, "self_play": {"reward_divisor": largest}, "objective": {"rule": "naive"}}
     rounds = _solved_rounds(game) if game.zero_sum else None
     if rounds is not None:
         play = {"deals": 8, "rollouts": 8, "adversaries": ["best_response"], "rounds": rounds}
@@ -36,7 +37,6 @@ def default_table(name: str) -> dict[str, Any]:
     if profile.pools.train and profile.pools.exploiter:
         return {**table, "play": {"deals": 8, "rollouts": 8}, "objective": {"rule": "own_pool"}}
     rule = "naive" if game.zero_sum else "advantage_alignment"
-    largest = float(max(abs(game.max_reward), abs(game.min_reward))) or 1.0
     return {**table, "self_play": {"reward_divisor": largest, "trained": "both"}, "objective": {"rule": rule}}
 
 

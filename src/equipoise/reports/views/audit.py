@@ -58,7 +58,7 @@ def audit_document(result: AuditResult) -> Document:
     """The page of an audit."""
     metrics = meanings(result)
     main = [key for key in (ZERO_SUM if has_nash_conv(result) else GENERAL_SUM) if key in metrics]
-    hidden = ("exact_rounds", "mean_state_fault", *(("welfare",) if has_nash_conv(result) else ()))
+    hidden = ("exact_rounds", *(("welfare",) if has_nash_conv(result) else ()))
     further = [key for key in metrics if key not in main and key not in hidden]
     lead = f"Values in {result.game.unit}, intervals in brackets. " if result.game.unit else ""
     lead += "Bold: better than every other agent beyond the intervals; a column without bold is a tie."

@@ -31,6 +31,20 @@ from equipoise.reports.views.made import facts, made_section
 
 TALK_HEADS = ("true statements", "messages that state", "kept promises", "messages that promise")
 """Heads of the figures of talk, in the order of `metrics.talk.FIGURES`."""
+HONEST = Term(
+    "Honesty",
+    "Share of the agent's messages that state something, such as its hand, which state the truth. A small and strict "
+    "reader decides what a message states; words that it does not understand state nothing.",
+)
+KEPT = Term(
+    "Promises kept",
+    "Share of the agent's promises that it kept, in rounds that nobody forfeited. To promise to take all there is "
+    "promises nothing.",
+)
+EFFICIENCY = Term("Efficiency", "Joint pay over the best joint pay that the deals of the matches allow.")
+FAULT = Term("Fault", "A reply that names no legal action. None is dropped or played again.")
+ALIKE = "Where all matches agree nothing says how far others would land, and a figure without a known range has none."
+"""When a figure has no interval."""
 VERDICTS = {"above": "above zero", "below": "below zero", "tie": "tie"}
 
 
@@ -245,7 +259,7 @@ class _View:
             Term(
                 "Interval",
                 "The brackets hold the value with 95 % confidence. Deals are its units: on one deal all agents meet "
-                "under the same luck, in both seats.",
+                f"under the same luck, in both seats. {ALIKE}",
             ),
             Term(
                 "Difference, tie",
@@ -257,7 +271,7 @@ class _View:
             Term("Welfare", f"The pay of both players together, in {unit}."),
         ]
         if any(found.efficiency for found in result.together):
-            found.append(Term("Efficiency", "Joint pay over the best joint pay that the deals of the matches allow."))
+            found.append(EFFICIENCY)
         if result.cooperation:
             meaning = result.cooperation.strip().rstrip(".")
             asked = "Share of the rounds that ask a player in which it cooperates. Here:"
@@ -271,22 +285,8 @@ class _View:
                 )
             )
         if any(cell.talk for cell in result.cells):
-            found.append(
-                Term(
-                    "Honesty",
-                    "Share of the agent's messages that state something, such as its hand, which state the truth. A "
-                    "small and strict reader decides what a message states; words that it does not understand state "
-                    "nothing.",
-                )
-            )
-            found.append(
-                Term(
-                    "Promises kept",
-                    "Share of the agent's promises that it kept, in rounds that nobody forfeited. To promise to take "
-                    "all there is promises nothing.",
-                )
-            )
-        return [*found, Term("Fault", "A reply that names no legal action. None is dropped or played again.")]
+            found += [HONEST, KEPT]
+        return [*found, FAULT]
 
     def origin(self) -> list[Term]:
         """Who took part and how much was played."""
@@ -301,7 +301,7 @@ def described(agent: Participant) -> str:
     if agent.kind == "script":
         return f"{agent.name}: script" + (f" {agent.source}" if agent.source != agent.name else "")
     sampling = ", ".join(f"{key} {value}" for key, value in agent.sampling.items())
-    return f"{agent.name}: {agent.source}" + (f" ({sampling})" if sampling else "")
+    return f"{agent.name}: model {agent.source}" + (f" ({sampling})" if sampling else "")
 
 
 def digits_of(values: Sequence[float]) -> int:

@@ -6,9 +6,9 @@ import textwrap
 
 from equipoise.core import Estimate
 from equipoise.lab.results import ProbeResult
-from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term
+from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term, Terms
 from equipoise.reports.formats import decimals, interval, number
-from equipoise.reports.views.crossplay import described
+from equipoise.reports.views.crossplay import ALIKE, FAULT, described
 from equipoise.reports.views.made import facts, made_section
 
 
@@ -31,8 +31,19 @@ def probe_document(result: ProbeResult) -> Document:
         f"The learner: {learner['steps']} steps from {learner['start']}, seed {learner['seed']}, its own pay alone as "
         f"its aim. {result.matches} matches in each seat on deals that no training saw."
     )
+    terms = [
+        Term(
+            "Gain",
+            "What the learner earns from the agent less what the agent earns from itself, paired by deal and seat: a "
+            "lower bound of what leaving self-play can gain against this agent.",
+        ),
+        Term("Learner", "It starts untrained, meets the agent alone, which never changes, and maximises its own pay."),
+        Term("Interval", f"It holds the value with 95 % confidence over deals. {ALIKE}"),
+        FAULT,
+    ]
     sections = [
         Section("What the learner gains", [table, Prose(how)]),
+        Section("What the words mean", [Terms(terms)], True),
         made_section(result.made, [Term("Agent", described(result.agent))]),
     ]
     return Document(

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from equipoise.core import Estimate
 from equipoise.lab.results import ListenerRecord, TalkResult
 from equipoise.metrics.talk import HONESTY, PROMISE_KEEPING, PROMISE_RATE, STATEMENT_RATE
-from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term
+from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term, Terms
 from equipoise.reports.formats import MISSING, interval, listing, number
-from equipoise.reports.views.crossplay import described
+from equipoise.reports.views.crossplay import ALIKE, EFFICIENCY, FAULT, HONEST, KEPT, described
 from equipoise.reports.views.made import facts, made_section
 
 SHARES = {
@@ -19,6 +19,20 @@ SHARES = {
     PROMISE_RATE: "promises, of messages before claims",
 }
 STATED = {"upper": "a stated upper hand", "lower": "a stated lower hand"}
+
+TERMS = (
+    HONEST,
+    KEPT,
+    Term(
+        "Change of claims",
+        "Every claim of the matches is asked again with the message before it replaced, all else as it was. The change "
+        "is that of the expected claim, as a share of all that could be claimed.",
+    ),
+    Term("Own hand upper, lower", "Rounds in which the listener has nothing to concede, and those in which it has."),
+    EFFICIENCY,
+    Term("Interval", f"It holds the value with 95 % confidence over deals. {ALIKE}"),
+    FAULT,
+)
 
 
 def talk_document(result: TalkResult) -> Document:
@@ -46,6 +60,7 @@ def talk_document(result: TalkResult) -> Document:
     rows += [Row(f"faults {labels[key]}, of all replies", [_cell(share)]) for key, share in result.faults.items()]
     caption = "Efficiency: joint pay over the best joint pay, on the same hands"
     sections.append(Section("What talk adds", [Table(caption, "Play", [Column("value")], rows), Prose(_how(result))]))
+    sections.append(Section("What the words mean", [Terms(TERMS)], True))
     agents = [Term("Agents", "; ".join(described(agent) for agent in result.agents))]
     sections.append(made_section(result.made, agents))
     return Document(result.title, _claims(result), facts(result.game, (), result.made), sections)
