@@ -1,6 +1,6 @@
 """A study of your own: two credits of SEPO's in one game, compared on one audit.
 
-equipoise reproduce examples/own_study.py:CREDITS
+`equipoise reproduce examples/own_study.py:CREDITS` runs it.
 """
 
 from pathlib import Path

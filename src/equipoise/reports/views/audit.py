@@ -284,7 +284,7 @@ def _policies(result: AuditResult) -> list[Section]:
             [last_action(agent.states[i]) for _, agent in holders],
             [agent.states[i].outside for _, agent in holders],
         )
-        for i, state in enumerate(states)
+        for i, state in _by_seat(states)
     ]
     nash = any(point.band for point in points)
     caption = "Left: the probability of the named action, given that the reply is legal"
@@ -297,6 +297,10 @@ def _policies(result: AuditResult) -> list[Section]:
     ]
 
 
+def _by_seat(states: Sequence[StateRecord]) -> list[tuple[int, StateRecord]]:
+    return sorted(enumerate(states), key=lambda pair: pair[1].seat)
+
+
 def last_action(state: StateRecord) -> float | None:
     """The probability of the last, most aggressive action given a legal reply; None where no reply ever is legal."""
     total = sum(state.probabilities)
@@ -307,7 +311,7 @@ def _policy_table(agents: Sequence[AgentAudit]) -> Table:
     nash = any(state.nash_low for state in agents[0].states)
     columns = [*([Column("Nash range")] if nash else []), *(Column(agent.label) for agent in agents)]
     rows = []
-    for i, state in enumerate(agents[0].states):
+    for i, state in _by_seat(agents[0].states):
         cells = [Cell(number(last_action(a.states[i]), 3), f"{number(100 * a.states[i].outside, 2)} %") for a in agents]
         if nash:
             low, high = state.nash_low[-1], state.nash_high[-1]
