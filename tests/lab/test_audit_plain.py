@@ -110,3 +110,14 @@ def test_a_game_without_a_published_profile_says_so(agent):
 def test_an_agent_called_as_the_uniform_player_is_refused():
     with pytest.raises(UserError, match="the agent is named 'uniform'"):
         audit(ScriptedPolicy(Opponent("uniform", NIT, False, "here")), Bare(), AuditSettings(deals=1))
+
+
+@pytest.mark.parametrize(("game", "given"), [(KuhnPoker(), ()), (KuhnPoker(), ("mine.py:last",)), (Bare(), ())])
+def test_an_audit_tells_how_many_episodes_it_has_played(game, given, agent, tmp_path):
+    (tmp_path / "mine.py").write_text("def last(seen, legal):\n    return {legal[-1]: 1.0}\n")
+    told = []
+    settings = AuditSettings(deals=4, opponents=given)
+    found = audited(agent, game, settings, progress=lambda more, total: told.append((more, total)))
+    assert told[0] == (0, found.agent.played)
+    assert {total for _, total in told} == {found.agent.played}
+    assert sum(more for more, _ in told) == found.agent.played

@@ -83,3 +83,28 @@ def test_a_terminal_that_is_gone_stops_nothing(clock):
 def test_it_can_be_switched_off(clock, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")
     assert shown(clock, 100) == ""
+
+
+def test_work_that_knows_its_size_only_later_shows_from_its_first_word_on(capsys):
+    with progress.counting("audit") as tell:
+        assert capsys.readouterr().err == ""
+        tell(0, 7)
+        tell(3, 7)
+        tell(4, 7)
+    assert re.fullmatch(r"audit 7/7, \d+:\d\d\n", capsys.readouterr().err)
+
+
+def test_work_that_never_begins_shows_nothing(capsys):
+    with progress.counting("audit"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_piped_work_that_fails_leaves_the_line_to_the_error(capsys):
+    def fails():
+        with progress.counting("audit") as tell:
+            tell(0, 7)
+            raise ZeroDivisionError
+
+    pytest.raises(ZeroDivisionError, fails)
+    assert capsys.readouterr().err == ""

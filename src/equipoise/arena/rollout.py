@@ -8,7 +8,7 @@ recorded, and what is played then is the run's declared fault rule.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
@@ -92,6 +92,7 @@ def rollout(
     seed: int | Sequence[int],
     fault_rule: FaultRule = "forfeit",
     max_live: int | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
     """The episodes of `matches`, in their order.
 
@@ -104,6 +105,7 @@ def rollout(
         fault_rule: What a fault plays.
         max_live: Episodes alive at once; bounds memory. None shares 4,096 rounds among them: short episodes repeat
             each other's transcripts, and the more of them play together the less is computed twice.
+        progress: Told how many episodes more are finished, after each part that was alive at once.
 
     Raises:
         ValueError: For an unknown policy name, fault rule, or no matches.
@@ -120,7 +122,10 @@ def rollout(
     live = max(1, ROUNDS_ALIVE // game.num_rounds) if max_live is None else max_live
     for start in range(0, len(matches), live):
         with _no_cycle_search():
-            episodes += _wave(game, policies, matches[start : start + live], key, start, fault_rule)
+            wave = _wave(game, policies, matches[start : start + live], key, start, fault_rule)
+        episodes += wave
+        if progress is not None:
+            progress(len(wave))
     return episodes
 
 

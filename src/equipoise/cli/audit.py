@@ -67,6 +67,7 @@ def audit(options: argparse.Namespace) -> None:
     from equipoise.lab.model_audit import audit_model, own_parameters, own_way
     from equipoise.lab.results import RESULT
     from equipoise.lab.store import check_folder
+    from equipoise.training.progress import counting
 
     game = chosen_game(options, options.game, options.profile, own_parameters(options.model, options.game))
     named = ("temperature", "max_new_tokens", "reasoning")
@@ -91,7 +92,9 @@ def audit(options: argparse.Namespace) -> None:
             raise UserError(f"{options.out} already holds a result; choose another --out")
     quiet_libraries()
     way = own_way(options.model, game, changes, chosen_hardware(options))
-    result = audit_model(options.model, game, way, settings, out=options.out, command=_command(options))
+    with counting("audit: episodes") as tell:
+        command = _command(options)
+        result = audit_model(options.model, game, way, settings, out=options.out, command=command, progress=tell)
     finish(options, result, options.out)
 
 

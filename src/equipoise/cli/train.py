@@ -44,6 +44,7 @@ def train(options: argparse.Namespace) -> None:
     """Trains by a recipe, then audits where it started and where it ended."""
     from equipoise.lab.audit import AuditSettings
     from equipoise.lab.model_audit import audit_run
+    from equipoise.training.progress import counting
     from equipoise.training.recipe import label_of, load_recipe
     from equipoise.training.run import Interrupted
     from equipoise.training.run import train as run
@@ -71,7 +72,8 @@ def train(options: argparse.Namespace) -> None:
         return
     several = len(games) > 1
     for name, game in games:
-        found = audit_run(recipe, out, settings, name, _command(options))
+        with counting("audit: episodes") as tell:
+            found = audit_run(recipe, out, settings, name, _command(options), tell)
         finish(options, found, out / game.name if several else out)
 
 

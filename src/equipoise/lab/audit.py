@@ -7,7 +7,7 @@ that no training uses. Exact figures walk the tree of the game's first rounds wi
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -100,6 +100,10 @@ EXACT_POOLS_NOTE = (
 )
 
 
+Counting = Callable[[int, int], object]
+"""Told how many episodes more an audit has played, and how many it plays in all; first 0 of them."""
+
+
 @dataclass(frozen=True)
 class Audited:
     """One agent's audit, with every episode behind it: against the opponents, then against itself without pools."""
@@ -129,17 +133,21 @@ def audit(policy: Policy, game: Game, settings: AuditSettings | None = None) -> 
     return audit_result(title, game, [found.agent], settings, time.perf_counter() - started)
 
 
-def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = "") -> Audited:
+def audited(
+    policy: Policy, game: Game, settings: AuditSettings, label: str = "", progress: Counting | None = None
+) -> Audited:
     """The audit of one policy, as `audit`, without what a result says of the game; `label` is how it is shown."""
     profile = domain_of(game).profile(settings.profile)
     extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
     company = company_of(profile, extras)
     pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
     deals, key, rule = settings.deals, [settings.seed], settings.fault_rule
-    episodes = played(policy, game, pooled, deals, key=key, fault_rule=rule)
     given = company.get(GIVEN, ())  # met apart, so that nothing else is played otherwise because of them
-    apart = played(policy, game, given, deals, key=key, fault_rule=rule) if given else []
-    itself = alone(policy, game, deals, key=key, fault_rule=rule) if REFERENCE in company else []
+    names = {opponent.name for opponent in (*pooled, *given)}
+    tell = _teller(progress, deals * (game.num_players * len(names) + (REFERENCE in company)))
+    episodes = played(policy, game, pooled, deals, key=key, fault_rule=rule, progress=tell)
+    apart = played(policy, game, given, deals, key=key, fault_rule=rule, progress=tell) if given else []
+    itself = alone(policy, game, deals, key=key, fault_rule=rule, progress=tell) if REFERENCE in company else []
     met = by_opponent(episodes, policy.name)
     best: ReplyValues = {}
     unsolved: list[str] = []
@@ -183,6 +191,14 @@ def audited(policy: Policy, game: Game, settings: AuditSettings, label: str = ""
         ),
     )
     return Audited(agent, (*counted, *apart))
+
+
+def _teller(progress: Counting | None, total: int) -> Callable[[int], object] | None:
+    """What play tells of the episodes that it has finished."""
+    if progress is None:
+        return None
+    progress(0, total)
+    return lambda more: progress(more, total)
 
 
 def audit_result(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from equipoise.arena import Match, against, rollout
 from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game, Opponent, Pools
@@ -20,6 +20,7 @@ def played(
     *,
     key: Sequence[int],
     fault_rule: FaultRule = "forfeit",
+    progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
     """The policy's episodes against each of `others`, in every seat, on the same `deals` deals.
 
@@ -30,6 +31,7 @@ def played(
         deals: Common deals.
         key: What the seeds start with after `AUDIT_KEY`: equal keys deal the same cards.
         fault_rule: What a fault plays.
+        progress: Told how many episodes more are finished.
 
     Raises:
         ValueError: When an opponent has the agent's name.
@@ -42,11 +44,17 @@ def played(
         )
     matches = against(policy.name, list(scripts), [None] * deals, players=game.num_players)
     players: dict[str, Policy] = {**scripts, policy.name: policy}
-    return rollout(game, players, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule)
+    return rollout(game, players, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule, progress=progress)
 
 
 def alone(
-    policy: Policy, game: Game, deals: int, *, key: Sequence[int], fault_rule: FaultRule = "forfeit"
+    policy: Policy,
+    game: Game,
+    deals: int,
+    *,
+    key: Sequence[int],
+    fault_rule: FaultRule = "forfeit",
+    progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
     """The policy's episodes against itself: one on each deal, with the policy in all seats.
 
@@ -56,9 +64,11 @@ def alone(
         deals: Deals, the same as those of `played` under the same key.
         key: What the seeds start with after `AUDIT_KEY`.
         fault_rule: What a fault plays.
+        progress: Told how many episodes more are finished.
     """
     matches = [Match((policy.name,) * game.num_players, deal) for deal in range(deals)]
-    return rollout(game, {policy.name: policy}, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule)
+    seed = [AUDIT_KEY, *key]
+    return rollout(game, {policy.name: policy}, matches, seed=seed, fault_rule=fault_rule, progress=progress)
 
 
 def by_opponent(episodes: Sequence[Episode], agent: str) -> dict[str, list[Episode]]:

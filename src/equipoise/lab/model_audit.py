@@ -17,7 +17,7 @@ from equipoise.arena.records import write_episodes
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.lab.agent_origin import run_of
-from equipoise.lab.audit import Audited, AuditSettings, audit_result, audited
+from equipoise.lab.audit import Audited, AuditSettings, Counting, audit_result, audited
 from equipoise.lab.results import AuditResult, CurveRecord
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling, usual_reply_tokens
@@ -82,7 +82,14 @@ def own_way(source: str, game: Game, changes: Mapping[str, Any], hardware: Mappi
 
 
 def audit_model(
-    source: str, game: Game, way: Way, settings: AuditSettings, *, out: Path | None = None, command: str = ""
+    source: str,
+    game: Game,
+    way: Way,
+    settings: AuditSettings,
+    *,
+    out: Path | None = None,
+    command: str = "",
+    progress: Counting | None = None,
 ) -> AuditResult:
     """Audits one model.
 
@@ -93,9 +100,10 @@ def audit_model(
         settings: How much is played and computed.
         out: A folder for the episodes, compressed; None keeps none.
         command: What makes the result again.
+        progress: Told of the episodes as they are played.
     """
     started = time.perf_counter()
-    found = audited_model(source, game, way, settings, "agent", source)
+    found = audited_model(source, game, way, settings, "agent", source, progress)
     if out is not None:
         _keep(found, out)
     title = f"{game.name}: audit of {source}"
@@ -103,7 +111,14 @@ def audit_model(
     return audit_result(title, game, [found.agent], settings, seconds, command=command, notes=way.notes)
 
 
-def audit_run(recipe: Recipe, out: Path, settings: AuditSettings, name: str = "", command: str = "") -> AuditResult:
+def audit_run(
+    recipe: Recipe,
+    out: Path,
+    settings: AuditSettings,
+    name: str = "",
+    command: str = "",
+    progress: Counting | None = None,
+) -> AuditResult:
     """Audits the models of a finished run in one game on common deals: where it started, imitated, and ended.
 
     Args:
@@ -112,6 +127,7 @@ def audit_run(recipe: Recipe, out: Path, settings: AuditSettings, name: str = ""
         settings: How much is played and computed; the profile is the recipe's.
         name: Which of the run's games; empty for the first.
         command: What makes the run again.
+        progress: Told of the episodes of all these audits as they are played.
 
     Raises:
         UserError: For a game that the run did not train on.
@@ -127,9 +143,10 @@ def audit_run(recipe: Recipe, out: Path, settings: AuditSettings, name: str = ""
     stages["trained"] = ("Trained", str(out / "model"))
     settings = replace(settings, profile=recipe.profile)
     way = Way(recipe.sampling, recipe.hardware)
+    tell = None if progress is None else lambda more, total: progress(more, total * len(stages))
     agents = []
     for agent, (label, source) in stages.items():
-        found = audited_model(source, game, way, settings, agent, label)
+        found = audited_model(source, game, way, settings, agent, label, tell)
         agents.append(found.agent)
     several = len(recipe.names) > 1
     _keep(found, out / game.name if several else out)
@@ -139,11 +156,19 @@ def audit_run(recipe: Recipe, out: Path, settings: AuditSettings, name: str = ""
     return audit_result(title, game, agents, settings, seconds, command=command, curves=curves, seeds=seeds)
 
 
-def audited_model(source: str, game: Game, way: Way, settings: AuditSettings, name: str, label: str) -> Audited:
+def audited_model(
+    source: str,
+    game: Game,
+    way: Way,
+    settings: AuditSettings,
+    name: str,
+    label: str,
+    progress: Counting | None = None,
+) -> Audited:
     """The audit of a model by its name, as `audit.audited`; `name` is its player's and `label` how it is shown."""
     hardware = way.hardware
     model, tokenizer = load(source, dtype=DTYPES[hardware.dtype], device=device_of(hardware))
-    return audited(LanguageModelPolicy(name, model, tokenizer, way.sampling), game, settings, label)
+    return audited(LanguageModelPolicy(name, model, tokenizer, way.sampling), game, settings, label, progress)
 
 
 def _keep(found: Audited, folder: Path) -> None:

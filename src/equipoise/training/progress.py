@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TextIO
 
@@ -69,6 +69,8 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and not self._console.is_terminal:
+            self._is_open = False  # what went wrong is told in a line of its own
         self.close()
 
     def _show(self, last: bool = False) -> None:
@@ -106,6 +108,20 @@ class Progress:
             shown.pop()
         bar = "█" * round(left * self._done / max(self._total, 1)) if left > 0 else ""
         return f"{self._head()}  {bar:<{max(left, 0)}}  {tail}"[:space].ljust(space)
+
+
+@contextlib.contextmanager
+def counting(label: str) -> Iterator[Callable[[int, int], None]]:
+    """What work calls with (how many more are done, of how many); the progress shows from the first call on."""
+    with contextlib.ExitStack() as stack:
+        shown: list[Progress] = []
+
+        def tell(more: int, total: int) -> None:
+            if not shown:
+                shown.append(stack.enter_context(Progress(label, total)))
+            shown[0].advance(steps=more)
+
+        yield tell
 
 
 def _clock(seconds: float) -> str:
