@@ -106,5 +106,6 @@ def test_piped_work_that_fails_leaves_the_line_to_the_error(capsys):
             tell(0, 7)
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fails)
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert capsys.readouterr().err == ""
