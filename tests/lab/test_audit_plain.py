@@ -121,3 +121,15 @@ def test_an_audit_tells_how_many_episodes_it_has_played(game, given, agent, tmp_
     assert told[0] == (0, found.agent.played)
     assert {total for _, total in told} == {found.agent.played}
     assert sum(more for more, _ in told) == found.agent.played
+
+
+def test_a_stranger_s_domain_of_a_game_of_ours_is_its_own_games_alone(tmp_path):
+    (tmp_path / "bare.py").write_text(
+        "from equipoise.games import Domain\nfrom equipoise.games.kuhn_poker import KuhnPoker\n"
+        "BARE = Domain(KuhnPoker)\n"
+    )
+    theirs = make_game("bare.py:BARE")
+    assert not any(domain_of(theirs).corrected.pools.of(pool) for pool in ("train", "exploiter"))
+    for ours in (KuhnPoker(), make_game("kuhn_poker")):
+        assert domain_of(ours).corrected.pools.of("train")
+    assert not domain_of(theirs).corrected.pools.of("train")

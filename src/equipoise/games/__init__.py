@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -58,6 +59,9 @@ DOMAINS: Mapping[str, Domain] = _Ours()
 _MADE: dict[tuple[type[Game], str], Domain] = {}
 """The domains of the games that `make_game` made, by class and name: what `domain_of` goes by."""
 
+_LENT: dict[int, Domain] = {}
+"""The same for a stranger's domain of a class of ours, by the game's id while it lives: other games of it stay ours."""
+
 
 def domain(name: str) -> Domain:
     """The domain of a game: one of ours, an installed package's, `package.module:Name` or `path/file.py:Name`.
@@ -87,7 +91,11 @@ def make_game(name: str, **parameters: Any) -> Game:
         hint = nearest(known, unknown[0], 0.6) or "none"
         raise UserError(f"{name} has no parameter {unknown[0]!r}; known: {hint}")
     game = _made(name, found, parameters)
-    _MADE[type(game), game.name] = found
+    if not type(game).__module__.startswith(f"{__name__}."):
+        _MADE[type(game), game.name] = found
+    elif is_foreign("game", name):
+        _LENT[id(game)] = found
+        weakref.finalize(game, _LENT.pop, id(game), None)
     return game
 
 
@@ -116,7 +124,7 @@ def domain_of(game: Game) -> Domain:
     A game from `make_game` has the domain it was made by. One made from its class has the domain of its name if that
     domain makes such games, so a stranger's game of one of our names is not taken for ours. Any other has an empty one.
     """
-    made = _MADE.get((type(game), game.name))
+    made = _LENT.get(id(game)) or _MADE.get((type(game), game.name))
     if made is not None:
         return made
     if game.name in OURS:
