@@ -70,14 +70,19 @@ def test_a_resumed_piece_goes_on_from_what_was_done(clock):
 class Hung(io.StringIO):
     """A terminal that is gone."""
 
+    tried = 0
+
     def write(self, text):
+        self.tried += 1
         raise OSError("Input/output error")
 
 
 def test_a_terminal_that_is_gone_stops_nothing(clock):
-    with Progress("training", 2, stream=Hung(), width=80) as bar:
+    stream = Hung()
+    with Progress("training", 2, stream=stream, width=80) as bar:
         clock[0] += 60.0
         bar.advance()
+    assert stream.tried == 2  # at the step and at the end; the clock of the tests starts where no drawing is due
 
 
 def test_it_can_be_switched_off(clock, monkeypatch):
