@@ -12,10 +12,10 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
 from equipoise.games.text import render_rules
-from equipoise.lab import audit_play, audit_views
+from equipoise.lab import audit_exact, audit_play
 from equipoise.lab.audit import AUDIT_KEY, AuditSettings, audited
-from equipoise.lab.audit_exact import covered_rounds, exact_estimates, scored
-from equipoise.lab.audit_views import context_spread, conversation
+from equipoise.lab.audit_exact import context_spread, covered_rounds, exact_estimates, scored
+from equipoise.lab.transcripts import conversation
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -309,7 +309,7 @@ def test_a_player_without_memory_has_no_spread_over_contexts():
         assert row.low == pytest.approx(row.mean) == pytest.approx(row.high)
     assert rows["J to open"].mean == pytest.approx(1 / 6)
     assert rows["K after check"].mean == pytest.approx(1)
-    assert sum(row.contexts for row in found.agent.spread) == audit_views.MAX_CONTEXTS
+    assert sum(row.contexts for row in found.agent.spread) == audit_exact.MAX_CONTEXTS
 
 
 def test_a_model_s_decisions_vary_with_what_went_before(six):

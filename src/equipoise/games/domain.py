@@ -129,6 +129,10 @@ class Profile:
         hazards = {"collusion": self.collusion, "externality": self.externality}
         return {**{name: hazard for name, hazard in hazards.items() if hazard is not None}, **self.figures}
 
+    def scale_in(self, game: Game) -> float:
+        """s of the SEPO objective in a game: the profile's own, else the game's."""
+        return game.scale if self.scale is None else self.scale
+
     @property
     def scripts(self) -> dict[str, Opponent]:
         """Every script by name, in the pools and beside them."""

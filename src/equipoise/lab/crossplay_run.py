@@ -22,9 +22,9 @@ from equipoise.games import make_game
 from equipoise.lab.crossplay import CrossplaySettings, check_agents, meetings_of, met, ordered_pairs, result_of
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
 from equipoise.lab.crossplay_meeting import PlayedPair
-from equipoise.lab.crossplay_transcripts import transcripts
 from equipoise.lab.results import CrossplayResult, Made, now
 from equipoise.lab.store import Store, ValueCodec
+from equipoise.lab.transcripts import transcripts
 from equipoise.lab.workers import Cell
 from equipoise.registry import code_of
 

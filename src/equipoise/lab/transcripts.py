@@ -1,4 +1,4 @@
-"""A few matches of a pair as both players saw and played them, to be read."""
+"""What was said, word for word: one player's side of an audit's episodes, and both sides of a few matches of a pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from equipoise.core import Decision, Episode, Fault, Game, Reply
 from equipoise.games.text import render_observation
-from equipoise.lab.results import MatchRecord, MessageRecord, RoundRecord, TurnRecord
+from equipoise.lab.results import ConversationRecord, MatchRecord, MessageRecord, RoundRecord, TurnRecord
 from equipoise.metrics.faults import first_fault
 from equipoise.metrics.payoff import rounds_played
 
@@ -59,6 +59,33 @@ def transcript(game: Game, episode: Episode, why: str) -> MatchRecord:
         deal=episode.deal,
         pay=tuple(episode.returns),
         rounds=tuple(RoundRecord(pay=tuple(row), turns=tuple(own)) for row, own in zip(paid, turns, strict=True)),
+    )
+
+
+def conversations(game: Game, episodes: Sequence[Episode], agent: str, most: int) -> list[ConversationRecord]:
+    """At most this many episodes as the agent read and wrote them: those with faults first, then in order of play."""
+    chosen = list(episodes)
+    if most < len(chosen):
+        chosen.sort(key=lambda e: not any(d.fault for d in e.of(e.policies.index(agent))))
+    return [conversation(game, episode, agent) for episode in chosen[:most]]
+
+
+def conversation(game: Game, episode: Episode, agent: str) -> ConversationRecord:
+    """One seat's transcript, with faults marked; a script's moves stand in the game's words."""
+    seat, read = episode.policies.index(agent), 0
+    messages = []
+    for decision in episode.of(seat):
+        state = decision.information_state
+        seen = render_observation(game, state[read:], seat, decision.legal)
+        read = len(state) + (1 if decision.fault is None else 0)
+        messages += [MessageRecord(side="seen", text=seen), _said(game, decision.reply, decision.fault)]
+    others = [name for place, name in enumerate(episode.policies) if place != seat]
+    return ConversationRecord(
+        opponent=", ".join(dict.fromkeys(others)),
+        seat=seat,
+        deal=episode.deal,
+        returns=tuple(episode.returns),
+        messages=tuple(messages),
     )
 
 
