@@ -138,7 +138,9 @@ def test_the_bounds_are_those_of_every_round_that_can_be_played():
 
 def constant(ask):
     return next(
-        o for o in (script(n) for n in ("low_taker", "fair_share", "nibbler", "greedy")) if o.behaviour.ask(None) == ask
+        o
+        for o in (script(n) for n in ("low_taker", "fair_share", "nibbler", "greedy"))
+        if o.behaviour.choice(None) == ask
     )
 
 

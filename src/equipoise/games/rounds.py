@@ -86,3 +86,16 @@ class RoundsGame(Game):
     def length(self) -> str:
         """How many rounds there are, in words."""
         return f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
+
+    def event_template(self, event: Event) -> str:
+        """The sentences that these games share; a game says its own first, and asks here for all others."""
+        match event.kind:
+            case "seat":
+                return ""
+            case "round":
+                return f"Round {event.value[0]} of {event.value[1]}."
+            case "paid":
+                return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
+            case "forfeit":
+                return "{Player} {forfeits|forfeit} the round."
+        raise UserError(f"{self.name} has no event {event.kind!r}")

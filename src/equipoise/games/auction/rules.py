@@ -194,10 +194,6 @@ class Auction(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "value":
                 return f"{{Player's}} value is {event.value}."
             case "act":
@@ -211,4 +207,4 @@ class Auction(RoundsGame):
             case "forfeit":
                 cost = f" and {{loses|lose}} {event.value}" if event.value else ""
                 return f"{{Player}} {{forfeits|forfeit}} the round{cost}."
-        raise UserError(f"the auction has no event {event.kind!r}")
+        return super().event_template(event)

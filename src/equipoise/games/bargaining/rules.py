@@ -157,9 +157,8 @@ class Bargaining(RoundsGame):
 
     @property
     def rules_text(self) -> str:
-        length = f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
         return (
-            f"Game: bargaining over a pool of {', '.join(ITEMS[:-1])} and {ITEMS[-1]}, two players, {length}. "
+            f"Game: bargaining over a pool of {', '.join(ITEMS[:-1])} and {ITEMS[-1]}, two players, {self.length}. "
             "Numbers are in that order. Pool and values stay the same in all rounds. "
             f"The values of a player are at least 1, sum to {TOTAL_VALUE} and are hidden from the other player. "
             "Each round both demand units of each item at once. If both demands fit into the pool together, "
@@ -169,18 +168,10 @@ class Bargaining(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
             case "pool":
                 return f"Pool {_words(event.value)}."
             case "values":
                 return f"{{Player's}} values are {_words(event.value)}."
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "act":
                 return f"{{Player}} {{demands|demand}} {_words(event.value)}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"bargaining has no event {event.kind!r}")
+        return super().event_template(event)

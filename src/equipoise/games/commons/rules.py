@@ -170,16 +170,8 @@ class Commons(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "stock":
                 return f"The stock is {event.value}."
             case "act":
                 return f"{{Player}} {{asks|ask}} for {event.value}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"the commons has no event {event.kind!r}")
+        return super().event_template(event)

@@ -184,16 +184,8 @@ class PrisonersDilemma(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "act" if self.labels == "neutral":
                 return f"{{Player}} {{plays|play}} {event.value}."
             case "act":
                 return f"{{Player}} {{{event.value}s|{event.value}}}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"the prisoner's dilemma has no event {event.kind!r}")
+        return super().event_template(event)

@@ -117,15 +117,6 @@ class Split(RoundsGame):
         )
 
     def event_template(self, event: Event) -> str:
-        match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
-            case "act":
-                return f"{{Player}} {{demands|demand}} {event.value}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"split has no event {event.kind!r}")
+        if event.kind == "act":
+            return f"{{Player}} {{demands|demand}} {event.value}."
+        return super().event_template(event)

@@ -255,7 +255,7 @@ class TrustAndSplit(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat" | "first":
+            case "first":
                 return ""
             case "round":
                 return f"Round {event.value}."
@@ -268,9 +268,7 @@ class TrustAndSplit(RoundsGame):
             case "shown":
                 side = "upper" if event.value[0] else "lower"
                 return f"{{Player}} had the {side} hand and claimed {event.value[1]}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"trust and split has no event {event.kind!r}")
+        return super().event_template(event)
 
 
 def trust_and_split(
