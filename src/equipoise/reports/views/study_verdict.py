@@ -11,7 +11,7 @@ from typing import Literal
 
 from equipoise.core import Estimate
 from equipoise.lab.results import HypothesisRecord, StudyDifference, StudyGame, StudyResult, StudyRow, StudyTarget
-from equipoise.reports.formats import capital, known, listing, number
+from equipoise.reports.formats import capital, counted, known, listing, number
 
 Side = Literal["above", "below", "tie", "undecided"]
 
@@ -117,7 +117,7 @@ def _missed(result: StudyResult, game: StudyGame, target: StudyTarget) -> str:
     column = next((c for c in game.columns if c.key == target.metric), None)
     digits, title = (2, target.metric) if column is None else (column.digits, column.title)
     label = labels_of(result).get(target.arm, target.arm)
-    seeds = f"{target.seeds_met} of {target.seeds} seed{'' if target.seeds == 1 else 's'} meet it"
+    seeds = f"{target.seeds_met} of {counted(target.seeds, 'seed')} meet it"
     bound, value = number(target.bound, digits), number(target.value, digits)
     return f"{game_name(game)}, {label}: {title} {target.relation} {bound} (median {value}, {seeds})"
 
@@ -130,7 +130,7 @@ def progress(result: StudyResult) -> list[str]:
     for game in result.games:
         seeds = {row.arm: row.seeds for row in game.rows if row.kind != "reference"}
         short = [
-            f"{labels.get(arm, arm)} ({seeds.get(arm, 0)} of {planned} seed{'' if planned == 1 else 's'})"
+            f"{labels.get(arm, arm)} ({seeds.get(arm, 0)} of {counted(planned, 'seed')})"
             for arm, planned in result.planned.items()
             if _behind(game, arm, seeds.get(arm, 0), planned)
         ]
@@ -196,6 +196,6 @@ def _faulting(result: StudyResult) -> str:
             often = sum(share > _FAULTS_WORTH_SAYING for share in shares)
             if often:
                 most = f"{number(100 * max(shares), 0)} % of the decisions"
-                seeds = f", {often} of {len(shares)} seed{'' if len(shares) == 1 else 's'}" if row.seeds > 1 else ""
+                seeds = f", {often} of {counted(len(shares), 'seed')}" if row.seeds > 1 else ""
                 found.append(f"{row.label} in {game_name(game)} (up to {most}{seeds})")
     return f"Replies are often no legal action from {listing(found)}." if found else ""
