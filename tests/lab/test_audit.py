@@ -6,8 +6,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from equipoise.arena import Match, rollout
 from equipoise.core import FAULT_RULES, Opponent, Reply
-from equipoise.games import domain
+from equipoise.games import domain, make_game
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
@@ -359,6 +360,15 @@ def test_a_conversation_shows_word_for_word_what_the_model_was_shown(new_model, 
         for decision, text in zip(decisions, asked, strict=True):
             prompt = tokenizer.decode(list(decision.reply.tokens.prompt))
             assert prompt.partition("<|see|>")[2] == f"{text}<|say|>"
+
+
+def test_a_conversation_shows_the_other_player_s_fault_that_cost_the_round():
+    first, other = Speaker(lambda state, legal: {legal[0]: 1.0}), Speaker(UNIFORM, faults=1.0)
+    other.name = "other"
+    game = make_game("prisoners_dilemma", rounds=3)
+    (episode,) = rollout(game, {"agent": first, "other": other}, [Match(("agent", "other"), 0)], seed=0)
+    seen = [m.text for m in conversation(game, episode, "agent").messages if m.side == "seen"]
+    assert ["The other player forfeits the round." in text for text in seen] == [False, True, True]
 
 
 def test_an_audit_keeps_conversations_faulty_ones_first():

@@ -72,13 +72,15 @@ def conversations(game: Game, episodes: Sequence[Episode], agent: str, most: int
 
 def conversation(game: Game, episode: Episode, agent: str) -> ConversationRecord:
     """One seat's transcript, with faults marked; a script's moves stand in the game's words."""
-    seat, read = episode.policies.index(agent), 0
-    messages = []
+    seat = episode.policies.index(agent)
+    messages: list[MessageRecord] = []
+    before: Decision | None = None
     for decision in episode.of(seat):
-        state = decision.information_state
-        seen = render_observation(game, state[read:], seat, decision.legal)
-        read = len(state) + (1 if decision.fault is None else 0)
-        messages += [MessageRecord(side="seen", text=seen), _said(game, decision.reply, decision.fault)]
+        messages += [
+            MessageRecord(side="seen", text=_shown(game, decision, before)),
+            _said(game, decision.reply, decision.fault),
+        ]
+        before = decision
     others = [name for place, name in enumerate(episode.policies) if place != seat]
     return ConversationRecord(
         opponent=", ".join(dict.fromkeys(others)),
@@ -90,20 +92,24 @@ def conversation(game: Game, episode: Episode, agent: str) -> ConversationRecord
 
 
 def _turn(game: Game, decision: Decision, before: Decision | None) -> TurnRecord:
-    """One decision; `before` is the same player's decision before it, whose own act is no news."""
+    replies: list[tuple[Reply, Fault | None]] = [*decision.attempts, (decision.reply, decision.fault)]
+    replaced = decision.action if decision.fault is not None else None
+    return TurnRecord(
+        seat=decision.seat,
+        saw=_shown(game, decision, before),
+        said=tuple(_said(game, reply, fault) for reply, fault in replies),
+        played=None if replaced is None else game.action_text(replaced),
+    )
+
+
+def _shown(game: Game, decision: Decision, before: Decision | None) -> str:
+    """What a player was newly shown; `before` is its decision before this one, whose own act is no news."""
     state = decision.information_state
     read = 0 if before is None else len(before.information_state)
     if before is not None and before.fault is None and read < len(state):
         own = state[read].kind == "act" and state[read].player == decision.seat
         read += own  # where the other player's fault cost the round, the player's choice was never played
-    replies: list[tuple[Reply, Fault | None]] = [*decision.attempts, (decision.reply, decision.fault)]
-    replaced = decision.action if decision.fault is not None else None
-    return TurnRecord(
-        seat=decision.seat,
-        saw=render_observation(game, state[read:], decision.seat, decision.legal),
-        said=tuple(_said(game, reply, fault) for reply, fault in replies),
-        played=None if replaced is None else game.action_text(replaced),
-    )
+    return render_observation(game, state[read:], decision.seat, decision.legal)
 
 
 def _said(game: Game, reply: Reply, fault: Fault | None) -> MessageRecord:
