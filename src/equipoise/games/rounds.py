@@ -87,6 +87,9 @@ class RoundsGame(Game):
         """How many rounds there are, in words."""
         return f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
 
+    def action_text(self, action: Action) -> str:
+        return str(action)
+
     def event_template(self, event: Event) -> str:
         """The sentences that these games share; a game says its own first, and asks here for all others."""
         match event.kind:

@@ -103,7 +103,7 @@ def audited(
     agent = AgentAudit(
         name=policy.name,
         label=label or policy.name,
-        sampling="" if sampling is None else described(sampling),
+        sampling="" if sampling is None else _sampling_text(sampling),
         estimates={**estimates, **extra_estimates(play, extras, taken=estimates)},
         deals={name: scores for name, scores in sampled.deals.items() if name not in computed},
         opponents=sampled.opponents if pools is None else pools.records(sampled.opponents),
@@ -175,7 +175,7 @@ def audit_result(
     )
 
 
-def described(sampling: Sampling) -> str:
+def _sampling_text(sampling: Sampling) -> str:
     """How a model replies, in words."""
     if sampling.deterministic:
         return "temperature 0: greedy and deterministic, the same prompt gets the same reply"
@@ -263,4 +263,4 @@ def exact_coverage(game: Game, rounds: int) -> str:
     return f"the first {'round' if rounds == 1 else f'{rounds} rounds'} of {game.num_rounds}"
 
 
-__all__ = ["AUDIT_KEY", "AuditSettings", "Audited", "audit", "audit_result", "audited", "described", "exact_coverage"]
+__all__ = ["AUDIT_KEY", "AuditSettings", "Audited", "audit", "audit_result", "audited", "exact_coverage"]

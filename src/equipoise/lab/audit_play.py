@@ -17,12 +17,12 @@ from equipoise.errors import UserError
 from equipoise.games import domain_of, script_of
 from equipoise.games.domain import Hazard, Profile, ProfileName, read_hazard
 from equipoise.games.uniform import UNIFORM
-from equipoise.metrics.named import AgentMetric, defined_as, metric
+from equipoise.metrics.named import AgentMetric, metric
 from equipoise.metrics.opponents import by_opponent
 from equipoise.metrics.sepo_index import Weights
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.registry import find
+from equipoise.registry import find, first_line, short_name
 
 REFERENCE, GIVEN = "reference", "given"
 """Where opponents of an audit come from that are in no pool: the uniform player, and those that a user named."""
@@ -113,7 +113,7 @@ def extras_of(game: Game, settings: AuditSettings) -> Extras:
     scripts = [script_of(game, name) for name in dict.fromkeys(settings.opponents)]
     extras = Extras(
         tuple(_unique("opponent", [(script.name, script) for script in scripts]).values()),
-        {n: (measure, defined_as(measure, n)) for n, measure in _named("metric", settings.metrics, metric).items()},
+        {n: (measure, first_line(measure, n)) for n, measure in _named("metric", settings.metrics, metric).items()},
         _named("hazard", settings.hazards, lambda name: read_hazard(find("hazard", name), name)),
     )
     _unique("figure", [(name, None) for name in (*extras.metrics, *extras.hazards)])
@@ -122,7 +122,7 @@ def extras_of(game: Game, settings: AuditSettings) -> Extras:
 
 def _named(kind: str, specs: Sequence[str], get: Callable[[str], _Named]) -> dict[str, _Named]:
     """What each spelling means, by the last part of the spelling."""
-    return _unique(kind, [(spec.rpartition(":")[2].rpartition(".")[2], get(spec)) for spec in dict.fromkeys(specs)])
+    return _unique(kind, [(short_name(spec), get(spec)) for spec in dict.fromkeys(specs)])
 
 
 def _unique(kind: str, pairs: Sequence[tuple[str, _Named]]) -> dict[str, _Named]:

@@ -7,12 +7,11 @@ import json
 import shutil
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from equipoise.lab.claims import claimed
-from equipoise.lab.results import CandidateRecord, Made, Settings, StudyCell
+from equipoise.lab.results import CandidateRecord, Made, Settings, StudyCell, now
 from equipoise.lab.store import ResultCodec, Store
 from equipoise.lab.study import REFERENCE, Size, Study
 from equipoise.lab.workers import Cell
@@ -147,7 +146,7 @@ class StudyRun:
 
     def _cell(self, name: str, started: float, **fields: Any) -> StudyCell:
         made = Made(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=now(),
             seconds=time.perf_counter() - started,
             versions=versions(),
             by=self.made_by(name),

@@ -175,9 +175,6 @@ class Auction(RoundsGame):
         assert isinstance(state, AuctionState)
         return state.round, state.values[seat : seat + 1], state.tied
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         length = "one round" if self.num_rounds == 1 else f"{self.num_rounds} rounds"

@@ -154,9 +154,6 @@ class Commons(RoundsGame):
         pairs = ["forfeit" if None in pair else f"{pair[0]}-{pair[1]}" for pair in joint_moves(information_state)]
         return f"stock {last_value(information_state, 'stock')} after {' '.join(pairs)}" if pairs else "first round"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         return (

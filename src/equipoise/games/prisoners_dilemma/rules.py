@@ -160,9 +160,6 @@ class PrisonersDilemma(RoundsGame):
         pairs = [_letter(own) + _letter(other) for own, other in joint_moves(information_state)]
         return f"after {' '.join(pairs)}" if pairs else "first round"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         length = "one or more rounds" if self.horizon == "hidden" else self.length

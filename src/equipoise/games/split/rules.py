@@ -104,9 +104,6 @@ class Split(RoundsGame):
         pairs = [f"{own or '-'}:{other or '-'}" for own, other in joint_moves(information_state)]
         return f"after {' '.join(pairs)}" if pairs else "first round"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         return (

@@ -229,9 +229,6 @@ class TrustAndSplit(RoundsGame):
         past = [f"{r.own}:{'upper' if r.upper else 'lower'} {r.other}" for r in finished(information_state)]
         return f"{now.hand}{heard}{', after ' if past else ''}{', '.join(past)}"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         deal = "" if self.hands == "random" else " The upper hand changes sides every round."
