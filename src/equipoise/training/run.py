@@ -167,15 +167,15 @@ def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokeni
     model, tokenizer = _loaded(recipe, recipe.model)
     chat = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling).chat
     learned: list[Row] = []
-    kept: list[Row] = []
+    validation: list[Row] = []
     for number, task in enumerate(recipe.tasks):
         if task.demonstrations.experts:
             key = [recipe.seed, 1, *([number] if len(recipe.tasks) > 1 else [])]
             rows = expert_rows(task.game, task.profile, task.demonstrations, chat, recipe.sampling.reasoning, key)
-            learned, kept = learned + rows[0], kept + rows[1]
+            learned, validation = learned + rows[0], validation + rows[1]
     trained = _adapted(recipe, model)
     checkpointing = recipe.hardware.gradient_checkpointing
-    fit(trained, learned, recipe.sft, out, validation=kept, gradient_checkpointing=checkpointing)
+    fit(trained, learned, recipe.sft, out, validation=validation, gradient_checkpointing=checkpointing)
     if recipe.lora.rank:
         trained = trained.merge_and_unload()
     _save(trained, tokenizer, folder)

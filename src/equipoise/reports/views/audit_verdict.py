@@ -150,8 +150,8 @@ def _pool(result: AuditResult) -> str:
     order = _ordered(result.agents, "pool_exploitability", exact)
     pair = misranked(result)
     if pair is None:
-        told = [separated(a.estimates[exact], b.estimates[exact]) for a, b in permutations(order, 2)]
-        return "The scripted pool puts the agents in the same order." if told and all(told) else ""
+        apart = [separated(a.estimates[exact], b.estimates[exact]) for a, b in permutations(order, 2)]
+        return "The scripted pool puts the agents in the same order." if apart and all(apart) else ""
     safer, weaker, kind = pair
     truth = _against(order, exact, weaker, safer)
     digits = decimals(agent.estimates["pool_exploitability"].value for agent in order)

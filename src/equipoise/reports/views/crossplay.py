@@ -106,8 +106,8 @@ class _View:
     def _ties(self) -> str:
         count = len(self.result.differences)
         ties = sum(found.verdict == "tie" for found in self.result.differences)
-        told = f"{ties} of {count} paired differences {'is a tie' if ties == 1 else 'are ties'}"
-        return f"{told}, by intervals with {self.result.correction}'s correction for their number." if count else ""
+        counts = f"{ties} of {count} paired differences {'is a tie' if ties == 1 else 'are ties'}"
+        return f"{counts}, by intervals with {self.result.correction}'s correction for their number." if count else ""
 
     def _most_faults(self) -> str:
         rates = [(cell.fault_rate.value, cell) for cell in self.result.cells if cell.fault_rate is not None]

@@ -80,7 +80,7 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
     labels = labels_of(result)
     sides = sorted((where for where in _MORE if found[where]), key=lambda where: where != hypothesis.expected)  # type: ignore[index]
 
-    def told(more: str) -> str:
+    def sentence(more: str) -> str:
         arm, minus = (labels.get(name, name) for name in (hypothesis.arm, hypothesis.minus))
         return hypothesis.text.format(arm=arm, minus=minus, more=more)
 
@@ -88,9 +88,9 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
     if sides:
         first = found[sides[0]]  # type: ignore[index]
         count = f"in {len(first)} of {decided} games: " if decided > 1 else "in "
-        parts[0] = f"{told(_MORE[sides[0]])} {count}{listing(first)}"
+        parts[0] = f"{sentence(_MORE[sides[0]])} {count}{listing(first)}"
     if found["tie"]:
-        opens = "a tie in" if sides else f"too close to call whether {told('more or less')}:"
+        opens = "a tie in" if sides else f"too close to call whether {sentence('more or less')}:"
         parts.append(f"{opens} {listing(found['tie'])}")
     if found["undecided"]:
         parts.append(f"no interval yet in {listing(found['undecided'])}")

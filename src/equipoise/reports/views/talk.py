@@ -99,9 +99,9 @@ def _listens(found: ListenerRecord) -> str:
     if not moved:
         same = f"What {found.listener} claims stays the same, as far as intervals tell"
         return f"{same}, after {tied} in place of what it heard."
-    told = [_change(changes[name], STATED.get(name, name)) for name in moved]
+    shifts = [_change(changes[name], STATED.get(name, name)) for name in moved]
     rest = f"; after {tied} as much, as far as the interval tells" if tied else ""
-    return f"In place of what it heard, {found.listener} would claim {listing(told)}{rest}."
+    return f"In place of what it heard, {found.listener} would claim {listing(shifts)}{rest}."
 
 
 def _honest(figures: Mapping[str, Estimate]) -> str:
