@@ -24,6 +24,7 @@ from equipoise.reports.document import (
     Table,
     Term,
     Terms,
+    filled,
 )
 from equipoise.reports.formats import capital, counted, decimals, interval, known, number
 from equipoise.reports.plots import Curves, Line, Policies, Ranked, Ranking, StatePoint
@@ -57,9 +58,9 @@ TERMS = (
 
 def audit_document(result: AuditResult) -> Document:
     """The page of an audit."""
-    metrics = meanings(result)
-    main = [key for key in (ZERO_SUM if has_nash_conv(result) else GENERAL_SUM) if key in metrics]
-    hidden = ("exact_rounds", *(("welfare",) if has_nash_conv(result) else ()))
+    metrics, zero_sum = meanings(result), exact_metric(result) == "nash_conv"
+    main = [key for key in (ZERO_SUM if zero_sum else GENERAL_SUM) if key in metrics]
+    hidden = ("exact_rounds", *(("welfare",) if zero_sum else ()))
     further = [key for key in metrics if key not in main and key not in hidden]
     lead = f"Values in {result.game.unit}, intervals in brackets. " if result.game.unit else ""
     lead += "Bold: better than every other agent beyond the intervals; a column without bold is a tie."
@@ -80,13 +81,7 @@ def audit_document(result: AuditResult) -> Document:
         Section("Notes", [Bullets(_notes(result))] if _notes(result) else [], True),
         made_section(result.made, _origin(result)),
     ]
-    shown = [section for section in sections if section.parts or section.sections]
-    return Document(result.title, verdict(result), facts(result.game, result.seeds, result.made), shown)
-
-
-def has_nash_conv(result: AuditResult) -> bool:
-    """Whether the game is zero-sum and its exact value known."""
-    return any("nash_conv" in agent.estimates for agent in result.agents)
+    return Document(result.title, verdict(result), facts(result.game, result.seeds, result.made), filled(sections))
 
 
 def meanings(result: AuditResult) -> dict[str, Metric]:
@@ -206,7 +201,7 @@ def _opponents(result: AuditResult) -> list[Part]:
 
 
 def _curves(result: AuditResult) -> list[Part]:
-    metric = "nash_conv" if has_nash_conv(result) else "worst_case_advantage"
+    metric = exact_metric(result)
     lines = []
     for slot, agent in enumerate(result.agents):
         own = [curve for curve in result.curves if (curve.agent, curve.metric) == (agent.name, metric)]

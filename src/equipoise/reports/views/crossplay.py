@@ -24,6 +24,7 @@ from equipoise.reports.document import (
     Table,
     Term,
     Terms,
+    filled,
 )
 from equipoise.reports.formats import MISSING, listing, number
 from equipoise.reports.plots import Heatmap
@@ -63,8 +64,8 @@ def crossplay_document(result: CrossplayResult) -> Document:
     ]
     sections += [Section("What the words mean", [Terms(view.terms())], True), made_section(result.made, view.origin())]
     games = facts(result.game, (), result.made)
-    shown = [section for section in sections if section.parts or section.sections]
-    return Document(result.title, view.claims(), [*games, f"{result.matches} matches of every ordered pair"], shown)
+    played = f"{result.matches} matches of every ordered pair"
+    return Document(result.title, view.claims(), [*games, played], filled(sections))
 
 
 class _View:

@@ -18,6 +18,7 @@ from equipoise.reports.document import (
     Table,
     Term,
     Terms,
+    filled,
 )
 from equipoise.reports.formats import MISSING, capital, counted, duration, interval, known, number
 from equipoise.reports.plots import Cloud, Interval, Intervals, Panel, Scatter, Strips
@@ -71,11 +72,10 @@ def study_document(result: StudyResult) -> Document:
         Section("Notes", [Bullets(result.notes)] if result.notes else [], True),
         made_section(result.made, _origin(result)),
     ]
-    shown = [section for section in sections if section.parts or section.sections]
     done, wanted = result.cells
     facts = [f"{done} of {wanted} cells"]
     facts += [f"computing time {duration(result.made.seconds)}"] if known(result.made.seconds) else []
-    return Document(result.title, [*verdict(result), *progress(result)], facts, shown)
+    return Document(result.title, [*verdict(result), *progress(result)], facts, filled(sections))
 
 
 def _game(result: StudyResult, game: StudyGame, slots: dict[str, int]) -> Section:
@@ -87,7 +87,7 @@ def _game(result: StudyResult, game: StudyGame, slots: dict[str, int]) -> Sectio
         Section("Hazards, and what the reference players get", _hazards(game), True),
     ]
     folded = len(result.games) > 1
-    return Section(game_title(game), parts, folded, [section for section in under if section.parts])
+    return Section(game_title(game), parts, folded, filled(under))
 
 
 def ordered(game: StudyGame, slots: dict[str, int]) -> list[StudyRow]:

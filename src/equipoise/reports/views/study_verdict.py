@@ -12,12 +12,13 @@ from typing import Literal
 from equipoise.core import Estimate
 from equipoise.lab.results import HypothesisRecord, StudyDifference, StudyGame, StudyResult, StudyRow, StudyTarget
 from equipoise.reports.formats import capital, counted, known, listing, number
+from equipoise.reports.views.grounds import unseen
 
 Side = Literal["above", "below", "tie", "undecided"]
 
 ALPHA = 0.05
 _FAULTS_WORTH_SAYING = 0.02
-_UNSEEN, _VISIBLE, _NAMED = 0.0005, 0.005, 4
+_NAMED = 4
 _PROPER = {"kuhn_poker": "Kuhn poker", "prisoners_dilemma": "prisoner's dilemma"}
 _MORE: dict[str, str] = {"above": "more", "below": "less"}
 
@@ -159,7 +160,7 @@ def _blind(game: StudyGame) -> str:
     blind = [
         f"{row.label} ({number(row.estimates[metric].value, 3)})"
         for row in game.rows
-        if row.kind != "reference" and _value(row, "pool_exploitability") < _UNSEEN and _value(row, metric) >= _VISIBLE
+        if row.kind != "reference" and unseen(_value(row, "pool_exploitability"), _value(row, metric))
     ]
     if not blind:
         return ""
