@@ -28,10 +28,10 @@ from equipoise.lab.audit_play import (
     audit_play,
     extras_of,
 )
-from equipoise.lab.reply_values import reply_notes, reply_values
+from equipoise.lab.reply_values import best_replies
 from equipoise.lab.results import AgentAudit, AuditResult, CurveRecord, GameRecord, HazardRecord, Made, now
 from equipoise.lab.transcripts import conversations
-from equipoise.metrics import ReplyValues, fault_kinds
+from equipoise.metrics import fault_kinds
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy
 from equipoise.training.run import versions
@@ -84,16 +84,13 @@ def audited(
     """The audit of one policy, as `audit`, without what a result says of the game; `label` is how it is shown."""
     extras = extras_of(game, settings)
     play = audit_play(policy, game, settings, extras, progress)
-    best: ReplyValues = {}
-    unsolved: list[str] = []
-    if settings.exact and game.num_players == 2:
-        best, unsolved = reply_values(game, play.opponents, play.pooled, policy.name, settings.regret_deals)
-    sampled = sampled_audit(play, settings, best)
+    best = best_replies(play, settings)
+    sampled = sampled_audit(play, settings, best.values)
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
     exact = exact_audit(scores, game, rounds) if scores is not None and rounds else None
     pools = None if exact is None else ExactPools.of(exact, play, settings)
-    computed = {} if exact is None else exact.estimates
+    computed = {} if exact is None else dict(exact.estimates)
     if pools is not None:
         computed |= {n: e for n, e in pools.estimates(settings.weights).items() if n in sampled.estimates}
     estimates = {**sampled.estimates, **computed}
@@ -118,7 +115,7 @@ def audited(
             *_profile_notes(game, settings, play.profile),
             *_exact_notes(game, settings, scores is not None, rounds),
             *([EXACT_POOLS_NOTE] if pools is not None else []),
-            *reply_notes(game, best, unsolved),
+            *best.notes(),
         ),
     )
     return Audited(agent, play.episodes)
