@@ -29,6 +29,18 @@ def after(events: Seen, seen: Seen, header: InformationState = ()) -> Seen:
     return events[0] + seen[0] + header, events[1] + seen[1] + header
 
 
+def moved(moves: tuple[Action, Action], paid: tuple[int, int]) -> Seen:
+    """What each seat sees of moves made at once: its own, the other's, its pay; `games.history` reads them so."""
+    acts = Event("act", 0, moves[0]), Event("act", 1, moves[1])
+    return (*acts, Event("paid", 0, paid[0])), (*acts[::-1], Event("paid", 1, paid[1]))
+
+
+def forfeited(seat: int, paid: tuple[int, int]) -> Seen:
+    """What each seat sees of a round that one of them forfeited: no move, and its own pay."""
+    forfeit = Event("forfeit", seat)
+    return (forfeit, Event("paid", 0, paid[0])), (forfeit, Event("paid", 1, paid[1]))
+
+
 def total(returns: Two, rewards: Two) -> Two:
     """Returns once `rewards` are added."""
     return returns[0] + rewards[0], returns[1] + rewards[1]

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from equipoise.core import Action, Event, InformationState, State
 from equipoise.errors import UserError
 from equipoise.games.history import joint_moves
-from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, forfeited, moved, total
 
 Horizon = Literal["shown", "hidden"]
 Labels = Literal["words", "neutral"]
@@ -63,20 +63,14 @@ def _letter(move: Action | None) -> str:
 def _played(moves: tuple[Action, Action]) -> tuple[Two, Seen]:
     """What a round pays, and the events by which each seat sees it."""
     rewards = PAYOFFS[cooperates(moves[0]), cooperates(moves[1])]
-    acts = [Event("act", seat, moves[seat]) for seat in (0, 1)]
-    paid = [Event("paid", seat, int(rewards[seat])) for seat in (0, 1)]
-    return rewards, ((acts[0], acts[1], paid[0]), (acts[1], acts[0], paid[1]))
+    return rewards, moved(moves, (int(rewards[0]), int(rewards[1])))
 
 
 @lru_cache
 def _forfeited(seat: int) -> tuple[Two, Seen]:
     """A forfeit is paid like a lone cooperator: nothing is worse for the seat."""
     rewards = (SUCKER, TEMPTATION) if seat == 0 else (TEMPTATION, SUCKER)
-    event = Event("forfeit", seat)
-    return rewards, (
-        (event, Event("paid", 0, int(rewards[0]))),
-        (event, Event("paid", 1, int(rewards[1]))),
-    )
+    return rewards, forfeited(seat, (int(rewards[0]), int(rewards[1])))
 
 
 def _opened(horizon: Horizon, round_: int, rounds: int) -> InformationState:
