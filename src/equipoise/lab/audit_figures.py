@@ -6,7 +6,7 @@ game of more. What a learned or known adversary takes stands for the worst case 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from equipoise.core import Episode, Estimate, Opponent
@@ -46,8 +46,6 @@ EXPLORATION = 0.3
 
 _EXPLORING, _REFINING, _FRESH = 11, 12, 13
 
-ByPool = Mapping[str, Sequence[Episode]]
-
 
 @dataclass(frozen=True)
 class Sampled:
@@ -76,16 +74,16 @@ def sampled_audit(play: AuditPlay, settings: AuditSettings, best: ReplyValues) -
     deals: dict[str, DealScores] = {}
     if play.game.num_players == 2 and REFERENCE not in pools:
         terms = components(pools, agent, play.game, play.profile)
-        estimates = pool_estimates(play, pools, terms, settings.weights)
-        deals = pool_deals(pools, agent, terms, settings.weights)
+        estimates = pool_estimates(play, terms, settings.weights)
+        deals = pool_deals(play, terms, settings.weights)
     else:
         first = pools["train"] or pools.get(REFERENCE) or play.pooled
         estimates = {"payoff": payoff(first, agent), "welfare": welfare(play.itself or first)}
         estimates |= {"robustness": payoff(pools["held_out"], agent)} if pools["held_out"] else {}
     if play.game.num_players == 2:
         estimates["nra"] = nra(play.pooled, agent)
-        met = by_opponent(play.pooled, agent)
-        weak = [episode for name in play.profile.weak for episode in met.get(name, ())]
+        groups = by_opponent(play.pooled, agent)
+        weak = [episode for name in play.profile.weak for episode in groups.get(name, ())]
         estimates |= {"exploitation": exploitation(weak, agent)} if weak else {}
         estimates |= {"regret": script_regret(play.pooled, agent, best)} if best else {}
         if settings.learned_episodes:
@@ -94,16 +92,16 @@ def sampled_audit(play: AuditPlay, settings: AuditSettings, best: ReplyValues) -
     return Sampled(estimates, deals, opponent_records(play, best))
 
 
-def pool_estimates(play: AuditPlay, pools: ByPool, terms: Components, weights: Weights | None) -> dict[str, Estimate]:
+def pool_estimates(play: AuditPlay, terms: Components, weights: Weights | None) -> dict[str, Estimate]:
     """The SEPO index, its components, and what else is measured on the same pools; empty pools have no figures.
 
     Args:
         play: What was played.
-        pools: The agent's episodes by pool.
         terms: The index's components.
         weights: le, lc, lx; None takes the profile's.
     """
-    agent, gaps, pay = play.agent, gap_bounds(play.game), payoff_bounds(play.game)
+    pools, agent = play.pools, play.agent
+    gaps, pay = gap_bounds(play.game), payoff_bounds(play.game)
     named = {"payoff": ("u", terms.u), "pool_exploitability": ("e", terms.e)}
     named |= {"collusion": ("c", terms.c), "externality": ("x", terms.x)}
     estimates = {name: estimate for name, (term, estimate) in named.items() if term not in terms.absent}
@@ -121,16 +119,16 @@ def pool_estimates(play: AuditPlay, pools: ByPool, terms: Components, weights: W
     return estimates
 
 
-def pool_deals(pools: ByPool, agent: str, terms: Components, weights: Weights | None) -> dict[str, DealScores]:
+def pool_deals(play: AuditPlay, terms: Components, weights: Weights | None) -> dict[str, DealScores]:
     """The scores by deal behind the figures of the pools, so that any interval of them can be computed later."""
-    scores = terms_by_deal(terms, weights)
+    pools, agent, scores = play.pools, play.agent, terms_by_deal(terms, weights)
     measured = {
         "welfare": ("train", welfare_scores),
         "robustness": ("held_out", lambda episodes: payoff_scores(episodes, agent)),
         "pool_exploitability_unclipped": ("exploiter", lambda episodes: pool_gap_scores(episodes, agent)),
     }
     for name, (pool, score) in measured.items():
-        if pools.get(pool):
+        if pools[pool]:
             scores[name] = deal_scores(score(pools[pool]), deals_of(pools[pool]))
     return scores
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from equipoise.arena import Match, against, rollout
@@ -182,7 +183,7 @@ class AuditPlay:
         """Whom the figures are against: all but those that a user added; one in two pools stands here twice."""
         return [opponent for source, members in self.company.items() if source != GIVEN for opponent in members]
 
-    @property
+    @cached_property
     def pools(self) -> dict[str, list[Episode]]:
         """The episodes by where the opponents come from."""
         return by_pool([*self.pooled, *self.given], self.agent, self.company)
@@ -265,5 +266,5 @@ def play_against(
 
 def by_pool(episodes: Sequence[Episode], agent: str, company: Company) -> dict[str, list[Episode]]:
     """The episodes by where the opponents come from; overlapping pools share episodes."""
-    met = by_opponent(episodes, agent)
-    return {source: [e for o in members for e in met.get(o.name, ())] for source, members in company.items()}
+    groups = by_opponent(episodes, agent)
+    return {source: [e for o in members for e in groups.get(o.name, ())] for source, members in company.items()}
