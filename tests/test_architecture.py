@@ -18,6 +18,7 @@ ORDER = {
     "errors": -2,
     "process": -2,
     "files": -1,
+    "seeds": -1,
     "core": 0,
     "registry": 0,
     "games": 1,

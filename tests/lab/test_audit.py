@@ -13,7 +13,7 @@ from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
 from equipoise.games.text import render_rules
 from equipoise.lab import audit_play, audit_views
-from equipoise.lab.audit import AUDIT_KEY, AuditSettings, audited
+from equipoise.lab.audit import AuditSettings, audited
 from equipoise.lab.audit_exact import covered_rounds, exact_estimates, scored
 from equipoise.lab.audit_views import context_spread, conversation
 from equipoise.metrics import (
@@ -30,6 +30,7 @@ from equipoise.metrics import (
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy, Session
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Use
 from equipoise.training import demonstrations, experience
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.run import train
@@ -377,7 +378,7 @@ def test_audits_and_training_share_no_random_numbers(agent, monkeypatch, tmp_pat
 
     def spying(kind, rollout):
         def watched(*arguments, seed, **settings):
-            keys[kind].append(tuple(seed))
+            keys[kind].append(seed)
             return rollout(*arguments, seed=seed, **settings)
 
         return watched
@@ -389,14 +390,9 @@ def test_audits_and_training_share_no_random_numbers(agent, monkeypatch, tmp_pat
     train(parse_recipe({**small, "demonstrations": {"experts": {"tight": 1.0}, "episodes": 5}}), tmp_path / "r")
     audited(agent, GAME, AuditSettings(deals=1, seed=seed))
     assert len(keys["train"]) == 3
-    assert {key[0] for key in keys["audit"]} == {AUDIT_KEY}
-    assert {key[0] for key in keys["train"]} == {seed}
-    assert not {key[0] for key in keys["train"]} & {key[0] for key in keys["audit"]}
-
-
-def test_a_training_seed_that_would_deal_the_audit_s_cards_is_refused():
-    with pytest.raises(ValueError, match="seed"):
-        parse_recipe({"seed": AUDIT_KEY})
+    assert {key.root for kind in keys.values() for key in kind} == {seed}
+    assert {key.path[0] for key in keys["audit"]} == {Use.AUDIT}
+    assert {key.path[0] for key in keys["train"]} == {Use.DEMONSTRATIONS, Use.STEP}
 
 
 # What an audit may lack, and what it refuses

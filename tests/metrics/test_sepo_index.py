@@ -15,6 +15,7 @@ from equipoise.metrics import components, index_over_grid, sepo_index, t_quantil
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.objectives.sepo import sepo_index as objective
 from equipoise.policies import ScriptedPolicy
+from equipoise.seeds import Seed
 
 GAME = SimpleNamespace(scale=1.5, min_reward=-9.0, max_reward=9.0)
 PAID = Hazard(lambda episode, seat: np.array([row[seat] for row in episode.rewards]), "own pay", low=-9, high=9)
@@ -133,7 +134,7 @@ def measured(game_name, player, deals=200):
     game, known = make_game(game_name), DOMAINS[game_name].corrected
     agent = ScriptedPolicy(replace(known.find(player), name="me"))
     others = [opponent for _, opponent in known.pools.all()]
-    met = by_opponent(played(agent, game, others, deals, key=[0]), "me")
+    met = by_opponent(played(agent, game, others, deals, seed=Seed(0)), "me")
     return components(by_pool(met, known.pools), "me", game, known)
 
 

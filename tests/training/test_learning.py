@@ -15,6 +15,7 @@ from equipoise.models.load import load
 from equipoise.objectives.sepo import CreditWeights, own_pool, payoff
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.experience import PlaySettings, SepoPlay
 from equipoise.training.play import Experience
@@ -28,7 +29,7 @@ def trained(model, tokenizer, out, settings, rule, weights, *, steps, rate=1e-3)
     policy = LanguageModelPolicy("agent", model, tokenizer)
     play = SepoPlay(GAME, domain("kuhn_poker").corrected, settings, weights, rule)
     settings = StepSettings(steps, rate, on_cpu=True)
-    EpisodeTrainer(model, tokenizer, settings, out, lambda step: play.collect(policy, [0], step)).train()
+    EpisodeTrainer(model, tokenizer, settings, out, lambda step: play.collect(policy, Seed(0).at(step), step)).train()
     model.eval()
     return policy
 

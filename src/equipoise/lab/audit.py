@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game
+from equipoise.core import Episode, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import domain_of
 from equipoise.games.domain import Profile, ProfileName
@@ -38,6 +38,7 @@ from equipoise.metrics import ReplyValues, fault_kinds, script_regret_by_opponen
 from equipoise.metrics.sepo_index import Weights
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy
+from equipoise.seeds import Seed, Use
 from equipoise.training.run import versions
 
 
@@ -141,13 +142,13 @@ def audited(
     extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
     company = company_of(profile, extras)
     pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
-    deals, key, rule = settings.deals, [settings.seed], settings.fault_rule
+    deals, seed, rule = settings.deals, Seed(settings.seed).at(Use.AUDIT), settings.fault_rule
     given = company.get(GIVEN, ())  # met apart, so that nothing else is played otherwise because of them
     names = {opponent.name for opponent in (*pooled, *given)}
     tell = _teller(progress, deals * (game.num_players * len(names) + (REFERENCE in company)))
-    episodes = played(policy, game, pooled, deals, key=key, fault_rule=rule, progress=tell)
-    apart = played(policy, game, given, deals, key=key, fault_rule=rule, progress=tell) if given else []
-    itself = alone(policy, game, deals, key=key, fault_rule=rule, progress=tell) if REFERENCE in company else []
+    episodes = played(policy, game, pooled, deals, seed=seed, fault_rule=rule, progress=tell)
+    apart = played(policy, game, given, deals, seed=seed, fault_rule=rule, progress=tell) if given else []
+    itself = alone(policy, game, deals, seed=seed, fault_rule=rule, progress=tell) if REFERENCE in company else []
     met = by_opponent(episodes, policy.name)
     best: ReplyValues = {}
     unsolved: list[str] = []
@@ -307,4 +308,4 @@ def exact_coverage(game: Game, rounds: int) -> str:
     return f"the first {'round' if rounds == 1 else f'{rounds} rounds'} of {game.num_rounds}"
 
 
-__all__ = ["AUDIT_KEY", "AuditSettings", "Audited", "audit", "audit_result", "audited", "described", "exact_coverage"]
+__all__ = ["AuditSettings", "Audited", "audit", "audit_result", "audited", "described", "exact_coverage"]

@@ -34,6 +34,7 @@ from equipoise.metrics.payoff import payoff_bounds, payoff_scores, welfare_bound
 from equipoise.metrics.pool import gap_bounds, pool_gap_scores
 from equipoise.metrics.sepo_index import Components, Weights, terms_by_deal
 from equipoise.policies.policy import Policy
+from equipoise.seeds import Seed, Use
 
 if TYPE_CHECKING:
     from equipoise.lab.audit import AuditSettings
@@ -172,7 +173,7 @@ def _learned(played: Played, settings: AuditSettings, episodes: Sequence[Episode
     gaps = pool_gap(episodes, played.policy.name)
     pooled = [o for pool, members in played.company.items() if pool != GIVEN for o in members]
     rivals = {opponent: gaps[opponent.name].value for opponent in pooled}
-    play = Play(settings.seed, settings.fault_rule)
+    play = Play(Seed(settings.seed).at(Use.AUDIT), settings.fault_rule)
     learning, deals = settings.learned_episodes, settings.deals
     return {"worst_case_lower_bound": worst_case_lower_bound(played.policy, played.game, rivals, play, learning, deals)}
 

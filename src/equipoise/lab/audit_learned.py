@@ -10,12 +10,13 @@ from equipoise.lab.audit_play import played
 from equipoise.metrics import gap_bounds, pool_exploitability_unclipped
 from equipoise.metrics.learned import explorer, learned_response, mixing
 from equipoise.policies.policy import Policy
+from equipoise.seeds import Seed, Use
 
 EXPLORATION = 0.3
 """How often the second half's opponent leaves the response learned from the first."""
 
 
-_EXPLORING, _REFINING, _FRESH = 11, 12, 13
+_EXPLORING, _REFINING, _FRESH = ((Use.LEARNED, number) for number in range(3))
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Play:
         fault_rule: What a fault plays.
     """
 
-    seed: int
+    seed: Seed
     fault_rule: FaultRule
 
 
@@ -54,15 +55,15 @@ def worst_case_lower_bound(
         deals: Fresh deals.
     """
 
-    def met(opponent: Opponent, count: int, *key: int) -> list[Episode]:
-        return played(policy, game, [opponent], count, key=[play.seed, *key], fault_rule=play.fault_rule)
+    def met(opponent: Opponent, count: int, *path: int) -> list[Episode]:
+        return played(policy, game, [opponent], count, seed=play.seed.at(*path), fault_rule=play.fault_rule)
 
     half = max(1, episodes // 4)  # two seats, two halves
-    first = met(explorer(game), half, _EXPLORING)
+    first = met(explorer(game), half, *_EXPLORING)
     response = learned_response(game, first, policy.name)
-    second = met(mixing(response, EXPLORATION), half, _REFINING)
+    second = met(mixing(response, EXPLORATION), half, *_REFINING)
     learned = learned_response(game, [*first, *second], policy.name)
     on_audit_deals = pool_exploitability_unclipped(met(learned, deals), policy.name).value
     candidates = {**rivals, learned: on_audit_deals}
     strongest = max(candidates, key=lambda opponent: candidates[opponent])
-    return pool_exploitability_unclipped(met(strongest, deals, _FRESH), policy.name, gap_bounds(game))
+    return pool_exploitability_unclipped(met(strongest, deals, *_FRESH), policy.name, gap_bounds(game))

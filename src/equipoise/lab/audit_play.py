@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from equipoise.arena import Match, against, rollout
-from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game, Opponent, Pools
+from equipoise.core import Episode, FaultRule, Game, Opponent, Pools
 from equipoise.errors import UserError
 from equipoise.metrics.opponents import opponents
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed
 
 
 def played(
@@ -18,7 +19,7 @@ def played(
     others: Sequence[Opponent],
     deals: int,
     *,
-    key: Sequence[int],
+    seed: Seed,
     fault_rule: FaultRule = "forfeit",
     progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
@@ -29,7 +30,7 @@ def played(
         game: The game; with more than two players an opponent takes all other seats.
         others: Scripted opponents; one that is named twice is met once.
         deals: Common deals.
-        key: What the seeds start with after `AUDIT_KEY`: equal keys deal the same cards.
+        seed: Keys all play: equal seeds deal the same cards.
         fault_rule: What a fault plays.
         progress: Told how many episodes more are finished.
 
@@ -44,7 +45,7 @@ def played(
         )
     matches = against(policy.name, list(scripts), [None] * deals, players=game.num_players)
     players: dict[str, Policy] = {**scripts, policy.name: policy}
-    return rollout(game, players, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule, progress=progress)
+    return rollout(game, players, matches, seed=seed, fault_rule=fault_rule, progress=progress)
 
 
 def alone(
@@ -52,7 +53,7 @@ def alone(
     game: Game,
     deals: int,
     *,
-    key: Sequence[int],
+    seed: Seed,
     fault_rule: FaultRule = "forfeit",
     progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
@@ -61,13 +62,12 @@ def alone(
     Args:
         policy: The agent.
         game: The game.
-        deals: Deals, the same as those of `played` under the same key.
-        key: What the seeds start with after `AUDIT_KEY`.
+        deals: Deals, the same as those of `played` under the same seed.
+        seed: Keys all play.
         fault_rule: What a fault plays.
         progress: Told how many episodes more are finished.
     """
     matches = [Match((policy.name,) * game.num_players, deal) for deal in range(deals)]
-    seed = [AUDIT_KEY, *key]
     return rollout(game, {policy.name: policy}, matches, seed=seed, fault_rule=fault_rule, progress=progress)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from equipoise.core import AUDIT_KEY, Decision, Episode, Game, InformationState
+from equipoise.core import Decision, Episode, Game, InformationState
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_observation
 from equipoise.lab.results import ConversationRecord, MessageRecord, SpreadRecord
 from equipoise.metrics.policy_table import Scored
+from equipoise.seeds import Seed, Use
 
 MAX_CONTEXTS = 512
 """Contexts scored for `context_spread`."""
@@ -37,7 +38,7 @@ def context_spread(
     if not any(game.as_first_round(state) != state for _, state in met):
         return []
     decisions = list(met.values())
-    chosen = np.random.default_rng([AUDIT_KEY, seed]).permutation(len(decisions))[:MAX_CONTEXTS]
+    chosen = Seed(seed).at(Use.CONTEXTS).generator().permutation(len(decisions))[:MAX_CONTEXTS]
     picked = [decisions[i] for i in chosen]
     masses = scores.action_probabilities(game, [(d.seat, d.information_state, d.legal) for d in picked])
     by_state: dict[InformationState, list[float]] = {}

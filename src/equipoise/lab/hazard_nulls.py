@@ -11,6 +11,7 @@ from equipoise.lab.audit_play import by_opponent, by_pool, played
 from equipoise.lab.results import HazardRecord
 from equipoise.metrics import components, hazard_rate
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed, Use
 
 MEASURED_ON = ("train", "exploiter")
 """The pools that a game's further figures are measured on, as externality is."""
@@ -57,7 +58,8 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
         return nulls
     for reference, name in profile.references.items():
         player = ScriptedPolicy(replace(profile.find(name), name=_AGENT))
-        met = by_pool(by_opponent(played(player, game, others, deals, key=[seed]), _AGENT), profile.pools)
+        episodes = played(player, game, others, deals, seed=Seed(seed).at(Use.AUDIT))
+        met = by_pool(by_opponent(episodes, _AGENT), profile.pools)
         found = components(met, _AGENT, game, profile)
         if "c" not in found.absent:
             nulls["collusion"][reference] = found.c

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equipoise.arena import Match, rollout
-from equipoise.core import AUDIT_KEY, CHANCE, Episode, Estimate, FaultRule, Game
+from equipoise.core import CHANCE, Episode, Estimate, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.metrics.cooperation import efficiency, share_of
@@ -20,6 +20,7 @@ from equipoise.metrics.faults import first_fault
 from equipoise.metrics.payoff import deals
 from equipoise.metrics.talk import efficiency_difference
 from equipoise.policies.policy import Policy
+from equipoise.seeds import Seed, Use
 
 GAME = "trust_and_split"
 MATCHES = 256
@@ -77,9 +78,9 @@ def efficiency_with_and_without_talk(
         raise UserError(f"got {matches} matches; an interval needs at least 2")
     cooperation = domain(GAME).cooperation
     assert cooperation is not None
-    agents = {first.name: first, second.name: second}
+    agents, own = {first.name: first, second.name: second}, Seed(seed).at(Use.CROSSPLAY)
     talked, silent = (
-        rollout(game, agents, _matches(game, list(agents), matches), seed=[AUDIT_KEY, seed], fault_rule=fault_rule)
+        rollout(game, agents, _matches(game, list(agents), matches), seed=own, fault_rule=fault_rule)
         for game in (make_game(GAME, **given, talk=talk) for talk in (True, False))
     )
     return TalkEfficiency(

@@ -30,6 +30,7 @@ from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.scoring import prompt_nodes, reply_probabilities
 from equipoise.policies.token_trie import ROOT, TokenTrie
+from equipoise.seeds import Seed
 
 _FEW = 16
 """Legal actions up to which a reply's words are worth guessing."""
@@ -92,8 +93,8 @@ class LanguageModelPolicy(Policy):
         extra = () if eos is None else tuple(eos) if isinstance(eos, list) else (eos,)
         self.chat = ChatFormat.of(tokenizer, extra, thinking=self.sampling.thinking)
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
-        return _LanguageModelSession(self, game, np.random.default_rng(list(seed)))
+    def session(self, game: Game, seed: Seed) -> Session:
+        return _LanguageModelSession(self, game, seed.generator())
 
     def decoder(self) -> Decoder:
         """A decoder that suits the architecture."""

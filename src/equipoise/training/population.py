@@ -22,6 +22,7 @@ from equipoise.core import Action, Game, Reply
 from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy, Request, Session
+from equipoise.seeds import Seed
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -76,7 +77,7 @@ class WornPolicy(Policy):
         self.name = name
         self._policy, self._weights = policy, weights
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
+    def session(self, game: Game, seed: Seed) -> Session:
         with wearing(self._policy.model, self._weights):  # the rules are read at once
             inner = self._policy.session(game, seed)
         return _WornSession(self._policy.model, self._weights, inner)

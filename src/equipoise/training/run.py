@@ -29,6 +29,7 @@ from equipoise.models.load import load_merged
 from equipoise.policies.chat import Ids
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import adapted_modules, add_second
 from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import RunCallback
@@ -41,7 +42,7 @@ from equipoise.training.loss import Reference
 from equipoise.training.play import AGENT, Experience, Play
 from equipoise.training.recipe import Recipe, Task, load_recipe
 from equipoise.training.rows import Row
-from equipoise.training.selection import SELECTION_KEY, Selection, sampled_index
+from equipoise.training.selection import Selection, sampled_index
 from equipoise.training.self_play import Credit, SelfPlay
 from equipoise.training.settings import Hardware
 from equipoise.training.sft import fit
@@ -170,7 +171,7 @@ def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokeni
     kept: list[Row] = []
     for number, task in enumerate(recipe.tasks):
         if task.demonstrations.experts:
-            key = [recipe.seed, 1, *([number] if len(recipe.tasks) > 1 else [])]
+            key = Seed(recipe.seed).at(Use.DEMONSTRATIONS, number)
             rows = expert_rows(task.game, task.profile, task.demonstrations, chat, recipe.sampling.reasoning, key)
             learned, kept = learned + rows[0], kept + rows[1]
     trained = _adapted(recipe, model)
@@ -195,7 +196,7 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
         target_modules=adapted_modules(model, recipe.lora.targets),
         task_type="CAUSAL_LM",
     )
-    torch.manual_seed(recipe.seed)  # the adapter's start is the same after a resume
+    torch.manual_seed(Seed(recipe.seed).at(Use.WEIGHTS).integer())  # the adapter's start is the same after a resume
     return get_peft_model(model, config)
 
 
@@ -232,7 +233,7 @@ def _reinforce(
     def collect(step: int) -> Experience:
         if recipe.selection.every and step and step % recipe.selection.every == 0:
             selection.consider(step)
-        experience = plays.collect(policy, [recipe.seed, 2], step)
+        experience = plays.collect(policy, Seed(recipe.seed).at(Use.STEP, step), step)
         if step % recipe.rl.exact_every == 0:
             experience.metrics.update(curve.figures())
         return experience
@@ -301,7 +302,7 @@ def _indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
             task.game,
             task.profile,
             recipe.selection.deals,
-            [SELECTION_KEY, recipe.seed, number],
+            Seed(recipe.seed).at(Use.SELECTION, number),
             task.play.fault_rule,
         )
         for number, task in enumerate(recipe.tasks)
