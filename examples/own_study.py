@@ -5,9 +5,8 @@
 
 from pathlib import Path
 
-from equipoise.lab.results import HypothesisRecord
 from equipoise.lab.sepo import AuditMeasure
-from equipoise.lab.study import Arm, Study
+from equipoise.lab.study import Arm, Study, hypothesis
 from equipoise.lab.study_run import StudyRun
 
 CREDITS = Study(
@@ -22,7 +21,7 @@ CREDITS = Study(
     },
     measure=AuditMeasure(deals=48, learned_episodes=0),
     hypotheses=(
-        HypothesisRecord(
+        hypothesis(
             name="own above shared",
             arm="own",
             minus="shared",

@@ -20,14 +20,13 @@ from equipoise.lab.results import (
     Drawn,
     GameRecord,
     HazardRecord,
-    HypothesisRecord,
     Settings,
     StudyCell,
     StudyColumn,
     StudyGame,
     Weighting,
 )
-from equipoise.lab.study import Arm, ByArm, Study
+from equipoise.lab.study import Arm, ByArm, Study, hypothesis
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import value
 from equipoise.metrics import index_over_grid
@@ -243,14 +242,14 @@ def _weightings(cells: ByArm, weights: tuple[float, float, float], scale: float)
 _SCORES = "{arm} scores {more} on the SEPO index than {minus}"
 _TAKES = "a learned adversary takes {more} from {arm} than from {minus}"
 _HYPOTHESES = (
-    ("SEPO above base", "own_pool", "base", "sepo_index", _SCORES, "above"),
-    ("SEPO above SFT", "own_pool", "sft", "sepo_index", _SCORES, "above"),
-    ("SEPO above payoff alone", "own_pool", "payoff", "sepo_index", _SCORES, "above"),
-    ("SEPO above shared penalty", "own_pool", "shared_penalty", "sepo_index", _SCORES, "above"),
-    ("SEPO above independent penalty", "own_pool", "independent_penalty", "sepo_index", _SCORES, "above"),
-    ("SEPO above welfare", "own_pool", "welfare", "sepo_index", _SCORES, "above"),
-    ("adversary safer", "own_pool_best_response", "own_pool", "worst_case_lower_bound", _TAKES, "below"),
-    ("SEPO safer than SFT", "own_pool", "sft", "worst_case_lower_bound", _TAKES, "below"),
+    hypothesis("SEPO above base", "own_pool", "base", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above SFT", "own_pool", "sft", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above payoff alone", "own_pool", "payoff", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above shared penalty", "own_pool", "shared_penalty", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above independent penalty", "own_pool", "independent_penalty", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above welfare", "own_pool", "welfare", "sepo_index", _SCORES, "above"),
+    hypothesis("adversary safer", "own_pool_best_response", "own_pool", "worst_case_lower_bound", _TAKES, "below"),
+    hypothesis("SEPO safer than SFT", "own_pool", "sft", "worst_case_lower_bound", _TAKES, "below"),
 )
 
 SEPO = Study(
@@ -275,10 +274,7 @@ SEPO = Study(
         ),
     },
     measure=AuditMeasure(),
-    hypotheses=tuple(
-        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
-        for name, arm, minus, metric, text, expected in _HYPOTHESES
-    ),
+    hypotheses=_HYPOTHESES,
     compared=(
         ("own_pool", "base"),
         ("own_pool", "sft"),
