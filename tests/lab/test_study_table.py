@@ -321,7 +321,7 @@ def test_a_credit_audit_beside_the_cells_is_part_of_the_result(tmp_path):
 
 def planted(arm, seed=0, **figures):
     """A finished cell of the split game in SEPO's study."""
-    terms = {"payoff": 3.0, "pool_exploitability": 0.5, "collusion": 0.1, "externality": 0.2, **figures}
+    terms = {"payoff": 3.0, "held_out_exploitability": 0.5, "collusion": 0.1, "externality": 0.2, **figures}
     return cell(arm, seed, **terms)
 
 
@@ -331,8 +331,9 @@ def sepo(tmp_path_factory):
 
 
 def test_the_grid_is_the_index_at_other_weights_and_names_the_best_arm(sepo):
-    greedy = planted("payoff", payoff=4.0, pool_exploitability=2.0, collusion=1.0, externality=0.5)
-    fair = [planted("own_pool", s, payoff=u, pool_exploitability=0.0, collusion=0.0) for s, u in ((0, 2.0), (1, 3.0))]
+    greedy = planted("payoff", payoff=4.0, held_out_exploitability=2.0, collusion=1.0, externality=0.5)
+    none = {"held_out_exploitability": 0.0, "collusion": 0.0}
+    fair = [planted("own_pool", s, payoff=u, **none) for s, u in ((0, 2.0), (1, 3.0))]
     (game,) = study_result(sepo, [greedy, *fair]).games
     points = {point.weights: point for point in game.weightings}
     assert len(points) == len(game.weightings) == 1 + 27
@@ -348,11 +349,17 @@ def test_the_grid_is_the_index_at_other_weights_and_names_the_best_arm(sepo):
     assert sum(game.shares.values()) == pytest.approx(1.0)
 
 
-def test_the_front_takes_exploiters_that_no_training_met_where_there_are_some(sepo):
+def test_what_is_made_of_the_terms_takes_exploiters_that_no_training_met_where_there_are_some(sepo):
     """Own pool looks safe to the exploiters it trained against, and is not."""
     safe = planted("welfare", payoff=3.0, pool_exploitability=1.0, held_out_exploitability=0.1)
     blind = planted("own_pool", payoff=3.0, pool_exploitability=0.0, held_out_exploitability=0.9)
-    assert study_result(sepo, [safe, blind]).games[0].front == ("welfare",)
+    (game,) = study_result(sepo, [safe, blind]).games
+    assert game.front == ("welfare",)
+    assert {point.best for point in game.weightings if point.weights[0]} == {"welfare"}
+    assert game.shares == {"welfare": 1.0, "own_pool": 0.0}
+    exploiters = {"welfare": 1.0, "own_pool": 0.0}  # all that a profile without a held-out pool has
+    cells = [planted(arm, held_out_exploitability=None, pool_exploitability=e) for arm, e in exploiters.items()]
+    assert study_result(sepo, cells).games[0].front == ("own_pool",)
 
 
 def test_a_component_without_opponents_counts_as_zero(sepo):
