@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.lab.alignment import ALIGNMENT
 from equipoise.lab.results import StudyTarget, parse_result, result_json
-from equipoise.lab.sepo import SEPO
+from equipoise.lab.sepo import SEPO, AuditMeasure
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import CREDITS, arms_of, difference, study_result, summed
 from equipoise.metrics.comparisons import holm
@@ -412,3 +413,19 @@ def test_unused_scripts_and_hypotheses_do_not_get_in_the_way():
     run = run_of(study, games=["split"])
     assert run.references() == []
     assert study_result(run, [cell("sft", pay=1.0)]).games[0].differences == ()
+
+
+def test_a_study_s_audit_takes_a_thousand_deals_where_nothing_is_said_and_ours_says_48():
+    assert AuditMeasure().settings("split").deals == 1_000
+    assert (SEPO.measure.deals, SEPO.quick_measure.deals) == (48, 24)
+
+
+def test_a_game_without_held_out_players_says_whose_exploitability_its_index_counts(sepo, monkeypatch):
+    def definition():
+        return study_result(sepo, [planted("sft")]).games[0].columns[0].definition
+
+    assert "exploiter pool" not in definition()
+    task = sepo.task("split")
+    profile = replace(task.profile, pools=replace(task.profile.pools, held_out=()), references={}, weak=())
+    monkeypatch.setattr(StudyRun, "task", lambda run, game: replace(task, profile=profile))
+    assert "exploiter pool" in definition()
