@@ -299,7 +299,8 @@ SEPO = Study(
         "All agents are audited on the same deals, in both seats, against the same opponents; the held-out pool is "
         "never trained on; checkpoints are chosen on other deals.",
         "Cells without scores by deal have intervals that count training seeds alone: how the same agents would do on "
-        "other deals is not in them, and they are too narrow for it.",
+        "other deals is not in them, and they are too narrow for it. The base model's index without them has the "
+        "intervals of its terms added up, which holds however the terms depend on each other, and is wide.",
     ),
     quick=("rl.steps=10", "selection.every=5", "sft.steps=30", "demonstrations.episodes=200"),
     quick_measure=AuditMeasure(deals=24, learned_episodes=400, exact_rounds=1),
