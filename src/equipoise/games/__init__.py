@@ -113,7 +113,7 @@ def _made(name: str, found: Domain, parameters: Mapping[str, Any]) -> Game:
 
 
 class _MadeBy:
-    """The domain that a game was made by; serialized it is its name alone, because scripts and hazards are functions."""
+    """The domain that a game was made by; serialized it is its name alone: scripts and hazards are functions."""
 
     def __init__(self, name: str, found: Domain | None = None) -> None:
         """Args: name: As `domain` takes it. found: The domain, where it is at hand; else it is found when asked for."""
