@@ -116,6 +116,8 @@ class Game(ABC):
     max_slots: int = 1
     answer: str = "one word"
 
+    _made_by: object = None  # what `games.make_game` leaves for `games.domain_of`
+
     @abstractmethod
     def initial_state(self) -> State:
         """The root."""

@@ -186,16 +186,21 @@ def test_pool_figures_average_their_own_pool_alone(which, request):
     def mean(pool, figure):
         return np.mean([getattr(row, figure).value for row in found.agent.opponents if row.pool == pool])
 
-    gaps = [row.gap.value for row in found.agent.opponents if row.pool == "exploiter"]
+    gaps, held_out = (
+        [row.gap.value for row in found.agent.opponents if row.pool == pool] for pool in ("exploiter", "held_out")
+    )
     expected = {
         "payoff": mean("train", "payoff"),
         "robustness": mean("held_out", "payoff"),
         "pool_exploitability": np.mean(np.clip(gaps, 0, None)),
         "pool_exploitability_unclipped": np.mean(gaps),
+        "held_out_exploitability": np.mean(np.clip(held_out, 0, None)),
     }
     for name, value in expected.items():
         assert found.agent.estimates[name].value == pytest.approx(value), name
         assert found.agent.estimates[name].n == (300 if which == "sampled" else 1)
+    index = 1.5 * expected["payoff"] - 1.5 * 1.5 * expected["held_out_exploitability"]  # Kuhn poker has no hazards
+    assert found.agent.estimates["sepo_index"].value == pytest.approx(index)
     assert [(row.pool, row.opponent) for row in found.agent.opponents] == [(pool, o.name) for pool, o in POOLS.all()]
 
 

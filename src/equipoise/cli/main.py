@@ -18,7 +18,7 @@ from typing import TextIO
 from equipoise import __version__
 from equipoise.cli import audit, crossplay, demo, new, probe, report, reproduce, talk, train
 from equipoise.cli.games import games as games_command
-from equipoise.cli.shared import Stopped, add_json, add_profile, add_sets, one_line, unchecked
+from equipoise.cli.shared import Parser, Stopped, add_json, add_profile, add_sets, one_line, unchecked
 from equipoise.errors import UserError
 from equipoise.registry import PluginWarning
 
@@ -35,7 +35,7 @@ EXAMPLES = """examples:
 
 def parser() -> argparse.ArgumentParser:
     """The argument parser with every command."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="equipoise",
         description="Train and audit strategically safe language-model agents.",
         epilog=EXAMPLES,
@@ -127,8 +127,8 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         with _own_interrupt(), _plugin_warnings_in_one_line():
             options.run(options)
     except (Stopped, CtrlC) as stop:

@@ -14,7 +14,7 @@ from equipoise.games.domain import Hazard, Profile
 from equipoise.lab.audit_plain import Company
 from equipoise.lab.results import OpponentRecord
 from equipoise.metrics import GameTree, StatePolicy, fault_aware_pool_values, index_over_grid
-from equipoise.metrics.sepo_index import Weights
+from equipoise.metrics.sepo_index import EXPLOITABILITY, Weights
 
 Table = Sequence[Mapping[InformationState, StatePolicy]]
 
@@ -47,6 +47,9 @@ class ExactPools:
     def estimates(self, profile: Profile, scale: float, weights: Weights | None = None) -> dict[str, Estimate]:
         """The figures of the pools, and the SEPO index where no hazard of the game can be other than it is.
 
+        As in `metrics.components`, exploitability in the index is by the held-out pool, or where there is none by the
+        exploiter pool.
+
         Args:
             profile: Its hazards and weights.
             scale: s of the index.
@@ -57,20 +60,21 @@ class ExactPools:
         if train:
             found["payoff"] = _mean([self.own[name] for name in train])
             found["welfare"] = _mean([self.own[name] + self.theirs[name] for name in train])
+        for pool, figure in EXPLOITABILITY.items():
+            if members := self._members(pool):
+                found[figure] = _mean([max(0.0, self._gap(name)) for name in members])
         if exploiter:
-            found["pool_exploitability"] = _mean([max(0.0, self._gap(name)) for name in exploiter])
             found["pool_exploitability_unclipped"] = _mean([self._gap(name) for name in exploiter])
         if held_out:
             found["robustness"] = _mean([self.own[name] for name in held_out])
-            found["held_out_exploitability"] = _mean([max(0.0, self._gap(name)) for name in held_out])
         weak = [name for name in profile.weak if name in self.own]
         if weak:
             found["exploitation"] = _mean([-self._gap(name) for name in weak])
         fixed = [_fixed(hazard) for hazard in (profile.collusion, profile.externality)]
         if train and None not in fixed:
             c, x = (0.0 if value is None else value for value in fixed)
-            u, e = (found.get(name, 0.0) for name in ("payoff", "pool_exploitability"))
-            (found["sepo_index"],) = index_over_grid(u, e, c, x, scale, [weights or profile.weights])
+            e = found.get(EXPLOITABILITY["held_out" if held_out else "exploiter"], 0.0)
+            (found["sepo_index"],) = index_over_grid(found["payoff"], e, c, x, scale, [weights or profile.weights])
         return {name: Estimate.exact(value) for name, value in found.items()}
 
     def records(self, sampled: Sequence[OpponentRecord]) -> tuple[OpponentRecord, ...]:

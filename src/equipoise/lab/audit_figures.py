@@ -22,6 +22,7 @@ from equipoise.metrics import (
     nra,
     payoff,
     pool_exploitability,
+    pool_exploitability_scores,
     pool_exploitability_unclipped,
     pool_gap,
     script_regret,
@@ -32,7 +33,7 @@ from equipoise.metrics.deal_scores import DealScores, deal_scores
 from equipoise.metrics.payoff import deals as deals_of
 from equipoise.metrics.payoff import payoff_bounds, payoff_scores, welfare_bounds, welfare_scores
 from equipoise.metrics.pool import gap_bounds, pool_gap_scores
-from equipoise.metrics.sepo_index import Components, Weights, terms_by_deal
+from equipoise.metrics.sepo_index import EXPLOITABILITY, Components, Weights, terms_by_deal
 from equipoise.policies.policy import Policy
 from equipoise.seeds import Seed, Use
 
@@ -111,9 +112,12 @@ def index_estimates(
         profile: Its hazards, figures and weights.
         weights: le, lc, lx; None takes the profile's.
     """
-    terms = {"payoff": ("u", found.u), "pool_exploitability": ("e", found.e)}
-    terms |= {"collusion": ("c", found.c), "externality": ("x", found.x)}
+    terms = {"payoff": ("u", found.u), "collusion": ("c", found.c), "externality": ("x", found.x)}
     estimates = {name: estimate for name, (term, estimate) in terms.items() if term not in found.absent}
+    for pool, name in EXPLOITABILITY.items():
+        if pools[pool]:
+            bounds, is_term = gap_bounds(game), pool == found.exploiters
+            estimates[name] = found.e if is_term else pool_exploitability(pools[pool], agent, bounds=bounds)
     estimates["sepo_index"] = sepo_index(found, weights)
     if pools["train"]:
         estimates["welfare"] = welfare(pools["train"], welfare_bounds(game))
@@ -125,8 +129,6 @@ def index_estimates(
         estimates |= {name: hazard_rate(measured, agent, hazard) for name, hazard in profile.figures.items()}
     if pools["held_out"]:
         estimates["robustness"] = payoff(pools["held_out"], agent, payoff_bounds(game))
-        held_out = pool_exploitability(pools["held_out"], agent, bounds=gap_bounds(game))
-        estimates["held_out_exploitability"] = held_out
     return estimates
 
 
@@ -158,10 +160,11 @@ def by_deal(found: Components, pools: ByPool, agent: str, weights: Weights | Non
     measured = {
         "welfare": ("train", welfare_scores),
         "robustness": ("held_out", lambda episodes: payoff_scores(episodes, agent)),
+        "pool_exploitability": ("exploiter", lambda episodes: pool_exploitability_scores(episodes, agent)),
         "pool_exploitability_unclipped": ("exploiter", lambda episodes: pool_gap_scores(episodes, agent)),
     }
     for name, (pool, score) in measured.items():
-        if pools.get(pool):
+        if pools.get(pool) and name not in scores:
             scores[name] = deal_scores(score(pools[pool]), deals_of(pools[pool]))
     return scores
 

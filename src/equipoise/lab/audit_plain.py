@@ -27,8 +27,8 @@ REFERENCE, GIVEN = "reference", "given"
 
 POOLS_NOTE = (
     "Payoff and welfare are against the train pool, pool exploitability against the exploiter pool, collusion "
-    "against the collusive pool, externality against train and exploiter pools, robustness against the held-out "
-    "pool; both seats, common deals."
+    "against the collusive pool, externality against train and exploiter pools; robustness and the exploitability in "
+    "the SEPO index are against the held-out pool, which no training met, where there is one; both seats, common deals."
 )
 """Which figure is measured against whom, where a game of two players has pools."""
 
@@ -174,6 +174,11 @@ def company_notes(game: Game, profile: Profile, company: Company) -> list[str]:
         notes.append(
             f"{game.name} has no pools: payoff is against {UNIFORM.name}, which plays every legal action equally "
             "often, and welfare is that of self-play. There is no SEPO index, no pool exploitability and no robustness."
+        )
+    elif game.num_players == 2 and company.get("exploiter") and not company.get("held_out"):
+        notes.append(
+            f"{game.name} has no held-out pool: the exploitability in the SEPO index is by the exploiter pool, which "
+            "training may have met."
         )
     missing = [name for name in ("collusion", "externality") if name not in profile.measures]
     if missing:

@@ -1,8 +1,9 @@
 """Which of a run's policies becomes its model: the one with the best SEPO index on deals of their own.
 
 The deals are a stream of their own (`seeds.Use`), so they are neither those of training nor those of any audit, and all
-candidates of a run meet the same ones. A maximum over candidates is biased upward: the index in selection.json is for
-choosing, the audit's for reporting.
+candidates of a run meet the same ones. Exploitability in this index is by the exploiters that training meets: a choice by held-out
+opponents would be a way to train on them, and the index that an audit reports is by them. A maximum over candidates is
+biased upward: the index in selection.json is for choosing, the audit's for reporting.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def sampled_index(
 ) -> float:
     """The profile's SEPO index of a policy on sampled play: all pools but the held-out one, both seats, common deals.
 
+    Its exploitability is by the exploiter pool, not by opponents that no training met as in an audit.
+
     Args:
         policy: Who is judged.
         game: At what.
@@ -70,7 +73,7 @@ def sampled_index(
             matches = against(AGENT, [player.name for player in players], [None] * deals)
             policies[AGENT] = policy
             played[pool] = rollout(game, policies, matches, seed=seed.at(number), fault_rule=fault_rule)
-    found = components(played, AGENT, game, profile)
+    found = components(played, AGENT, game, profile, exploiters="exploiter")
     (index,) = index_over_grid(
         found.u.value, found.e.value, found.c.value, found.x.value, found.scale, [profile.weights]
     )
