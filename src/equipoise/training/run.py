@@ -216,12 +216,10 @@ def _reinforce(
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
-    resumed, left = newest(checkpoints, out / "metrics.jsonl")
+    resumed, left = newest(checkpoints, out / "metrics.jsonl", plays.restore)
     if left:
         start_at = f"going on from {resumed.folder.name}" if resumed else "beginning again"
         print(f"{'; '.join(left)}; {start_at}", file=sys.stderr)
-    if resumed:
-        plays.restore(resumed.state)
     selection = Selection(
         out,
         lambda: _indices(recipe, policy),
