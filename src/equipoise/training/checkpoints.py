@@ -1,7 +1,7 @@
 """Checkpoints that are known to be whole: a manifest with the checksum of every file, written last.
 
 A folder without a manifest was cut off while being saved; one whose files differ from its manifest is damaged. A run
-goes on from the newest checkpoint that is whole, whose steps all have their line in metrics.jsonl, and whose past selves
+goes on from the newest checkpoint that is whole, whose steps all have their line in metrics.jsonl and whose past selves
 are what they were, so that what it ends with is what an unbroken run ends with.
 """
 

@@ -2,8 +2,8 @@
 
 A past self is not a second model. Its weights (of an adapter, or all where there is none) are kept beside the model,
 and while it answers they stand in the place of the current ones: the base model exists once, whatever the number of
-players. Snapshots are safetensors files in the run folder, so a resumed run meets the past it left; their checksums stand
-in the manifest of every checkpoint.
+players. Snapshots are safetensors files in the run folder, so a resumed run meets the past it left; their checksums
+stand in the manifest of every checkpoint.
 """
 
 from __future__ import annotations
