@@ -251,6 +251,20 @@ def test_a_model_s_run_brings_its_game_and_its_replies(run, tmp_path):
     assert "reads unknown rules without them" in " ".join(ran.out.split())
 
 
+def test_a_model_whose_turns_others_can_imitate_is_warned_of_in_one_line(run, tmp_path):
+    shutil.copytree(FOLDER.parent / "embedded_talk", tmp_path / "m")
+    template = tmp_path / "m" / "chat_template.jinja"
+    template.write_text(
+        "{% for m in messages %}{{ ' ' if m.role == 'system' else ' SAY:' if m.role == 'assistant' else ' SEE:' }}"
+        "{{ m.content }}{{ '<|end|>' if m.role == 'assistant' }}{% endfor %}{{ ' SAY:' if add_generation_prompt }}"
+    )
+    ran = run("talk", "m", "--matches", "2", "--set", "rounds=1")
+    assert ran.code == 0, ran.err
+    warning, shown = ran.err.splitlines()
+    assert warning.startswith("equipoise: warning: the chat template of m marks turns with plain words (' SEE:')")
+    assert shown.startswith("talk ")
+
+
 def test_a_model_that_reasons_has_no_message_effect_and_says_why(run, tmp_path):
     shutil.copytree(FOLDER.parent / "embedded_talk", tmp_path / "r" / "model")
     settings = 'game_parameters = { rounds = 1 }\nsampling = { max_new_tokens = 24, reasoning = "brief" }\n'
