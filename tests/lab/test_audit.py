@@ -48,7 +48,7 @@ class Speaker(Policy):
         self.name, self.behaviour, self.faults = "agent", behaviour, faults
 
     def session(self, game, seed):
-        return _Speaking(self, np.random.default_rng(list(seed)))
+        return _Speaking(self, seed.generator())
 
     def action_probabilities(self, game, states):
         rows = [self.behaviour(game.as_first_round(state), legal) for _, state, legal in states]

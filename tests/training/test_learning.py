@@ -47,7 +47,7 @@ def test_a_few_steps_raise_the_payoff_against_a_timid_opponent(tmp_path):
     model, tokenizer = load("tiny")
     before = earned(LanguageModelPolicy("agent", model, tokenizer), "tight")
     settings = PlaySettings(rollouts=12, train_pool=("tight",))
-    policy = trained(model, tokenizer, tmp_path, settings, payoff, CreditWeights(), steps=12)
+    policy = trained(model, tokenizer, tmp_path, settings, payoff, CreditWeights(), steps=20)
     assert earned(policy, "tight") > before + 0.15
 
 
@@ -101,7 +101,7 @@ def test_experience_depends_on_the_seed_and_the_step_alone(embedded):
 
     def collected(step) -> Experience:
         return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, CreditWeights(), own_pool).collect(
-            policy, [7], step
+            policy, Seed(7).at(step), step
         )
 
     first, again, other = collected(3), collected(3), collected(4)

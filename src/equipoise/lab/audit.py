@@ -39,6 +39,7 @@ from equipoise.metrics.sepo_index import Weights
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy
 from equipoise.seeds import Seed, Use
+from equipoise.training.progress import Counting
 from equipoise.training.run import versions
 
 
@@ -99,10 +100,6 @@ EXACT_POOLS_NOTE = (
     "The whole game is small enough to walk: payoffs, gaps and what is made of them are computed against each script's "
     "own probabilities, with faults as forfeits, and have no interval. Fault rate, NRA and regret are sampled."
 )
-
-
-Counting = Callable[[int, int], object]
-"""Told how many episodes more an audit has played, and how many it plays in all; first 0 of them."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from equipoise.arena import Match, rollout
@@ -97,7 +97,13 @@ def talk_in(game: Game) -> Talk | None:
     return domain_of(game).talk if text_limit(game.actions) else None
 
 
-def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settings: CrossplaySettings) -> list[Episode]:
+def met(
+    game: Game,
+    agents: Mapping[str, Policy],
+    seats: tuple[str, str],
+    settings: CrossplaySettings,
+    progress: Callable[[int], object] | None = None,
+) -> list[Episode]:
     """The episodes of one ordered pair, one per deal, in the order of the deals.
 
     They depend on the game, the two agents with their names and the settings, and on nothing else.
@@ -107,6 +113,7 @@ def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settin
         agents: At least the two that meet, by name.
         seats: The names of the agents in the first and in the second seat.
         settings: How much is played.
+        progress: Told how many episodes more are finished.
 
     Raises:
         ValueError: For a game of other than two players.
@@ -115,7 +122,8 @@ def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settin
         raise UserError(f"{game.name} has {game.num_players} players; cross-play is between two")
     players: dict[str, Policy] = {name: _Apart(agents[name], name, seats) for name in seats}
     matches = [Match(seats, deal) for deal in range(settings.matches)]
-    return rollout(game, players, matches, seed=Seed(settings.seed).at(Use.CROSSPLAY), fault_rule=settings.fault_rule)
+    seed = Seed(settings.seed).at(Use.CROSSPLAY)
+    return rollout(game, players, matches, seed=seed, fault_rule=settings.fault_rule, progress=progress)
 
 
 def crossplay(

@@ -7,7 +7,7 @@ same in both games.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ def efficiency_with_and_without_talk(
     matches: int = MATCHES,
     seed: int = 0,
     fault_rule: FaultRule = "forfeit",
+    progress: Callable[[int], object] | None = None,
 ) -> TalkEfficiency:
     """The efficiency that two agents reach in trust and split with and without messages, on the same hands.
 
@@ -65,6 +66,7 @@ def efficiency_with_and_without_talk(
         matches: Matches of each seating, each on its own deal.
         seed: Keys the deals and all play.
         fault_rule: What a fault plays.
+        progress: Told how many episodes more are finished.
 
     Raises:
         ValueError: For two agents of one name, `talk` among the parameters, or fewer than two matches.
@@ -80,7 +82,14 @@ def efficiency_with_and_without_talk(
     assert cooperation is not None
     agents, own = {first.name: first, second.name: second}, Seed(seed).at(Use.CROSSPLAY)
     talked, silent = (
-        rollout(game, agents, _matches(game, list(agents), matches), seed=own, fault_rule=fault_rule)
+        rollout(
+            game,
+            agents,
+            _matches(game, list(agents), matches),
+            seed=own,
+            fault_rule=fault_rule,
+            progress=progress,
+        )
         for game in (make_game(GAME, **given, talk=talk) for talk in (True, False))
     )
     return TalkEfficiency(

@@ -1,9 +1,9 @@
 """Which of a run's policies becomes its model: the one with the best SEPO index on deals of their own.
 
 The deals are a stream of their own (`seeds.Use`), so they are neither those of training nor those of any audit, and all
-candidates of a run meet the same ones. Exploitability in this index is by the exploiters that training meets: a choice by held-out
-opponents would be a way to train on them, and the index that an audit reports is by them. A maximum over candidates is
-biased upward: the index in selection.json is for choosing, the audit's for reporting.
+candidates of a run meet the same ones. Exploitability in this index is by the exploiters that training meets: a choice
+by held-out opponents would be a way to train on them, and the index that an audit reports is by them. A maximum over
+candidates is biased upward: the index in selection.json is for choosing, the audit's for reporting.
 """
 
 from __future__ import annotations

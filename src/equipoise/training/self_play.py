@@ -173,12 +173,12 @@ class SelfPlay(Play):
         return self._loaded
 
     def state(self) -> dict[str, Any]:
-        """The steps of the past selves, as JSON."""
-        return {"past": self.population.steps}
+        """The past selves, as JSON."""
+        return self.population.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up the past selves of a `state`."""
-        self.population.restore(state["past"])
+        self.population.restore(state)
 
     def _drawn(self, rng: np.random.Generator, others: Sequence[str]) -> list[Drawn]:
         settings = self.settings
