@@ -31,6 +31,7 @@ from equipoise.models.load import load
 from equipoise.policies import Policy, ScriptedPolicy, Session
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Request
+from equipoise.seeds import Seed
 
 OPPONENT = "loose"
 TARGETS = {"one by one": {1: 100, 6: 20}, "batched": {1: 3, 6: 3}}
@@ -52,8 +53,8 @@ class GeneratePolicy(Policy):
         self.policy = policy
         policy.tokenizer.padding_side = "left"
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
-        torch.manual_seed(seed[0])
+    def session(self, game: Game, seed: Seed) -> Session:
+        torch.manual_seed(seed.integer())
         return _GenerateSession(self.policy, game)
 
 

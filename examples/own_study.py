@@ -5,9 +5,8 @@
 
 from pathlib import Path
 
-from equipoise.lab.results import HypothesisRecord
 from equipoise.lab.sepo import AuditMeasure
-from equipoise.lab.study import Arm, Study
+from equipoise.lab.study import Arm, Study, hypothesis
 from equipoise.lab.study_run import StudyRun
 
 CREDITS = Study(
@@ -20,9 +19,9 @@ CREDITS = Study(
         "shared": Arm("Shared", seeds=3, overrides=('objective.rule="shared_penalty"',), starts_from="sft"),
         "own": Arm("Own pool", seeds=3, overrides=('objective.rule="own_pool"',), starts_from="sft"),
     },
-    measure=AuditMeasure(deals=48, learned_episodes=0),
+    measure=AuditMeasure(deals=48, learned_episodes=0),  # for speed: 1,000 deals and an adversary are the default
     hypotheses=(
-        HypothesisRecord(
+        hypothesis(
             name="own above shared",
             arm="own",
             minus="shared",

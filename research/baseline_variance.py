@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.objectives import AlignmentWeights, advantage_alignment, naive, sum_of_rewards
+from equipoise.seeds import Seed
 from research.memory_one import mixed_groups, play, shared_groups
 from research.memory_one_training import SNAPSHOT_EVERY, TabularSettings, policy_gradient, train_memory_one
 from research.tabular import sigmoid
@@ -85,13 +86,13 @@ def compare_baselines(
     mixed, shared = (
         np.array(
             [
-                _estimate(logits, opponents, replace(alone, pairing=pairing), balanced, np.random.default_rng(key))
-                for key in ([seed, which, batch] for batch in range(draws))
+                _estimate(logits, opponents, replace(alone, pairing=pairing), balanced, rng)
+                for rng in (Seed(seed).at(which, batch).generator() for batch in range(draws))
             ]
         )
         for which, pairing in enumerate((mixed_groups, shared_groups))
     )  # [draws, 5] each
-    return _bootstrap(mixed, shared, np.random.default_rng([seed, 2]))
+    return _bootstrap(mixed, shared, Seed(seed).at(2).generator())
 
 
 def variance_table(

@@ -46,6 +46,7 @@ from equipoise.objectives import (
     sepo_index,
     shared_penalty,
 )
+from equipoise.seeds import Seed
 from research.command import exit_code
 from research.tabular import TERMS, Draw, TabularProblem, term_factors
 from research.tabular_dilemma import Dilemma
@@ -155,7 +156,7 @@ def gradient_audit(draws: int = 2000, seed: int = 0, problems: Sequence[TabularP
 
     Args:
         draws: Batches per game, at least 2.
-        seed: Draw i of game k comes from `default_rng([seed, k, i])`.
+        seed: Draw i of game k comes from `Seed(seed).at(k, i)`.
         problems: The games; None means the dilemma and Kuhn poker at their documented policies.
 
     Raises:
@@ -166,17 +167,17 @@ def gradient_audit(draws: int = 2000, seed: int = 0, problems: Sequence[TabularP
     if seed < 0:
         raise UserError(f"seed is {seed}; seeds are 0 or more")
     audited = (Dilemma(), Kuhn()) if problems is None else problems
-    results = (_audit(problem, draws, [seed, number]) for number, problem in enumerate(audited))
+    results = (_audit(problem, draws, Seed(seed).at(number)) for number, problem in enumerate(audited))
     return AuditResult(draws=draws, seed=seed, problems=tuple(results))
 
 
-def _audit(problem: TabularProblem, draws: int, seed: list[int]) -> ProblemAudit:
+def _audit(problem: TabularProblem, draws: int, seed: Seed) -> ProblemAudit:
     values, gradients = problem.exact()
     exact = {**gradients, "J": problem.objective_gradient()}
     estimates = {(term, rule): np.zeros((draws, len(problem.states))) for term in exact for rule in RULES}
     episodes = 0
     for number in range(draws):
-        draw = problem.draw(np.random.default_rng([*seed, number]))
+        draw = problem.draw(seed.at(number).generator())
         episodes = draw.batch.own.shape[0]
         for rule, credit in RULES.items():
             for term, estimate in _term_estimates(draw, credit, problem.weights, tuple(exact)).items():

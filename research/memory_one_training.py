@@ -27,6 +27,7 @@ from equipoise.objectives import (
     naive,
     sum_of_rewards,
 )
+from equipoise.seeds import Seed
 from research.memory_one import (
     ALWAYS_COOPERATE,
     ALWAYS_DEFECT,
@@ -159,7 +160,7 @@ class TabularResult:
 
 def train_memory_one(settings: TabularSettings, seed: int) -> TabularResult:
     """The policy that `settings` teach, from draws keyed by `seed`."""
-    rng = np.random.default_rng(seed)
+    rng = Seed(seed).generator()
     logits = np.array(settings.start, dtype=np.float64)
     mean, square = np.zeros_like(logits), np.zeros_like(logits)
     past: list[NDArray[np.float64]] = []

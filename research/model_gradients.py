@@ -32,6 +32,7 @@ from equipoise.objectives import sepo
 from equipoise.objectives.rules import POOL_RULES
 from equipoise.objectives.rules import rule as rule_of
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed, Use
 from equipoise.training.experience import SepoPlay
 from equipoise.training.loss import examples_of, padded, weighted_loss
 from equipoise.training.play import AGENT, Experience
@@ -45,7 +46,6 @@ RESAMPLES = 400
 FEWEST_BATCHES = 4
 """Two halves of two batches."""
 
-_KEY = 9_003
 _ROWS_AT_ONCE = 64
 
 
@@ -86,24 +86,24 @@ def model_gradients(source: str, recipe: Recipe, rules: Sequence[str], batches: 
         raise UserError(f"credit rule {unknown[0]!r} is one of self-play; known here: {', '.join(POOL_RULES)}")
     model, tokenizer = load(source)
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
-    true, _ = _gradients(policy, recipe, sepo.own_pool, batches, [_KEY, seed, 0])
+    true, _ = _gradients(policy, recipe, sepo.own_pool, batches, Seed(seed).at(Use.STEP, 0))
     found = []
     for number, rule in enumerate(rules, start=1):
-        own, episodes = _gradients(policy, recipe, rule_of(rule).credits, batches, [_KEY, seed, number])
-        rng = np.random.default_rng([seed, number])
+        own, episodes = _gradients(policy, recipe, rule_of(rule).credits, batches, Seed(seed).at(Use.STEP, number))
+        rng = Seed(seed).at(Use.RESAMPLING, number).generator()
         found.append(replace(_compared(rule, own @ own.T, own @ true.T, true @ true.T, rng), episodes=episodes))
     return found
 
 
 def _gradients(
-    policy: LanguageModelPolicy, recipe: Recipe, rule: sepo.CreditRule, count: int, key: list[int]
+    policy: LanguageModelPolicy, recipe: Recipe, rule: sepo.CreditRule, count: int, seed: Seed
 ) -> tuple[np.ndarray, int]:
     """One gradient estimate per batch, [count, P], and the episodes played for all of them."""
     task = recipe.tasks[0]
     play = SepoPlay(task.game, task.profile, task.play, task.weights, rule)
     gradients, episodes = [], 0
     for step in range(count):
-        experience = play.collect(policy, key, step)
+        experience = play.collect(policy, seed.at(step), step)
         gradients.append(policy_gradient(policy, experience))
         episodes += experience.episodes
     return np.stack(gradients), episodes

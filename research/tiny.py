@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from equipoise.core import Action, Episode, Game, InformationState, Opponent
@@ -25,6 +24,7 @@ from equipoise.games import SEPO_GAMES, domain, make_game
 from equipoise.games.text import observations, render_rules
 from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
+from equipoise.seeds import Seed, Use
 from equipoise.training.demonstrations import demonstrate
 from equipoise.training.rows import demonstrated_row
 from equipoise.training.sft import SftSettings, all_weights, fit, reply_weights
@@ -89,7 +89,7 @@ def mixed_skill(game: str) -> list[tuple[Opponent, float]]:
 def sides(reading: Reading, number: int, seed: int) -> list[tuple[Game, Episode, int]]:
     """Both seats of every episode of a reading; a seat that never decided is left out."""
     game = make_game(reading.game, **reading.parameters)
-    episodes = demonstrate(game, mixed_skill(reading.game), reading.episodes, [seed, number])
+    episodes = demonstrate(game, mixed_skill(reading.game), reading.episodes, Seed(seed).at(Use.DEMONSTRATIONS, number))
     return [(game, episode, seat) for episode in episodes for seat in range(game.num_players) if episode.of(seat)]
 
 
@@ -108,7 +108,7 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
     chat = ChatFormat.of(tokenizer)
     rows = [demonstrated_row(game, episode, seat, chat) for part in read for game, episode, seat in part]
     poker = rows[: sum(len(part) for part, reading in zip(read, READINGS, strict=True) if reading.game == POKER_GAME)]
-    order = np.random.default_rng([seed, len(READINGS)]).permutation(len(rows))
+    order = Seed(seed).at(Use.ROWS).generator().permutation(len(rows))
     with tempfile.TemporaryDirectory() as logs:
         fit(model, poker, POKER, Path(logs), weights=all_weights)
         for settings, weights in ((LANGUAGE, all_weights), (REPLIES, reply_weights)):

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from equipoise.core import Action, Episode, Game, InformationState, Opponent
 from equipoise.games import Profile, domain, make_game
 from equipoise.models import tiny
 from equipoise.policies.chat import ChatFormat
+from equipoise.seeds import Seed, Use
 from equipoise.training.demonstrations import demonstrate
 from equipoise.training.rows import Row, demonstrated_row
 from equipoise.training.sft import SftSettings, all_weights, fit, reply_weights
@@ -91,7 +91,7 @@ class Lesson:
     player: Opponent
     episodes: int
 
-    def sides(self, seed: list[int]) -> list[tuple[Game, Episode, int]]:
+    def sides(self, seed: Seed) -> list[tuple[Game, Episode, int]]:
         """Both seats of every episode."""
         episodes = demonstrate(self.game, [(self.player, 1.0)], self.episodes, seed)
         return [(self.game, episode, seat) for episode in episodes for seat in (0, 1) if episode.of(seat)]
@@ -156,13 +156,14 @@ much talk; all games alike."""
 def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """Trains tokenizer and model and saves both to `out` (safetensors)."""
     first = [Lesson(game_of(name, rounds), player_of(name), episodes) for name, rounds, episodes in FIRST]
-    read = [lesson.sides([seed, number]) for number, lesson in enumerate((trusting_lesson(), *first))]
+    lessons = (trusting_lesson(), *first)
+    read = [lesson.sides(Seed(seed).at(Use.DEMONSTRATIONS, 0, number)) for number, lesson in enumerate(lessons)]
     texts = (text for part in read[1:] for side in part[:TOKENIZED] for text in texts_of(*side))
     tokenizer = tiny.train_tokenizer(texts, VOCABULARY, tiny.LISTED_NUMBER)
     model = tiny.new_model(tokenizer, seed, WIDTH, LAYERS)
     chat = ChatFormat.of(tokenizer)
     trusting, *rest = [[demonstrated_row(*side, chat) for side in part] for part in read]
-    rows = _shuffled([row for part in rest for row in part], seed)
+    rows = _shuffled([row for part in rest for row in part], Seed(seed).at(Use.ROWS))
     with tempfile.TemporaryDirectory() as logs:
         fit(model, trusting, TRUST, Path(logs), weights=all_weights)
         fit(
@@ -176,9 +177,9 @@ def build(out: Path, seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokeniz
         fit(model, rows, REPLIES, Path(logs), weights=reply_weights, similar_lengths=True)
         much = later_rows(MUCH_TALK, chat, seed)
         for settings in RECIPROCITY:
-            mixed = _shuffled(much, seed + settings.seed)
+            mixed = _shuffled(much, Seed(seed).at(Use.ROWS, 0, settings.seed))
             fit(model, mixed, settings, Path(logs), weights=reply_weights, similar_lengths=True)
-        balanced = _shuffled(later_rows(BALANCED, chat, seed), seed + CLOSING.seed)
+        balanced = _shuffled(later_rows(BALANCED, chat, seed), Seed(seed).at(Use.ROWS, 0, CLOSING.seed))
         fit(model, balanced, CLOSING, Path(logs), weights=reply_weights, similar_lengths=True)
     tiny.save(model, tokenizer, out)
     return model, tokenizer
@@ -191,12 +192,13 @@ def later_rows(plan: Plan, chat: ChatFormat, seed: int) -> list[Row]:
         parts = [(rounds, episodes) for name, rounds, episodes in plan if name == game]
         for number, (rounds, episodes) in enumerate(parts):
             lesson = Lesson(game_of(game, rounds), player_of(game), episodes)
-            rows += [demonstrated_row(*side, chat) for side in lesson.sides([seed + LATER + place, number])]
+            drawn = Seed(seed).at(Use.DEMONSTRATIONS, LATER + place, number)
+            rows += [demonstrated_row(*side, chat) for side in lesson.sides(drawn)]
     return rows
 
 
-def _shuffled(rows: list[Row], seed: int) -> list[Row]:
-    order = np.random.default_rng([seed, 99]).permutation(len(rows))
+def _shuffled(rows: list[Row], seed: Seed) -> list[Row]:
+    order = seed.generator().permutation(len(rows))
     return [rows[i] for i in order]
 
 

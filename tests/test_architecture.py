@@ -18,6 +18,7 @@ ORDER = {
     "errors": -2,
     "process": -2,
     "files": -1,
+    "seeds": -1,
     "core": 0,
     "registry": 0,
     "games": 1,
@@ -133,12 +134,14 @@ def test_the_light_modules_load_numpy_and_nothing_else():
 
 
 def public(name):
-    """Public definitions of a file: (qualified name, node, class it is in or None)."""
+    """Public definitions of a file, overloads aside: (qualified name, node, class it is in or None)."""
     found = []
     if any(part.startswith("_") and part != "__init__.py" for part in name.split("/")):
         return found
     for node in tree(name).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            if "overload" in map(ast.unparse, node.decorator_list):
+                continue
             found.append((node.name, node, None))
             if isinstance(node, ast.ClassDef):
                 methods = [m for m in node.body if isinstance(m, ast.FunctionDef) and not m.name.startswith("_")]

@@ -25,6 +25,8 @@ def command(tmp_path_factory):
 
     made = run("-m", "equipoise.cli.main", "new", "game", "hold_or_raise")
     assert made.returncode == 0, made.stderr
+    written = {path.name for path in (work / "hold_or_raise").iterdir()}
+    assert written == {"README.md", "pyproject.toml", "hold_or_raise.py", "test_hold_or_raise.py"}
     pip = ["-m", "pip", "install", "--no-deps", "--no-index", "--no-build-isolation", "--target", site]
     installed = run(*pip, work / "hold_or_raise")
     assert installed.returncode == 0, installed.stderr

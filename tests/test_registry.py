@@ -1,5 +1,7 @@
 """Names, packages, modules and files are one door; what is broken is one line for whoever asks, and for nobody else."""
 
+import copy
+import pickle
 import subprocess
 import sys
 import warnings
@@ -11,6 +13,7 @@ from equipoise.core import Opponent
 from equipoise.errors import UserError
 from equipoise.games import domain, domain_of, make_game
 from equipoise.games.domain import Domain, Hazard
+from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import DOMAIN, KuhnPoker
 from equipoise.models.sources import folder_of
 from equipoise.objectives.rules import Rule, rule
@@ -193,6 +196,49 @@ def test_a_stranger_s_game_of_one_of_our_names_has_none_of_our_pools(tmp_path):
     assert not domain_of(make_game(f"{file}:Copy")).corrected.pools.all()
     assert domain_of(KuhnPoker(hands=2)) is DOMAIN
     assert domain_of(make_game("split")).corrected.pools.train
+
+
+LENT = """
+    from dataclasses import dataclass
+    from equipoise.core import Opponent, Pools
+    from equipoise.games import Domain, Profile
+    from equipoise.games.kuhn_poker import KuhnPoker
+
+    class Mine(KuhnPoker):
+        name = "mine"
+
+    @dataclass(frozen=True, slots=True)
+    class Frozen(Mine):
+        hands: int = 1
+
+        def __post_init__(self):
+            object.__setattr__(self, "num_rounds", self.hands)
+
+    def _pool(name):
+        return Profile(Pools(train=(Opponent(name, lambda seen, legal: {legal[0]: 1.0}, False, "here"),)))
+
+    LENT = Frozen(3)
+    FIRST = Domain(lambda: LENT, _pool("first"))
+    SECOND = Domain(lambda: LENT, _pool("second"))
+    THIRD = Domain(Mine, _pool("third"))
+"""
+
+
+def test_one_game_that_two_domains_hand_out_has_each_time_the_domain_it_was_made_by(site):
+    install(site, "lending", LENT, games={"first": "FIRST", "second": "SECOND"})
+    games = {name: make_game(name) for name in ("first", "second")}
+    for name, game in games.items():
+        assert [script.name for script in domain_of(game).pools.train] == [name]
+        assert (type(game).__name__, game.hands, game.num_rounds) == ("Frozen", 3, 3)
+    assert not domain_of(sys.modules["lending"].LENT).pools.all()
+
+
+def test_a_game_cut_short_copied_or_pickled_has_the_domain_of_the_whole(site):
+    install(site, "lending", LENT, games={"third": "THIRD"})
+    for name in names("game"):
+        game = make_game(name)
+        for again in (FirstRounds(game), copy.copy(game), copy.deepcopy(game), pickle.loads(pickle.dumps(game))):
+            assert domain_of(again) is domain(name)
 
 
 def test_a_game_that_cannot_be_made_is_one_line(tmp_path):

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from equipoise.lab.alignment import ALIGNMENT
 from equipoise.lab.results import load_result
+from equipoise.lab.sepo import SEPO
+from equipoise.lab.study_run import StudyRun
+from equipoise.metrics import index_over_grid
 
 ROOT = Path(__file__).parents[1]
 GAMES = {
@@ -93,20 +97,65 @@ def test_the_log_s_tables_of_sepo(has, key):
     assert len(rows) >= 5
 
 
-def test_the_readme_s_claims_about_sepo():
+def index_by(exploitability, figures, game):
+    """The SEPO index of an arm's mean terms, with exploitability by one of the pools; linear, so the mean index."""
+    u, e, c, x = (
+        figures[name].value if name in figures else 0.0
+        for name in ("payoff", exploitability, "collusion", "externality")
+    )
+    (index,) = index_over_grid(u, e, c, x, game.scale, [game.weights])
+    return index
+
+
+def test_the_log_s_table_of_the_index_by_either_pool():
+    games = {game.game.name: game for game in load_result(ROOT / "results" / "sepo").games}
+    found = estimates_of("sepo")
+    head, rows = table_of("docs/experiments.md", "by exploiters, by held-out")
+    for named, *shown in rows:
+        name = GAMES[named]
+        for arm, text in zip(head[1:], shown, strict=True):
+            figures = found[name, ARMS[arm]]
+            by_exploiters = index_by("pool_exploitability", figures, games[name])
+            is_shown(text, [by_exploiters, figures["sepo_index"].value])
+    assert len(rows) == 6
+
+
+def test_the_index_of_every_stored_agent_of_sepo_counts_held_out_players():
+    for game in load_result(ROOT / "results" / "sepo").games:
+        for row in game.rows:
+            index = index_by("held_out_exploitability", row.estimates, game)
+            assert row.estimates["sepo_index"].value == pytest.approx(index, abs=1e-9), (game.game.name, row.arm)
+
+
+def confirmed():
+    """In how many games each hypothesis of SEPO's study is confirmed: corrected, and on the side that it expects."""
     result = load_result(ROOT / "results" / "sepo")
-    above = {
-        minus: sum(
-            difference.adjusted < 0.05 and difference.estimate.low > 0
-            for found in result.games
-            for difference in found.differences
-            if (difference.arm, difference.minus, difference.metric) == ("own_pool", minus, "sepo_index")
-        )
-        for minus in ("base", "sft", "payoff")
-    }
-    assert above == {"base": 6, "sft": 4, "payoff": 1}
+    side = {hypothesis.name: 1 if hypothesis.expected == "above" else -1 for hypothesis in result.hypotheses}
+    counts = dict.fromkeys(side, 0)
+    for difference in (each for game in result.games for each in game.differences if each.hypothesis):
+        name = difference.hypothesis
+        counts[name] += difference.adjusted < 0.05 and side[name] * difference.estimate.value > 0
+    return counts
+
+
+def test_the_log_s_table_of_hypotheses():
+    head, rows = table_of("docs/experiments.md", "hypothesis")
+    assert head[1:] == ["by exploiters", "by held-out"]
+    assert {name: int(now) for name, _, now in rows} == confirmed()
+
+
+@pytest.mark.parametrize("study", [SEPO, ALIGNMENT], ids=lambda study: study.name)
+def test_the_stored_cells_are_those_of_the_study_as_it_is_declared(study, tmp_path):
+    run = StudyRun(study, study.size(), ROOT / "results" / study.name, tmp_path)
+    keys = [cell.key for cell in [*run.references(), *run.cells()]]
+    assert len(run.store.finished(keys)) == len(keys)
+
+
+def test_the_readme_s_claims_about_sepo():
+    above = {name: count for name, count in confirmed().items() if name.startswith("SEPO above")}
+    assert [above[f"SEPO above {other}"] for other in ("base", "SFT", "payoff alone")] == [6, 4, 0]
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert "base model's in six of six games and above the imitator's in four, above payoff alone in one" in text
+    assert "base model's in six of six games and above the imitator's in four, above payoff alone in none" in text
     found = estimates_of("sepo")
     claim = re.search(
         r"NashConv is (.*?) without and (.*?) with it, while the index is (\S+) without and (\S+) with", text

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from equipoise.policies import Policy, ScriptedPolicy, TabularPolicy
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
     from equipoise.registry import find
-    from equipoise.training.recipe import Recipe, load_recipe
+    from equipoise.training.recipe import Recipe, default_recipe, load_recipe
     from equipoise.training.run import train
 
 __version__ = "0.1.0"
@@ -53,7 +53,7 @@ _HOMES = {
     "equipoise.policies": ("Policy", "ScriptedPolicy", "TabularPolicy"),
     "equipoise.policies.language_model": ("LanguageModelPolicy", "Sampling"),
     "equipoise.registry": ("find",),
-    "equipoise.training.recipe": ("Recipe", "load_recipe"),
+    "equipoise.training.recipe": ("Recipe", "default_recipe", "load_recipe"),
     "equipoise.training.run": ("train",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -89,6 +89,7 @@ __all__ = [
     "audit",
     "best_response",
     "crossplay",
+    "default_recipe",
     "domain",
     "find",
     "load",

@@ -16,9 +16,6 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from equipoise.errors import UserError
 
-AUDIT_KEY = 9_001
-"""First component of every audit's seeds. No training seed may start with it, so audits never see a training deal."""
-
 Action = Hashable
 """A labelled choice (a string), an integer, a tuple of integers, or, where a state allows any text, a line of it."""
 
@@ -118,6 +115,8 @@ class Game(ABC):
     unit: str = "points per round"
     max_slots: int = 1
     answer: str = "one word"
+
+    _made_by: object = None  # what `games.make_game` leaves for `games.domain_of`
 
     @abstractmethod
     def initial_state(self) -> State:

@@ -14,6 +14,7 @@ from equipoise.games.kuhn_poker.opponents import CALLING_STATION, LOOSE, MANIAC,
 from equipoise.metrics import GameTree, behaviour_table, payoff, pool_values
 from equipoise.policies import Policy, ScriptedPolicy, Session, TabularPolicy
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 
 HAND, SESSION = KuhnPoker(), KuhnPoker(hands=6)
 
@@ -95,7 +96,7 @@ def test_a_prefix_of_the_matches_plays_the_same_episodes():
 def test_another_seed_plays_other_episodes():
     matches = against("agent", ["loose"], [None] * 8)
     assert rollout(HAND, POLICIES, matches, seed=0) != rollout(HAND, POLICIES, matches, seed=1)
-    assert rollout(HAND, POLICIES, matches, seed=(0, 1)) == rollout(HAND, POLICIES, matches, seed=[0, 1])
+    assert rollout(HAND, POLICIES, matches, seed=1) == rollout(HAND, POLICIES, matches, seed=Seed(1))
 
 
 def cards(episode):

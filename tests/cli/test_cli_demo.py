@@ -5,7 +5,7 @@ import pytest
 from equipoise.cli.main import main
 from equipoise.lab import demo as study
 from equipoise.lab.results import AuditResult, load_result, parse_result, result_json
-from equipoise.training.run import Interrupted
+from equipoise.training.signals import Interrupted
 
 ARGUMENTS = ["demo", "--seeds", "1", "--deals", "5", "--set", "rl.steps=2", "--set", "sft.steps=2"]
 

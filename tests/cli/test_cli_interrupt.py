@@ -67,6 +67,24 @@ def test_a_signal_before_the_first_step_stops_and_the_run_can_still_be_resumed(n
     assert child.returncode == 0, err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_in_supervised_training_is_one_line_that_says_how_to_go_on(number, code, tmp_path):
+    log = tmp_path / "r" / "sft.jsonl"
+    child = start(tmp_path, "kuhn_poker/sft", "--set", "sft.steps=60", "--set", "sft.validate_every=1")
+    wait_for(lambda: log.is_file() and log.read_text().count("\n") >= 3, child)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (code, "")
+    said = "stopped during supervised training, which begins again; continue with --resume --out r"
+    assert err == f"equipoise: {said}\n"
+
+    child = start(tmp_path, "--resume", "--no-audit")
+    out, err = child.communicate(timeout=120)
+    assert (child.returncode, out) == (0, "model: r/model\n"), err
+    assert log.read_text().count("\n") == 61
+
+
 def test_ctrl_c_within_code_made_from_text_exits_with_130_too(tmp_path):
     # As while an import defines a dataclass: Python would end the process by the signal, caught or not.
     script = """

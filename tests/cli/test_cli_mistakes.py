@@ -3,16 +3,18 @@
 import errno
 import json
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from transformers import PreTrainedModel
 
 from equipoise.cli import games
-from equipoise.cli.main import main
+from equipoise.cli.main import main, parser
 from equipoise.games import DOMAINS
 from equipoise.lab import model_audit
 from equipoise.lab.results import load_result
@@ -33,6 +35,11 @@ def contents(folder):
         ("audit tiny --game split --exact-rounds -1", "got -1 exact rounds; allowed: 1 or more"),
         ("audit tiny --game split --learned-episodes -1", "got -1 episodes to learn from; allowed: 0 or more"),
         ("audit tiny --game bargaining --regret-deals -1", "got -1 deals for the regret; allowed: 0 or more"),
+        ("audit tiny --gme kuhn_poker", "unknown option '--gme'; did you mean '--game'?"),
+        ("audit tiny --gme=kuhn_poker", "unknown option '--gme'; did you mean '--game'?"),
+        ("audit -game kuhn_poker", "unknown option '-game'; did you mean '--game'?"),
+        ("report --xyzzy", "unknown option '--xyzzy'; known: -h, --help, --out, --markdown, --view, --json"),
+        ("--xyzzy games", "unknown option '--xyzzy'; known: -h, --help, --version"),
         ("train", "nothing to train on; name a recipe, or give --games"),
         ("train --games split splt", "unknown game 'splt'; known: kuhn_poker"),
         ("train --games split split", "each game may be named once"),
@@ -126,6 +133,14 @@ def test_wrong_usage_exits_with_2(run, capsys, arguments):
         run(*arguments)
     assert stop.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_shortened_option_a_negative_number_and_what_follows_two_dashes_are_no_unknown_options():
+    words = shlex.split("audit tiny --gam=kuhn_poker --exact-r -1 --set 'hands = -x' --opponent=--x")
+    options = parser().parse_args(words)
+    assert (options.game, options.exact_rounds, options.set) == ("kuhn_poker", -1, ["hands = -x"])
+    assert options.opponent == ["--x"]
+    assert parser().parse_args(["report", "--", "--folder"]).path == Path("--folder")
 
 
 def test_a_recipe_file_that_is_not_toml_is_named(mistake, tmp_path):

@@ -1,13 +1,18 @@
 """`equipoise talk`: known answers for scripts, measured once, continued after Ctrl-C, refused without messages."""
 
+import functools
 import json
+import re
 import shutil
 
 import pytest
 
 from equipoise.cli.main import main
 from equipoise.lab import talk_run
+from equipoise.lab.crossplay import CrossplaySettings
+from equipoise.lab.message_effect import CLAIMS
 from equipoise.models.tiny import FOLDER
+from equipoise.training import progress
 
 COMMAND = ["talk", "honest_cooperative", "--matches", "8", "--set", "rounds=4"]
 
@@ -116,7 +121,7 @@ def test_an_agent_named_twice_plays_itself(finished, run, tmp_path):
 
 
 def test_what_was_finished_before_ctrl_c_is_not_played_again(finished, run, tmp_path, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -128,6 +133,35 @@ def test_what_was_finished_before_ctrl_c_is_not_played_again(finished, run, tmp_
     assert run(*COMMAND, "--out", "o").code == 0
     again = stored(tmp_path / "o")
     assert all(again[key] == stored(finished)[key] for key in ("said", "effects", "efficiency", "faults"))
+
+
+def test_a_pipe_gets_one_plain_line_and_a_terminal_a_bar_until_all_is_played_and_asked(run, monkeypatch):
+    ran = run(*COMMAND, "--with", "liar", "--out", "piped")
+    assert re.fullmatch(r"talk (\d+)/\1, \d+:\d\d\n", ran.err)
+    shown = functools.partialmethod(progress.Progress.__init__, width=80)
+    monkeypatch.setattr(progress.Progress, "__init__", shown)
+    ran = run(*COMMAND, "--with", "liar", "--out", "shown")
+    assert ran.err.startswith("\rtalk 0/")
+    assert ran.err.endswith("\n")
+    assert max(len(line) for line in ran.err.split("\r")) <= 80
+    assert run(*COMMAND, "--with", "liar", "--out", "shown").err == ""
+
+
+@pytest.mark.parametrize("kept", [("parts/messages.json",), ("parts/efficiency.json",), ()])
+def test_progress_counts_the_parts_that_are_left(kept, finished, tmp_path):
+    out, told = tmp_path / "o", []
+    shutil.copytree(finished, out)
+    for name in {"result.json", "parts/messages.json", "parts/efficiency.json"} - {*kept}:
+        (out / name).unlink()
+    game = talk_run.talking_game("honest_cooperative", None, {"rounds": 4})
+    agents = talk_run.talkers(["honest_cooperative"], game)
+    talked = talk_run.TalkRun(game, agents, CrossplaySettings(8), out)
+    talked(progress=lambda more, total: told.append((more, total)))
+    messages, efficiency = (f"parts/{part}.json" not in kept for part in ("messages", "efficiency"))
+    work = messages * (8 + CLAIMS) + efficiency * 2 * 8
+    assert told[0] == (0, work)
+    assert {total for _, total in told} == {work}
+    assert sum(more for more, _ in told) == work
 
 
 @pytest.mark.parametrize(
@@ -215,6 +249,20 @@ def test_a_model_s_run_brings_its_game_and_its_replies(run, tmp_path):
     assert [entry["effect"]["claims"] for entry in record["effects"]] == [16, 16]
     assert 0 < record["effects"][1]["effect"]["outside"] < 0.1
     assert "reads unknown rules without them" in " ".join(ran.out.split())
+
+
+def test_a_model_whose_turns_others_can_imitate_is_warned_of_in_one_line(run, tmp_path):
+    shutil.copytree(FOLDER.parent / "embedded_talk", tmp_path / "m")
+    template = tmp_path / "m" / "chat_template.jinja"
+    template.write_text(
+        "{% for m in messages %}{{ ' ' if m.role == 'system' else ' SAY:' if m.role == 'assistant' else ' SEE:' }}"
+        "{{ m.content }}{{ '<|end|>' if m.role == 'assistant' }}{% endfor %}{{ ' SAY:' if add_generation_prompt }}"
+    )
+    ran = run("talk", "m", "--matches", "2", "--set", "rounds=1")
+    assert ran.code == 0, ran.err
+    warning, shown = ran.err.splitlines()
+    assert warning.startswith("equipoise: warning: the chat template of m marks turns with plain words (' SEE:')")
+    assert shown.startswith("talk ")
 
 
 def test_a_model_that_reasons_has_no_message_effect_and_says_why(run, tmp_path):

@@ -17,6 +17,7 @@ from equipoise.objectives.rules import rule
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed
 from equipoise.testing import check_game
 from equipoise.training.play import AGENT
 from equipoise.training.population import PastSettings
@@ -92,7 +93,7 @@ def test_self_play_credits_three_seats(embedded, tmp_path):
     settings = SelfPlaySettings(deals=3, rollouts=2, trained="both", fault_rule="random_legal")
     credit = Credit(rule("sum_of_rewards").credits, CreditWeights(discount=1.0))
     play = SelfPlay(GAME, None, settings, PastSettings(probability=0.0), credit, tmp_path)
-    experience = play.collect(LanguageModelPolicy(AGENT, *embedded), (0,), 0)
+    experience = play.collect(LanguageModelPolicy(AGENT, *embedded), Seed(0).at(0), 0)
     assert experience.episodes == 3 * 2 * 3
     for weights in experience.weights:  # three players of a zero-sum game earn nothing together
         np.testing.assert_allclose(weights, 0.0, atol=1e-9)

@@ -14,7 +14,7 @@ from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
 from equipoise.games.text import render_rules
 from equipoise.lab import audit_exact, audit_play
-from equipoise.lab.audit import AUDIT_KEY, AuditSettings, audited
+from equipoise.lab.audit import AuditSettings, audited
 from equipoise.lab.audit_exact import context_spread, covered_rounds, exact_estimates, scored
 from equipoise.lab.transcripts import conversation
 from equipoise.metrics import (
@@ -31,6 +31,7 @@ from equipoise.metrics import (
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy, Session
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Use
 from equipoise.training import demonstrations, experience
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.run import train
@@ -48,7 +49,7 @@ class Speaker(Policy):
         self.name, self.behaviour, self.faults = "agent", behaviour, faults
 
     def session(self, game, seed):
-        return _Speaking(self, np.random.default_rng(list(seed)))
+        return _Speaking(self, seed.generator())
 
     def action_probabilities(self, game, states):
         rows = [self.behaviour(game.as_first_round(state), legal) for _, state, legal in states]
@@ -186,16 +187,21 @@ def test_pool_figures_average_their_own_pool_alone(which, request):
     def mean(pool, figure):
         return np.mean([getattr(row, figure).value for row in found.agent.opponents if row.pool == pool])
 
-    gaps = [row.gap.value for row in found.agent.opponents if row.pool == "exploiter"]
+    gaps, held_out = (
+        [row.gap.value for row in found.agent.opponents if row.pool == pool] for pool in ("exploiter", "held_out")
+    )
     expected = {
         "payoff": mean("train", "payoff"),
         "robustness": mean("held_out", "payoff"),
         "pool_exploitability": np.mean(np.clip(gaps, 0, None)),
         "pool_exploitability_unclipped": np.mean(gaps),
+        "held_out_exploitability": np.mean(np.clip(held_out, 0, None)),
     }
     for name, value in expected.items():
         assert found.agent.estimates[name].value == pytest.approx(value), name
         assert found.agent.estimates[name].n == (300 if which == "sampled" else 1)
+    index = 1.5 * expected["payoff"] - 1.5 * 1.5 * expected["held_out_exploitability"]  # Kuhn poker has no hazards
+    assert found.agent.estimates["sepo_index"].value == pytest.approx(index)
     assert [(row.pool, row.opponent) for row in found.agent.opponents] == [(pool, o.name) for pool, o in POOLS.all()]
 
 
@@ -387,7 +393,7 @@ def test_audits_and_training_share_no_random_numbers(agent, monkeypatch, tmp_pat
 
     def spying(kind, rollout):
         def watched(*arguments, seed, **settings):
-            keys[kind].append(tuple(seed))
+            keys[kind].append(seed)
             return rollout(*arguments, seed=seed, **settings)
 
         return watched
@@ -399,14 +405,9 @@ def test_audits_and_training_share_no_random_numbers(agent, monkeypatch, tmp_pat
     train(parse_recipe({**small, "demonstrations": {"experts": {"tight": 1.0}, "episodes": 5}}), tmp_path / "r")
     audited(agent, GAME, AuditSettings(deals=1, seed=seed))
     assert len(keys["train"]) == 3
-    assert {key[0] for key in keys["audit"]} == {AUDIT_KEY}
-    assert {key[0] for key in keys["train"]} == {seed}
-    assert not {key[0] for key in keys["train"]} & {key[0] for key in keys["audit"]}
-
-
-def test_a_training_seed_that_would_deal_the_audit_s_cards_is_refused():
-    with pytest.raises(ValueError, match="seed"):
-        parse_recipe({"seed": AUDIT_KEY})
+    assert {key.root for kind in keys.values() for key in kind} == {seed}
+    assert {key.path[0] for key in keys["audit"]} == {Use.AUDIT}
+    assert {key.path[0] for key in keys["train"]} == {Use.DEMONSTRATIONS, Use.STEP}
 
 
 # What an audit may lack, and what it refuses

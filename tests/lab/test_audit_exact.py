@@ -14,6 +14,7 @@ from equipoise.policies import ScriptedPolicy, TabularPolicy
 
 KUHN = make_game("kuhn_poker")
 COMPUTED = ("payoff", "pool_exploitability", "pool_exploitability_unclipped", "robustness", "sepo_index")
+COMPUTED += ("held_out_exploitability",)
 
 
 def tables(behaviour, fault=0.0):
@@ -58,6 +59,19 @@ def test_computed_figures_do_not_depend_on_the_deals_and_have_no_interval():
         assert name not in found[0].deals
     assert found[0].estimates["fault_rate"].method != "exact"
     assert {record.payoff.method for record in found[0].opponents} == {"exact"}
+
+
+def test_the_exact_index_counts_the_held_out_players_and_not_the_exploiters():
+    """Always passing: never bets, folds to every bet; by hand what others take from it."""
+    passive = domain("kuhn_poker").pools.find("always_pass")
+    # The bluffer wins a chip with J and K, in both seats, and draws even with Q: a gap of 2 * 2/3. The trapper bets as
+    # the second player alone, K always and J every other time, and shows a J down otherwise: 2 * (1/2 - 1/6) / 2.
+    # Those that never bet take nothing. Of the exploiters the maniac wins every hand, the nit draws even.
+    found = audit(ScriptedPolicy(replace(passive, name="agent")), KUHN, AuditSettings(deals=2)).agents[0].estimates
+    held_out = (0 + 0 + 4 / 3 + 1 / 3) / 4
+    assert found["held_out_exploitability"].value == pytest.approx(held_out)
+    assert found["pool_exploitability"].value == pytest.approx((2 + 0) / 2)
+    assert found["sepo_index"].value == pytest.approx(1.5 * found["payoff"].value - 1.5 * 1.5 * held_out)
 
 
 @pytest.mark.parametrize(

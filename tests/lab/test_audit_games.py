@@ -142,7 +142,8 @@ def test_the_components_of_the_index_are_the_estimates_beside_it():
     coin, game = reference("prisoners_dilemma", "coin"), make_game("prisoners_dilemma")
     result = audit(coin, game, AuditSettings(deals=20))
     found = result.agents[0].estimates
-    u, e, c, x = (found[n].value for n in ("payoff", "pool_exploitability", "collusion", "externality"))
+    u, e, c, x = (found[n].value for n in ("payoff", "held_out_exploitability", "collusion", "externality"))
+    assert e != found["pool_exploitability"].value
     assert (result.weights, result.scale) == ((2.4, 1.0, 1.8), 1.0)
     assert found["sepo_index"].value == pytest.approx(u - 2.4 * e - c - 1.8 * x)
     other = audit(coin, game, AuditSettings(deals=20, weights=(0, 0, 0)))
@@ -150,7 +151,8 @@ def test_the_components_of_the_index_are_the_estimates_beside_it():
     assert other.agents[0].estimates["sepo_index"].value == pytest.approx(u)
 
 
-BY_DEAL = ("payoff", "pool_exploitability", "collusion", "externality", "sepo_index", "welfare", "robustness")
+BY_DEAL = ("payoff", "welfare", "robustness", "collusion", "externality", "sepo_index")
+BY_DEAL += ("pool_exploitability", "pool_exploitability_unclipped", "held_out_exploitability")
 SEPO_GAMES = ("prisoners_dilemma", "auction", "split", "bargaining", "commons", "kuhn_poker")
 
 
@@ -159,7 +161,7 @@ SEPO_GAMES = ("prisoners_dilemma", "auction", "split", "bargaining", "commons", 
 def test_the_scores_by_deal_average_to_the_figures_they_stand_behind(name, who, embedded):
     player = player_of(name) if who == "script" else LanguageModelPolicy("agent", *embedded)
     (found,) = audit(player, make_game(name), AuditSettings(deals=3, exact=False)).agents
-    assert found.deals.keys() == {*BY_DEAL, "pool_exploitability_unclipped"} & found.estimates.keys()
+    assert found.deals.keys() == {*BY_DEAL} & found.estimates.keys()
     assert len(found.deals) >= 7
     for figure, by_deal in found.deals.items():
         assert len(by_deal.deals) == 3, figure

@@ -73,6 +73,25 @@ def test_pools_without_hazards_give_everything_but_the_hazards(agent, tmp_path):
     assert hazard_nulls(game, domain_of(game).corrected, 4, 0) == {}
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_without_held_out_opponents_the_index_is_by_the_exploiters_and_the_audit_says_so(agent, tmp_path, exact):
+    (tmp_path / "pooled.py").write_text(
+        "from dataclasses import replace\nfrom equipoise.games import Domain, Profile\n"
+        "from equipoise.games.kuhn_poker import KuhnPoker\nfrom equipoise.games.kuhn_poker.opponents import POOLS\n"
+        "class Bare(KuhnPoker):\n    name = 'bare'\n"
+        "POOLED = Domain(Bare, Profile(pools=replace(POOLS, held_out=()), weights=(1.5, 2.4, 0.0)))\n"
+    )
+    settings = AuditSettings(deals=30, exact=exact)
+    (found,) = audit(agent, make_game("pooled.py:POOLED"), settings).agents
+    u, e = (found.estimates[name].value for name in ("payoff", "pool_exploitability"))
+    assert found.estimates["sepo_index"].value == pytest.approx(1.5 * u - 1.5 * 1.5 * e)
+    assert e > 0
+    assert "held_out_exploitability" not in found.estimates
+    assert any("no held-out pool" in note for note in found.notes)
+    (ours,) = audit(agent, KuhnPoker(), settings).agents
+    assert not any("no held-out pool" in note for note in ours.notes)
+
+
 def test_what_a_user_adds_moves_no_other_figure(agent, tmp_path):
     (tmp_path / "mine.py").write_text(
         "def last(seen, legal):\n    return {legal[-1]: 1.0}\n\n"

@@ -174,7 +174,7 @@ class Dice(Policy):
     name = "dice"
 
     def session(self, game, seed):
-        return _DiceSession(game, np.random.default_rng(list(seed)))
+        return _DiceSession(game, seed.generator())
 
 
 class _DiceSession(Session):

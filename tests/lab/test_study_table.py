@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.lab.alignment import ALIGNMENT
 from equipoise.lab.results import StudyTarget, parse_result, result_json
-from equipoise.lab.sepo import SEPO
+from equipoise.lab.sepo import SEPO, AuditMeasure
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import CREDITS, arms_of, difference, study_result, summed
 from equipoise.metrics.comparisons import holm
@@ -321,7 +322,7 @@ def test_a_credit_audit_beside_the_cells_is_part_of_the_result(tmp_path):
 
 def planted(arm, seed=0, **figures):
     """A finished cell of the split game in SEPO's study."""
-    terms = {"payoff": 3.0, "pool_exploitability": 0.5, "collusion": 0.1, "externality": 0.2, **figures}
+    terms = {"payoff": 3.0, "held_out_exploitability": 0.5, "collusion": 0.1, "externality": 0.2, **figures}
     return cell(arm, seed, **terms)
 
 
@@ -331,8 +332,9 @@ def sepo(tmp_path_factory):
 
 
 def test_the_grid_is_the_index_at_other_weights_and_names_the_best_arm(sepo):
-    greedy = planted("payoff", payoff=4.0, pool_exploitability=2.0, collusion=1.0, externality=0.5)
-    fair = [planted("own_pool", s, payoff=u, pool_exploitability=0.0, collusion=0.0) for s, u in ((0, 2.0), (1, 3.0))]
+    greedy = planted("payoff", payoff=4.0, held_out_exploitability=2.0, collusion=1.0, externality=0.5)
+    none = {"held_out_exploitability": 0.0, "collusion": 0.0}
+    fair = [planted("own_pool", s, payoff=u, **none) for s, u in ((0, 2.0), (1, 3.0))]
     (game,) = study_result(sepo, [greedy, *fair]).games
     points = {point.weights: point for point in game.weightings}
     assert len(points) == len(game.weightings) == 1 + 27
@@ -348,11 +350,17 @@ def test_the_grid_is_the_index_at_other_weights_and_names_the_best_arm(sepo):
     assert sum(game.shares.values()) == pytest.approx(1.0)
 
 
-def test_the_front_takes_exploiters_that_no_training_met_where_there_are_some(sepo):
+def test_what_is_made_of_the_terms_takes_exploiters_that_no_training_met_where_there_are_some(sepo):
     """Own pool looks safe to the exploiters it trained against, and is not."""
     safe = planted("welfare", payoff=3.0, pool_exploitability=1.0, held_out_exploitability=0.1)
     blind = planted("own_pool", payoff=3.0, pool_exploitability=0.0, held_out_exploitability=0.9)
-    assert study_result(sepo, [safe, blind]).games[0].front == ("welfare",)
+    (game,) = study_result(sepo, [safe, blind]).games
+    assert game.front == ("welfare",)
+    assert {point.best for point in game.weightings if point.weights[0]} == {"welfare"}
+    assert game.shares == {"welfare": 1.0, "own_pool": 0.0}
+    exploiters = {"welfare": 1.0, "own_pool": 0.0}  # all that a profile without a held-out pool has
+    cells = [planted(arm, held_out_exploitability=None, pool_exploitability=e) for arm, e in exploiters.items()]
+    assert study_result(sepo, cells).games[0].front == ("own_pool",)
 
 
 def test_a_component_without_opponents_counts_as_zero(sepo):
@@ -405,3 +413,19 @@ def test_unused_scripts_and_hypotheses_do_not_get_in_the_way():
     run = run_of(study, games=["split"])
     assert run.references() == []
     assert study_result(run, [cell("sft", pay=1.0)]).games[0].differences == ()
+
+
+def test_a_study_s_audit_takes_a_thousand_deals_where_nothing_is_said_and_ours_says_48():
+    assert AuditMeasure().settings("split").deals == 1_000
+    assert (SEPO.measure.deals, SEPO.quick_measure.deals) == (48, 24)
+
+
+def test_a_game_without_held_out_players_says_whose_exploitability_its_index_counts(sepo, monkeypatch):
+    def definition():
+        return study_result(sepo, [planted("sft")]).games[0].columns[0].definition
+
+    assert "exploiter pool" not in definition()
+    task = sepo.task("split")
+    profile = replace(task.profile, pools=replace(task.profile.pools, held_out=()), references={}, weak=())
+    monkeypatch.setattr(StudyRun, "task", lambda run, game: replace(task, profile=profile))
+    assert "exploiter pool" in definition()

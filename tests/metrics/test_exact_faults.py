@@ -198,7 +198,7 @@ class Babbler(Policy):
     name = "agent"
 
     def session(self, game, seed):
-        return Babbling(np.random.default_rng(list(seed)))
+        return Babbling(seed.generator())
 
 
 class Babbling(Session):

@@ -150,7 +150,7 @@ def test_a_silent_response_takes_most_of_what_silence_can_take():
     # Who hears nothing claims 5 of 10 coins. Claiming 10 leads by 2/3 of 100 - 1/3 of 10 with the upper hand and by
     # 2/3 of 10 - 1/3 of 100 with the lower: 110/6 a round on average, and no claim leads by more with either hand.
     agent, game = SCRIPTS.find("honest_cooperative"), make_game("trust_and_split", rounds=1)
-    seen = play(game, agent, explorer(game), 2_000, seed=1)
+    seen = play(game, agent, explorer(game), 4_000, seed=1)
     found = lead(play(game, agent, learned_response(game, seen, "agent"), 2_000, seed=2))
     assert found.value > 0.75 * 110 / 6
     assert found.low < 110 / 6

@@ -119,6 +119,7 @@ def test_no_text_becomes_a_control_token_of_a_shipped_template(tokenizer, name):
     ids = chat.words(hostile)
     assert not set(ids) & set(chat.tokenizer.all_special_ids)
     assert chat.tokenizer.decode(list(ids)) == hostile
+    assert chat.imitable == ""
 
 
 @DROPS

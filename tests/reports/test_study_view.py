@@ -16,7 +16,6 @@ from equipoise.lab.results import (
     Drawn,
     GameRecord,
     HazardRecord,
-    HypothesisRecord,
     Made,
     StudyColumn,
     StudyDifference,
@@ -26,6 +25,7 @@ from equipoise.lab.results import (
     StudyTarget,
     Weighting,
 )
+from equipoise.lab.study import hypothesis
 from equipoise.reports.document import Document, Figure, Section, Table, Term, Terms
 from equipoise.reports.formats import MINUS, MISSING
 from equipoise.reports.plots import Intervals, Scatter, Strips
@@ -45,12 +45,9 @@ COLUMNS = (
     StudyColumn(key="fault_rate", title="fault rate", definition="Faults.", unit="%", scale=100.0, digits=1),
     StudyColumn(key="unused", title="unused", definition="Nobody has it."),
 )
-HYPOTHESES = tuple(
-    HypothesisRecord(name=name, arm="ours", minus=minus, metric="index", text=text, expected=expected)  # type: ignore[arg-type]
-    for name, minus, text, expected in (
-        ("ours above supervised", "sft", "{arm} scores {more} than {minus}", "above"),
-        ("less is taken", "base", "a probe takes {more} from {arm} than from {minus}", "below"),
-    )
+HYPOTHESES = (
+    hypothesis("ours above supervised", "ours", "sft", "index", "{arm} scores {more} than {minus}", "above"),
+    hypothesis("less is taken", "ours", "base", "index", "a probe takes {more} from {arm} than from {minus}", "below"),
 )
 
 

@@ -12,6 +12,7 @@ from equipoise.games.prisoners_dilemma import PrisonersDilemma
 from equipoise.metrics import GameTree
 from equipoise.metrics.exact import mean_worst_case_advantage, nash_conv, pool_values
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training.adversaries import ExactAdversary, ExactCurve, LearnedAdversary, agent_tables
 
 GAMES = {"kuhn": KuhnPoker(), "dilemma": PrisonersDilemma(rounds=2)}
@@ -30,7 +31,7 @@ class Unrepeated(PrisonersDilemma):
 
 def refreshed(game, policy, rounds=0):
     adversary = ExactAdversary(game, rounds)
-    adversary.refresh(policy, [0])
+    adversary.refresh(policy, Seed(0))
     return adversary
 
 
@@ -108,8 +109,8 @@ def test_the_learned_adversary_takes_something_and_never_more_than_the_exact_one
     game = GAMES[name]
     adversary, tree = LearnedAdversary(game, 400 if name == "kuhn" else 200, "random_legal"), GameTree(game)
     assert not adversary.ready
-    adversary.refresh(policy, [0, 0])
-    adversary.refresh(policy, [0, 1])
+    adversary.refresh(policy, Seed(0).at(0))
+    adversary.refresh(policy, Seed(0).at(1))
     tables = agent_tables(policy, game, tree)
     own, theirs = pool_values(tree, tables, adversary.opponent().behaviour)
     most = mean_worst_case_advantage(tree, tables)
@@ -124,12 +125,12 @@ def test_the_learned_adversary_depends_on_its_seed_alone_and_survives_json(polic
         return [adversary.opponent().behaviour(s.information_state, s.legal) for s in states]
 
     first, again, restored = (LearnedAdversary(game, 60, "forfeit") for _ in range(3))
-    first.refresh(policy, [0, 3])
-    again.refresh(policy, [0, 3])
+    first.refresh(policy, Seed(0).at(3))
+    again.refresh(policy, Seed(0).at(3))
     restored.restore(json.loads(json.dumps(first.state())))
     assert moves(first) == moves(again) == moves(restored)
-    first.refresh(policy, [0, 4])
-    restored.refresh(policy, [0, 4])
+    first.refresh(policy, Seed(0).at(4))
+    restored.refresh(policy, Seed(0).at(4))
     assert first.state() == restored.state()
 
 
@@ -137,5 +138,5 @@ def test_a_learned_adversary_plays_under_its_own_name(policy):
     adversary = LearnedAdversary(KuhnPoker(), 20, "forfeit")
     with pytest.raises(ValueError, match="has not been refreshed yet"):
         adversary.opponent()
-    adversary.refresh(policy, [0, 0])
+    adversary.refresh(policy, Seed(0).at(0))
     assert adversary.opponent().name == "learned"

@@ -18,6 +18,16 @@ RECIPE = parse_recipe(
     }
 )
 FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json", "rng_state.pth", MANIFEST)
+PAST = parse_recipe(
+    {
+        "game": "prisoners_dilemma",
+        "game_parameters": {"rounds": 1},
+        "objective": {"rule": "naive"},
+        "self_play": {"deals": 2, "rollouts": 2},
+        "past": {"every": 2},
+        "rl": {"steps": 6, "save_every": 2, "exact_every": 9, "exact_rounds": 0, "report_to": []},
+    }
+)
 DAMAGE = {
     "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "empty": lambda path: path.write_bytes(b""),
@@ -37,10 +47,8 @@ class Killed(BaseException):
     """Stands in for a kill."""
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """A run that was killed in its sixth step; it holds the checkpoints of steps 2 and 4, and must not be changed."""
-    out = tmp_path_factory.mktemp("killed") / "run"
+def killed_in_its_sixth_step(recipe, out):
+    """The folder of a run that holds the checkpoints of steps 2 and 4."""
     collect = JointPlay.collect
 
     def watched(self, policy, seed, step):
@@ -51,14 +59,33 @@ def killed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JointPlay, "collect", watched)
         with pytest.raises(Killed):
-            train(RECIPE, out)
+            train(recipe, out)
     return out
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A killed run; it must not be changed."""
+    return killed_in_its_sixth_step(RECIPE, tmp_path_factory.mktemp("killed") / "run")
 
 
 @pytest.fixture
 def out(killed, tmp_path):
     """A copy of the killed run, to be damaged."""
     return shutil.copytree(killed, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory):
+    """An unbroken run against past selves, and a killed one that knows those of steps 0 and 2 (checkpoint 2: of 0)."""
+    folder = tmp_path_factory.mktemp("past")
+    train(PAST, folder / "unbroken")
+    killed_in_its_sixth_step(PAST, folder / "run")
+    return folder
+
+
+def snapshot(out, step):
+    return out / "population" / "prisoners_dilemma" / f"step-{step:06d}.safetensors"
 
 
 def chosen(out):
@@ -103,6 +130,33 @@ def test_a_run_with_a_damaged_checkpoint_ends_with_the_same_weights(name, out, u
     assert "checkpoint-4" in first
     assert name in first
     assert first.endswith("going on from checkpoint-2")
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_past_self_is_taken_again_from_a_checkpoint_before_it(how, past, tmp_path, capsys):
+    out = shutil.copytree(past / "run", tmp_path / "run")
+    DAMAGE[how](snapshot(out, 2))
+    DAMAGE[how](snapshot(out, 4))  # of after the last checkpoint: taken again in any case
+    capsys.readouterr()
+    train(PAST, out, resume=True)
+    first = capsys.readouterr().err.splitlines()[0]
+    verb = "gone" if how == "gone" else "damaged"
+    assert first == f"left checkpoint-4: its past self {snapshot(out, 2)} is {verb}; going on from checkpoint-2"
+    assert_ends_as_unbroken(out, past / "unbroken")
+    for step in (0, 2, 4):
+        assert snapshot(out, step).read_bytes() == snapshot(past / "unbroken", step).read_bytes()
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_past_self_that_no_checkpoint_can_make_again_is_one_line(how, past, tmp_path):
+    out = shutil.copytree(past / "run", tmp_path / "run")
+    DAMAGE[how](snapshot(out, 0))
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    with pytest.raises(UserError, match=r"no checkpoint in .* its past self .*; start over with --force") as caught:
+        train(PAST, out, resume=True)
+    assert str(snapshot(out, 0)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
 @pytest.mark.parametrize("line", [b'{"step": 3, "pay', b"\xff\xfe rubbish", b"", b'{"step": 9}', b"[]"])

@@ -16,6 +16,7 @@ from equipoise.models.load import load
 from equipoise.policies.chat import ChatFormat
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.seeds import Seed
 from equipoise.training.demonstrations import (
     Demonstrations,
     both_sides,
@@ -36,19 +37,19 @@ def chat(tokenizer):
     return ChatFormat.of(tokenizer)
 
 
-def rows_of(game, chat, episodes=20, experts=NIT, seed=(0,)):
-    return demonstration_rows(game, both_sides(demonstrate(game, experts, episodes, seed)), chat)
+def rows_of(game, chat, episodes=20, experts=NIT, seed=0):
+    return demonstration_rows(game, both_sides(demonstrate(game, experts, episodes, Seed(seed))), chat)
 
 
 def test_demonstrations_depend_on_the_seed_alone():
     mixed = [*NIT, (POOLS.find("loose"), 2.0)]
     game = KuhnPoker(hands=6)
-    assert demonstrate(game, mixed, 30, (1, 2)) == demonstrate(game, mixed, 30, (1, 2))
-    assert demonstrate(game, mixed, 30, (1, 2)) != demonstrate(game, mixed, 30, (1, 3))
+    assert demonstrate(game, mixed, 30, Seed(1).at(2)) == demonstrate(game, mixed, 30, Seed(1).at(2))
+    assert demonstrate(game, mixed, 30, Seed(1).at(2)) != demonstrate(game, mixed, 30, Seed(1).at(3))
 
 
 def test_experts_are_seated_by_weight_in_both_seats():
-    episodes = demonstrate(KuhnPoker(), [*NIT, (POOLS.find("loose"), 3.0)], 2_000, (0,))
+    episodes = demonstrate(KuhnPoker(), [*NIT, (POOLS.find("loose"), 3.0)], 2_000, Seed(0))
     for seat in (0, 1):
         loose = Counter(e.policies[seat] for e in episodes)["loose"]
         assert abs(loose - 1_500) < 4 * np.sqrt(2_000 * 0.25 * 0.75)
@@ -56,7 +57,7 @@ def test_experts_are_seated_by_weight_in_both_seats():
 
 def test_weights_count_a_seats_own_replies_and_nothing_else(chat):
     game = KuhnPoker(hands=6)
-    episodes = demonstrate(game, NIT, 10, (0,))
+    episodes = demonstrate(game, NIT, 10, Seed(0))
     rows = demonstration_rows(game, both_sides(episodes), chat)
     seats = [(e, s) for e in episodes for s in (0, 1) if e.of(s)]
     for (episode, seat), row in zip(seats, rows, strict=True):
@@ -69,7 +70,7 @@ def test_weights_count_a_seats_own_replies_and_nothing_else(chat):
 
 def test_demonstrated_words_are_read_back_as_the_experts_actions(chat):
     game = KuhnPoker(hands=6)
-    episodes = demonstrate(game, [*NIT, (POOLS.find("maniac"), 1.0)], 10, (0,))
+    episodes = demonstrate(game, [*NIT, (POOLS.find("maniac"), 1.0)], 10, Seed(0))
     seats = [(e, s) for e in episodes for s in (0, 1) if e.of(s)]
     for (episode, seat), row in zip(seats, demonstration_rows(game, both_sides(episodes), chat), strict=True):
         for number, decision in enumerate(episode.of(seat)):
@@ -80,7 +81,7 @@ def test_demonstrated_words_are_read_back_as_the_experts_actions(chat):
 
 def test_a_seat_that_never_decided_gives_no_row(chat):
     game = KuhnPoker()
-    episodes = demonstrate(game, [(POOLS.find("nash"), 1.0)], 40, (0,))
+    episodes = demonstrate(game, [(POOLS.find("nash"), 1.0)], 40, Seed(0))
     rows = demonstration_rows(game, both_sides(episodes), chat)
     assert len(rows) == sum(bool(e.of(s)) for e in episodes for s in (0, 1))
     assert all(row.turn[-1] != NOT_OURS for row in rows)
@@ -88,7 +89,7 @@ def test_a_seat_that_never_decided_gives_no_row(chat):
 
 def test_no_demonstrations_and_no_rows_are_refused(embedded, tmp_path):
     with pytest.raises(ValueError, match="got 0 demonstration episodes"):
-        demonstrate(KuhnPoker(), NIT, 0, (0,))
+        demonstrate(KuhnPoker(), NIT, 0, Seed(0))
     with pytest.raises(ValueError, match="got no rows"):
         fit(embedded[0], [], SftSettings(), tmp_path)
 
@@ -98,9 +99,9 @@ def test_supervised_training_lowers_the_loss_and_moves_the_policy_to_the_expert(
     model, tokenizer = load("tiny")
     game = KuhnPoker()
     rows = rows_of(game, chat, 100)
-    held_out = rows_of(game, chat, 50, seed=(9,))
+    held_out = rows_of(game, chat, 50, seed=9)
     policy = LanguageModelPolicy("agent", model, tokenizer)
-    states = [(d.seat, d.information_state, d.legal) for e in demonstrate(game, NIT, 60, (5,)) for d in e.decisions]
+    states = [(d.seat, d.information_state, d.legal) for e in demonstrate(game, NIT, 60, Seed(5)) for d in e.decisions]
 
     def loss():
         scores = token_log_probs(model, [(row.prompt, row.completion) for row in held_out])
@@ -139,7 +140,7 @@ PROFILE = domain("prisoners_dilemma").corrected
 def test_against_the_pools_only_the_experts_sides_are_shown():
     experts = Demonstrations("default").weighted_experts(PROFILE)
     others = partners(PROFILE, experts)
-    sides = demonstrate_against(DILEMMA, experts, others, 400, (0,))
+    sides = demonstrate_against(DILEMMA, experts, others, 400, Seed(0))
     shown = Counter(episode.policies[seat] for episode, seat in sides)
     met = Counter(episode.policies[1 - seat] for episode, seat in sides)
     weights = {player.name: weight for player, weight in experts}
@@ -157,8 +158,8 @@ def test_validation_rows_come_from_other_episodes_and_leave_the_training_rows_al
     plain = Demonstrations({"nash": 1.0}, episodes=20, validation=0.0)
     kept = Demonstrations({"nash": 1.0}, episodes=20, validation=0.25)
     game, profile = KuhnPoker(hands=6), domain("kuhn_poker").corrected
-    rows, none = expert_rows(game, profile, plain, chat, "none", (1,))
-    same, aside = expert_rows(game, profile, kept, chat, "none", (1,))
+    rows, none = expert_rows(game, profile, plain, chat, "none", Seed(1))
+    same, aside = expert_rows(game, profile, kept, chat, "none", Seed(1))
     assert (none, same) == ([], rows)
     assert len(aside) == 2 * 5
     assert not {(r.prompt, r.completion) for r in aside} & {(r.prompt, r.completion) for r in rows}
@@ -166,7 +167,7 @@ def test_validation_rows_come_from_other_episodes_and_leave_the_training_rows_al
 
 def test_brief_demonstrations_give_the_expert_s_own_reason_before_the_action(chat):
     settings = Demonstrations({"tit_for_tat": 1.0}, "pools", episodes=5, validation=0.0)
-    rows, _ = expert_rows(DILEMMA, PROFILE, settings, chat, "brief", (0,))
+    rows, _ = expert_rows(DILEMMA, PROFILE, settings, chat, "brief", Seed(0))
     assert len(rows) == 5
     for row in rows:
         said = [i for i, turn in zip(row.completion, row.turn, strict=True) if turn == 0]
@@ -179,11 +180,11 @@ def test_brief_demonstrations_give_the_expert_s_own_reason_before_the_action(cha
 def test_an_expert_without_reasons_cannot_be_shown_reasoning(chat):
     settings = Demonstrations({"maniac": 1.0}, episodes=3)
     with pytest.raises(ValueError, match="expert 'maniac' of kuhn_poker gives no reasons"):
-        expert_rows(KuhnPoker(), domain("kuhn_poker").corrected, settings, chat, "brief", (0,))
+        expert_rows(KuhnPoker(), domain("kuhn_poker").corrected, settings, chat, "brief", Seed(0))
 
 
 def test_the_loss_on_validation_rows_is_logged_from_start_to_end(new_model, chat, tmp_path):
-    rows, kept = rows_of(KuhnPoker(), chat, 30), rows_of(KuhnPoker(), chat, 10, seed=(9,))
+    rows, kept = rows_of(KuhnPoker(), chat, 30), rows_of(KuhnPoker(), chat, 10, seed=9)
     settings = SftSettings(steps=5, batch_size=8, learning_rate=1e-2, validate_every=2)
     model = new_model()
     before = validation_loss(model, kept)
@@ -212,7 +213,7 @@ def test_micro_batches_do_not_change_what_is_learned(new_model, chat, tmp_path):
 def test_imitation_is_the_mean_surprise_per_token(weights, new_model, chat, tmp_path):
     """Against transformers' own loss on labels: the fitted model is that of a step written out."""
     game = KuhnPoker()
-    rows = demonstration_rows(game, both_sides(demonstrate(game, NIT, 6, (0,))), chat)[:8]
+    rows = demonstration_rows(game, both_sides(demonstrate(game, NIT, 6, Seed(0))), chat)[:8]
     model, other = new_model(), new_model()
     losses = []
     for row in rows:

@@ -7,6 +7,7 @@ import torch
 from equipoise.games import domain, make_game
 from equipoise.objectives.sepo import CreditWeights, own_pool
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training.experience import PlaySettings, SepoPlay
 from equipoise.training.joint import JointPlay, mean_of_games
 from equipoise.training.play import Experience
@@ -71,16 +72,16 @@ def play(name, **parameters):
 def test_a_step_plays_every_game_and_depends_on_seed_and_step_alone(random_model, tokenizer):
     policy = LanguageModelPolicy("agent", random_model, tokenizer)
     games = {"kuhn_poker": play("kuhn_poker"), "prisoners_dilemma": play("prisoners_dilemma", rounds=2)}
-    first = JointPlay(games).collect(policy, [7], 3)
-    again = JointPlay(games).collect(policy, [7], 3)
+    first = JointPlay(games).collect(policy, Seed(7).at(3), 3)
+    again = JointPlay(games).collect(policy, Seed(7).at(3), 3)
     assert first.rows == again.rows
     assert first.episodes == 5 * 6 * 2 + 7 * 2
     assert {key.split("/")[0] for key in first.metrics} == {*games, "fault_rate"}
-    assert JointPlay(games).collect(policy, [7], 4).rows != first.rows
+    assert JointPlay(games).collect(policy, Seed(7).at(4), 4).rows != first.rows
 
 
 def test_one_game_is_played_as_it_is_alone(random_model, tokenizer):
     policy = LanguageModelPolicy("agent", random_model, tokenizer)
-    alone = play("kuhn_poker").collect(policy, [7], 3)
-    joint = JointPlay({"kuhn_poker": play("kuhn_poker")}).collect(policy, [7], 3)
+    alone = play("kuhn_poker").collect(policy, Seed(7).at(3, 0), 3)
+    joint = JointPlay({"kuhn_poker": play("kuhn_poker")}).collect(policy, Seed(7).at(3), 3)
     assert (joint.rows, joint.metrics) == (alone.rows, alone.metrics)

@@ -15,6 +15,7 @@ from equipoise.models.load import load
 from equipoise.objectives.sepo import CreditWeights, own_pool, payoff
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.experience import PlaySettings, SepoPlay
 from equipoise.training.play import Experience
@@ -28,7 +29,7 @@ def trained(model, tokenizer, out, settings, rule, weights, *, steps, rate=1e-3)
     policy = LanguageModelPolicy("agent", model, tokenizer)
     play = SepoPlay(GAME, domain("kuhn_poker").corrected, settings, weights, rule)
     settings = StepSettings(steps, rate, on_cpu=True)
-    EpisodeTrainer(model, tokenizer, settings, out, lambda step: play.collect(policy, [0], step)).train()
+    EpisodeTrainer(model, tokenizer, settings, out, lambda step: play.collect(policy, Seed(0).at(step), step)).train()
     model.eval()
     return policy
 
@@ -46,7 +47,7 @@ def test_a_few_steps_raise_the_payoff_against_a_timid_opponent(tmp_path):
     model, tokenizer = load("tiny")
     before = earned(LanguageModelPolicy("agent", model, tokenizer), "tight")
     settings = PlaySettings(rollouts=12, train_pool=("tight",))
-    policy = trained(model, tokenizer, tmp_path, settings, payoff, CreditWeights(), steps=12)
+    policy = trained(model, tokenizer, tmp_path, settings, payoff, CreditWeights(), steps=20)
     assert earned(policy, "tight") > before + 0.15
 
 
@@ -100,7 +101,7 @@ def test_experience_depends_on_the_seed_and_the_step_alone(embedded):
 
     def collected(step) -> Experience:
         return SepoPlay(GAME, domain("kuhn_poker").corrected, settings, CreditWeights(), own_pool).collect(
-            policy, [7], step
+            policy, Seed(7).at(step), step
         )
 
     first, again, other = collected(3), collected(3), collected(4)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from equipoise.arena import Match, rollout
+from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -109,12 +110,40 @@ def test_a_resumed_population_wears_what_was_saved_and_misses_what_is_gone(new_m
     first.note(model, 1)
     moved(model)
     again = Population(tmp_path, PastSettings(every=1))
-    again.restore([1])
+    again.restore(first.state())
     pair = ("agent", "past-1")
     one, other = (games({"agent": policy, "past-1": p.player(1, policy)}, pair) for p in (first, again))
     assert one == other
-    with pytest.raises(ValueError, match=r"step-000002\.safetensors is gone; start again in a new folder"):
-        again.restore([1, 2])
+    assert again.state() == first.state()
+    with pytest.raises(ValueError, match=r"its past self .*step-000002\.safetensors is gone"):
+        again.restore({"past": [1, 2]})
+
+
+def test_a_snapshot_that_changed_is_told_from_one_that_did_not(new_model, tmp_path):
+    first = Population(tmp_path, PastSettings(every=1))
+    for step in (0, 1):
+        first.note(new_model(seed=step), step)
+    first.restore(first.state())
+    file = tmp_path / "step-000001.safetensors"
+    (tmp_path / "step-000000.safetensors").replace(file)  # whole, and another step's
+    first.note(new_model(), 2)
+    with pytest.raises(ValueError, match=r"its past self .*step-000000\.safetensors is gone"):
+        first.restore(first.state())
+    with pytest.raises(ValueError, match=r"its past self .*step-000001\.safetensors is damaged"):
+        first.restore({**first.state(), "past": [1, 2]})
+
+
+@pytest.mark.parametrize("how", ["half", "gone"])
+def test_a_snapshot_that_is_lost_while_a_run_plays_is_one_line(how, new_model, tokenizer, tmp_path):
+    model = new_model()
+    first = Population(tmp_path, PastSettings(every=1))
+    first.note(model, 0)
+    first.restore(first.state())
+    file = tmp_path / "step-000000.safetensors"
+    whole = file.read_bytes()
+    file.unlink() if how == "gone" else file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"cannot read the past self .*step-000000\.safetensors: .*; use --resume"):
+        first.player(0, LanguageModelPolicy("agent", model, tokenizer))
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,6 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"demonstrations": {"validation": 1.5}}, "validation=1.5; allowed"),
         ({"sft": {"batch_size": 10, "micro_batches": 3}}, "got batch_size=10, micro_batches=3; it must divide it"),
         ({"selection": {"every": -1}}, "got every=-1"),
-        ({"seed": 9_002}, "got seed 9002; allowed"),
         ({"hardware": {"device": "tpu"}}, "unknown device 'tpu'; known: auto, cpu, cuda"),
         ({"hardware": {"dtype": "int8"}}, "unknown dtype 'int8'; known: float32, bfloat16"),
         ({"profile": "publisht"}, "unknown profile 'publisht'; known: corrected, published"),

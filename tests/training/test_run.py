@@ -1,7 +1,9 @@
 """Run folders: what is killed goes on as if it had not been, and what is saved is what was trained."""
 
+import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,12 +23,14 @@ from equipoise.models.load import load
 from equipoise.models.tiny import FOLDER
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.plain_scoring import token_log_probs
-from equipoise.training import run
+from equipoise.training import progress, run
 from equipoise.training.adversaries import agent_tables
+from equipoise.training.callbacks import Counted
 from equipoise.training.checkpoints import MANIFEST, newest
 from equipoise.training.joint import JointPlay
 from equipoise.training.recipe import load_recipe, parse_recipe
-from equipoise.training.run import Interrupted, _adapted, _reference, train
+from equipoise.training.run import _adapted, _reference, train
+from equipoise.training.signals import Interrupted
 
 STEPS = 7
 BASE = {
@@ -189,6 +193,67 @@ def test_a_signal_saves_and_says_how_to_go_on(name, unbroken, tmp_path):
     assert resumed_at(tmp_path / "run") == 3
     train(recipe_of("full"), tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", unbroken("full"))
+
+
+def test_a_run_that_saves_when_it_is_cheap_ends_as_one_that_saves_by_number(unbroken, tmp_path):
+    recipe = parse_recipe({**BASE, "rl": {**BASE["rl"], "save_every": 0}})
+    with pytest.MonkeyPatch.context() as patch:
+        at_step(patch, 5, kill)
+        with pytest.raises(Killed):
+            train(recipe, tmp_path / "run")
+    assert resumed_at(tmp_path / "run") >= 1
+    train(recipe, tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", unbroken("full"))
+    kept = {path.name for path in (tmp_path / "run" / "checkpoints").glob("checkpoint-*")}
+    assert f"checkpoint-{STEPS}" in kept
+    assert len(kept) == 2
+
+
+@pytest.fixture(scope="module")
+def imitated(tmp_path_factory):
+    """What supervised training alone makes, and the recipe of it; it must not be changed."""
+    recipe = parse_recipe({**SFT, "sft": {**SFT["sft"], "steps": 3}, "rl": {"steps": 0}})
+    return recipe, train(recipe, tmp_path_factory.mktemp("imitated") / "run").parent
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_in_supervised_training_says_that_it_begins_again_and_it_does(name, imitated, tmp_path, monkeypatch):
+    recipe, unbroken = imitated
+    out, number = tmp_path / "run", getattr(signal, name)
+    before = signal.getsignal(number)
+
+    class Signalled(Counted):
+        def on_step_end(self, args, state, control, **kwargs):
+            super().on_step_end(args, state, control, **kwargs)
+            if state.global_step == 2:
+                signal.raise_signal(number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "Counted", Signalled)
+        with pytest.raises(Interrupted) as caught:
+            train(recipe, out)
+    said = "stopped during supervised training, which begins again"
+    assert str(caught.value) == f"{said}; continue with --resume --out {out}"
+    assert caught.value.number == number
+    assert signal.getsignal(number) is before
+    assert not (out / "sft").exists()
+    train(recipe, out, resume=True)
+    for folder in ("sft", "model"):
+        first, second = weights(out / folder), weights(unbroken / folder)
+        assert all(torch.equal(first[key], second[key]) for key in second)
+
+
+def test_supervised_training_shows_its_steps(imitated, tmp_path, monkeypatch, capsys):
+    recipe, _ = imitated
+    train(recipe, tmp_path / "piped")
+    assert re.fullmatch(r"supervised 3/3, \d+:\d\d\n", capsys.readouterr().err)
+    shown = functools.partialmethod(progress.Progress.__init__, width=80)
+    monkeypatch.setattr(progress.Progress, "__init__", shown)
+    train(recipe, tmp_path / "terminal")
+    err = capsys.readouterr().err
+    assert err.startswith("\rsupervised 0/3 ")
+    assert err.endswith("\n")
+    assert max(len(line) for line in err.split("\r")) <= 80
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
@@ -354,7 +419,8 @@ import sys
 from pathlib import Path
 import torch
 from equipoise.training.recipe import load_recipe
-from equipoise.training.run import Interrupted, _adapted, _reference, train
+from equipoise.training.run import _adapted, _reference, train
+from equipoise.training.signals import Interrupted
 torch.set_num_threads(1)
 try:
     train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -1,6 +1,7 @@
 """The choice of a policy: the best index wins, and a resumed run chooses as an unbroken one."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from equipoise.arena import Match, rollout
 from equipoise.games import domain, make_game
 from equipoise.policies import ScriptedPolicy
+from equipoise.seeds import Seed
 from equipoise.training.selection import Selection, sampled_index
 
 
@@ -63,8 +65,10 @@ def test_a_candidate_whose_weights_were_lost_is_judged_again(tmp_path):
 def test_the_sampled_index_is_the_index_of_the_games_definition():
     game, profile = make_game("prisoners_dilemma"), domain("prisoners_dilemma").corrected
     tit_for_tat = ScriptedPolicy(profile.find("tit_for_tat"))
-    index = sampled_index(tit_for_tat, game, profile, 200, [9_002, 0], "forfeit")
-    assert index == pytest.approx(1.74, abs=0.05)  # enumerated: u 2.79, e .31, c 0
+    index = sampled_index(tit_for_tat, game, profile, 200, Seed(0), "forfeit")
+    assert index == pytest.approx(1.74, abs=0.05)  # enumerated: u 2.79, e .31, c 0; e is by the exploiter pool
+    unseen = replace(profile, pools=replace(profile.pools, held_out=()), weak=())
+    assert sampled_index(tit_for_tat, game, unseen, 200, Seed(0), "forfeit") == index
 
     def mean(name, seat_of_agent=0):
         policies = {"agent": tit_for_tat, name: ScriptedPolicy(profile.find(name))}

@@ -10,6 +10,7 @@ from equipoise.objectives.alignment import advantage_alignment, naive, sum_of_re
 from equipoise.objectives.rules import shaped
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training import self_play
 from equipoise.training.play import AGENT
 from equipoise.training.population import PastSettings
@@ -80,7 +81,7 @@ def by_hand(episodes, shaping):
     ],
 )
 def test_the_credit_of_every_token_is_the_formula_written_out(agent, tmp_path, watched, rule, shaping):
-    experience = play_of(tmp_path, rule).collect(agent, [3], 0)
+    experience = play_of(tmp_path, rule).collect(agent, Seed(3).at(0), 0)
     credits, expected = by_hand(watched, shaping), {}
     for b, episode in enumerate(watched):
         seat = b // 6 % 2
@@ -96,8 +97,8 @@ def test_the_credit_of_every_token_is_the_formula_written_out(agent, tmp_path, w
 
 
 def test_both_seats_are_trained_where_the_present_self_plays_both(agent, tmp_path, watched):
-    one = play_of(tmp_path, trained="one").collect(agent, [3], 0)
-    both = play_of(tmp_path, trained="both").collect(agent, [3], 0)
+    one = play_of(tmp_path, trained="one").collect(agent, Seed(3).at(0), 0)
+    both = play_of(tmp_path, trained="both").collect(agent, Seed(3).at(0), 0)
     assert (one.episodes, both.episodes) == (24, 48)
     assert int(both.counts.sum()) == 48
     assert {row.completion for row in one.rows} < {row.completion for row in both.rows}
@@ -105,11 +106,11 @@ def test_both_seats_are_trained_where_the_present_self_plays_both(agent, tmp_pat
 
 def test_a_past_opponents_tokens_are_never_trained(agent, tmp_path, watched):
     play = play_of(tmp_path, past=PastSettings(every=1, probability=1.0), trained="both")
-    play.collect(agent, [3], 0)
+    play.collect(agent, Seed(3).at(0), 0)
     assert play.population.steps == [0]
     assert {name for episode in watched for name in episode.policies} == {AGENT}  # there is no past yet
     del watched[:]
-    experience = play.collect(agent, [3], 1)
+    experience = play.collect(agent, Seed(3).at(1), 1)
     assert play.population.steps == [0, 1]
     assert {name for episode in watched for name in episode.policies} == {AGENT, "past-0"}
     assert experience.episodes == 24
@@ -119,7 +120,7 @@ def test_a_past_opponents_tokens_are_never_trained(agent, tmp_path, watched):
 
 def test_scripts_join_the_population_from_the_first_step(agent, tmp_path, watched):
     past = PastSettings(probability=0.5, scripts=("always_defect",))
-    metrics = play_of(tmp_path, past=past).collect(agent, [3], 0).metrics
+    metrics = play_of(tmp_path, past=past).collect(agent, Seed(3).at(0), 0).metrics
     opponents = [episode.policies[1 - b // 6 % 2] for b, episode in enumerate(watched)]
     assert set(opponents) == {AGENT, "always_defect"}
     assert {"payoff_always_defect", "payoff_self", "welfare_self", "fault_rate"} <= set(metrics)
@@ -131,7 +132,7 @@ def test_a_group_has_one_opponent_unless_opponents_are_mixed(agent, tmp_path, wa
     met = {}
     for baseline in ("opponent", "mixed"):
         del watched[:]
-        play_of(tmp_path, past=past, baseline=baseline).collect(agent, [3], 0)
+        play_of(tmp_path, past=past, baseline=baseline).collect(agent, Seed(3).at(0), 0)
         names = [episode.policies[1 - b // 6 % 2] for b, episode in enumerate(watched)]
         met[baseline] = [len(set(names[start : start + 6])) for start in range(0, 24, 6)]
     assert met["opponent"] == [1] * 4
@@ -139,7 +140,7 @@ def test_a_group_has_one_opponent_unless_opponents_are_mixed(agent, tmp_path, wa
 
 
 def test_without_groups_the_baseline_is_the_mean_of_the_whole_step(agent, tmp_path, watched):
-    experience = play_of(tmp_path, baseline="batch").collect(agent, [3], 0)
+    experience = play_of(tmp_path, baseline="batch").collect(agent, Seed(3).at(0), 0)
     learners = [b // 6 % 2 for b in range(24)]
     first = advantages(watched, learners, 0)
     total = {}
@@ -152,8 +153,8 @@ def test_without_groups_the_baseline_is_the_mean_of_the_whole_step(agent, tmp_pa
 
 def test_rows_per_turn_have_the_policy_gradient_of_transcripts(new_model, tokenizer, tmp_path):
     agent = LanguageModelPolicy(AGENT, new_model(), tokenizer)
-    whole = play_of(tmp_path).collect(agent, [3], 0)
-    turns = play_of(tmp_path, rows="turn").collect(agent, [3], 0)
+    whole = play_of(tmp_path).collect(agent, Seed(3).at(0), 0)
+    turns = play_of(tmp_path, rows="turn").collect(agent, Seed(3).at(0), 0)
     assert len(turns.rows) > len(whole.rows)
     assert all(set(row.turn) == {row.turn[0]} for row in turns.rows)
     expected = policy_gradient(agent, whole)
@@ -162,7 +163,7 @@ def test_rows_per_turn_have_the_policy_gradient_of_transcripts(new_model, tokeni
 
 
 def test_the_entropy_bonus_pays_for_surprise_and_nothing_for_faults(agent, tmp_path, watched):
-    play_of(tmp_path).collect(agent, [3], 0)
+    play_of(tmp_path).collect(agent, Seed(3).at(0), 0)
     faulty = [b for b, episode in enumerate(watched) if any(d.fault is not None for d in episode.of(0))]
     fine = [b for b in range(24) if b not in faulty]
     assert faulty
@@ -178,7 +179,7 @@ def test_the_entropy_bonus_pays_for_surprise_and_nothing_for_faults(agent, tmp_p
 
 
 def test_cutting_rows_keeps_tokens_log_probabilities_and_counts(agent, tmp_path):
-    whole = play_of(tmp_path).collect(agent, [3], 0)
+    whole = play_of(tmp_path).collect(agent, Seed(3).at(0), 0)
     rows, weights, counts = per_turn(whole.rows, whole.weights, whole.counts)
     kept = [sum(turn != NOT_OURS for turn in row.turn) for row in whole.rows]
     assert sum(len(row.completion) for row in rows) == sum(kept)
@@ -187,9 +188,9 @@ def test_cutting_rows_keeps_tokens_log_probabilities_and_counts(agent, tmp_path)
 
 
 def test_a_step_is_keyed_by_its_number_alone(agent, tmp_path):
-    first = play_of(tmp_path, past=PastSettings(scripts=("tit_for_tat",))).collect(agent, [3], 7)
-    again = play_of(tmp_path, past=PastSettings(scripts=("tit_for_tat",))).collect(agent, [3], 7)
-    other = play_of(tmp_path, past=PastSettings(scripts=("tit_for_tat",))).collect(agent, [3], 8)
+    first = play_of(tmp_path, past=PastSettings(scripts=("tit_for_tat",))).collect(agent, Seed(3).at(7), 7)
+    again = play_of(tmp_path, past=PastSettings(scripts=("tit_for_tat",))).collect(agent, Seed(3).at(7), 7)
+    other = play_of(tmp_path, past=PastSettings(scripts=("tit_for_tat",))).collect(agent, Seed(3).at(8), 8)
     assert [row.completion for row in first.rows] == [row.completion for row in again.rows]
     assert [row.completion for row in first.rows] != [row.completion for row in other.rows]
 

@@ -18,6 +18,7 @@ from equipoise.objectives.rules import rule
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.seeds import Seed
 from equipoise.training import self_play
 from equipoise.training.adapters import FIRST, SECOND, add_second, weights_of
 from equipoise.training.checkpoints import newest
@@ -216,7 +217,7 @@ def assert_sampled_from(model, row, weights):
 
 def test_each_seat_is_sampled_from_its_own_agent_and_nothing_is_switched_afterwards(agent, tmp_path, watched):
     model, before = agent.model, parameters(agent.model)
-    play_of(tmp_path).collect(agent, [3], 0)
+    play_of(tmp_path).collect(agent, Seed(3).at(0), 0)
     assert {episode.policies for episode in watched} == {(AGENT, SECOND)}
     for episode in watched[:4]:
         for seat, adapter in enumerate((FIRST, SECOND)):
@@ -229,7 +230,7 @@ def test_each_seat_is_sampled_from_its_own_agent_and_nothing_is_switched_afterwa
 
 
 def test_each_agent_is_credited_with_its_own_advantage_and_has_a_mean_of_its_own(agent, tmp_path, watched):
-    experience = play_of(tmp_path).collect(agent, [3], 0)
+    experience = play_of(tmp_path).collect(agent, Seed(3).at(0), 0)
     expected = {}
     for start in range(0, 24, 6):
         for seat in (0, 1):
@@ -251,13 +252,13 @@ def test_each_agent_is_credited_with_its_own_advantage_and_has_a_mean_of_its_own
 
 def test_each_agent_meets_the_others_past_and_the_past_is_not_trained(agent, tmp_path, watched):
     play, model = play_of(tmp_path, PastSettings(every=1, probability=1.0)), agent.model
-    play.collect(agent, [3], 0)
+    play.collect(agent, Seed(3).at(0), 0)
     old = {adapter: adapter_of(model, adapter) for adapter in (FIRST, SECOND)}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter *= -1.0
-    experience = play.collect(agent, [3], 1)
+    experience = play.collect(agent, Seed(3).at(1), 1)
     assert {episode.policies for episode in watched} == {(AGENT, "second-past-0"), ("past-0", SECOND)}
     for episode in (watched[0], watched[6]):
         learner = episode.policies.index(AGENT if AGENT in episode.policies else SECOND)
@@ -274,7 +275,7 @@ def test_each_agent_meets_the_others_past_and_the_past_is_not_trained(agent, tmp
 
 def test_scripts_and_frozen_models_take_the_other_agents_seat(agent, tmp_path, watched):
     past = PastSettings(probability=1.0, scripts=("always_defect",), frozen="tiny")
-    metrics = play_of(tmp_path, past, deals=12).collect(agent, [3], 0).metrics
+    metrics = play_of(tmp_path, past, deals=12).collect(agent, Seed(3).at(0), 0).metrics
     others = ("always_defect", "frozen")
     assert {e.policies for e in watched} == {p for other in others for p in ((AGENT, other), (other, SECOND))}
     assert {f"{a}/payoff_{other}" for a in (AGENT, SECOND) for other in others} <= metrics.keys()
@@ -282,14 +283,14 @@ def test_scripts_and_frozen_models_take_the_other_agents_seat(agent, tmp_path, w
 
 def test_an_agent_that_only_its_past_stands_for_learns_nothing_in_that_step(agent, tmp_path):
     past = PastSettings(probability=1.0, scripts=("always_defect",))
-    experience = play_of(tmp_path, past, deals=1).collect(agent, [3], 0)
+    experience = play_of(tmp_path, past, deals=1).collect(agent, Seed(3).at(0), 0)
     assert {row.adapter for row in experience.rows} == {""}
     assert experience.episodes == 6
 
 
 def test_without_groups_each_agent_is_compared_with_itself(agent, tmp_path, watched):
     past = PastSettings(probability=1.0, scripts=("always_defect",))
-    experience = play_of(tmp_path, past, baseline="batch").collect(agent, [3], 0)
+    experience = play_of(tmp_path, past, baseline="batch").collect(agent, Seed(3).at(0), 0)
     for seat, adapter in enumerate(("", SECOND)):
         mine = [e for e in watched if e.policies[seat] == (AGENT, SECOND)[seat]]
         gains = np.array([e.rewards[0][seat] + 0.9 * e.rewards[1][seat] for e in mine])
@@ -458,11 +459,13 @@ def test_two_agents_with_opposite_goals_are_both_learned(tmp_path):
     add_second(model)
     policy = LanguageModelPolicy(AGENT, model, tokenizer)
     play = play_of(tmp_path / "past", game=Opposed(make_game(GAME, rounds=1)), deals=1, rollouts=64)
-    begun = play.collect(policy, [7], 0).metrics
+    begun = play.collect(policy, Seed(7).at(0), 0).metrics
     config = settings_of(40, rate=2e-2)
-    TwoAgentTrainer(model, tokenizer, config, tmp_path, lambda step: play.collect(policy, [0], step)).train()
+    TwoAgentTrainer(
+        model, tokenizer, config, tmp_path, lambda step: play.collect(policy, Seed(0).at(step), step)
+    ).train()
     model.eval()
-    ended = play.collect(policy, [7], 1).metrics
+    ended = play.collect(policy, Seed(7).at(1), 1).metrics
     # the same prompt, one base: at the start both do the same, and what one is paid for the other is not
     assert begun["agent/payoff_self"] + begun["second/payoff_self"] < 1.2
     assert ended["agent/payoff_self"] > 0.95

@@ -19,13 +19,12 @@ from equipoise.errors import UserError
 from equipoise.games.free_text import SILENCE, AnyText, is_legal, text_limit
 from equipoise.games.text import parse
 from equipoise.policies.policy import Policy, Request, Session, sample
-from equipoise.policies.streams import Stream, streams
+from equipoise.seeds import Seed, Stream, Use, seed_of, streams
 
 ROUNDS_ALIVE = 4_096
 MAX_ATTEMPTS = 3
 """Replies asked for at one decision under the fault rule `resample`; then the round is forfeited."""
 
-_CHANCE_KEY, _MOVES_KEY, _POLICY_KEY = 0, 1, 2
 _seat = attrgetter("seat")
 
 
@@ -89,7 +88,7 @@ def rollout(
     policies: Mapping[str, Policy],
     matches: Sequence[Match],
     *,
-    seed: int | Sequence[int],
+    seed: int | Seed,
     fault_rule: FaultRule = "forfeit",
     max_live: int | None = None,
     progress: Callable[[int], object] | None = None,
@@ -117,12 +116,12 @@ def rollout(
     unknown = {name for match in matches for name in match.seats} - set(policies)
     if unknown:
         raise UserError(f"no policy named {', '.join(sorted(unknown))}; got: {', '.join(policies)}")
-    key = (seed,) if isinstance(seed, int) else tuple(seed)
+    root = seed_of(seed)
     episodes: list[Episode] = []
     live = max(1, ROUNDS_ALIVE // game.num_rounds) if max_live is None else max_live
     for start in range(0, len(matches), live):
         with _no_cycle_search():
-            wave = _wave(game, policies, matches[start : start + live], key, start, fault_rule)
+            wave = _wave(game, policies, matches[start : start + live], root, start, fault_rule)
         episodes += wave
         if progress is not None:
             progress(len(wave))
@@ -145,18 +144,19 @@ def _wave(
     game: Game,
     policies: Mapping[str, Policy],
     matches: Sequence[Match],
-    key: Sequence[int],
+    seed: Seed,
     start: int,
     fault_rule: FaultRule,
 ) -> list[Episode]:
     """The episodes of matches that are alive together, the first of them number `start`."""
     indices = range(start, start + len(matches))
-    moves = streams((*key, _MOVES_KEY), indices)
-    chances = streams((*key, _CHANCE_KEY), [match.deal for match in matches])
-    slow = [name for name, policy in policies.items() if not policy.immediate]
-    own = {name: (number,) if number else () for number, name in enumerate(slow)}  # no two models draw the same numbers
-    sessions = {
-        name: policy.session(game, (*key, _POLICY_KEY, start, *own.get(name, ()))) for name, policy in policies.items()
+    moves = streams(seed.at(Use.MOVES), indices)
+    chances = streams(seed.at(Use.CHANCE), [match.deal for match in matches])
+    kinds = [[name for name, policy in policies.items() if policy.immediate is kind] for kind in (False, True)]
+    sessions = {  # no two policies draw the same numbers, and a further script moves no model's
+        name: policies[name].session(game, seed.at(Use.REPLIES, start, kind, number))
+        for kind, names in enumerate(kinds)
+        for number, name in enumerate(names)
     }
     at_once = {name: sessions[name] if policy.immediate else None for name, policy in policies.items()}
     immediate = {seats: [at_once[name] for name in seats] for seats in {match.seats for match in matches}}

@@ -27,7 +27,7 @@ def demo(options: argparse.Namespace) -> None:
     """Runs or continues the demo and writes its result."""
     from equipoise.lab.demo import DemoSettings
     from equipoise.lab.demo import demo as run
-    from equipoise.training.run import Interrupted
+    from equipoise.training.signals import Interrupted
 
     if options.seeds < 1:
         raise UserError(f"got --seeds {options.seeds}; at least 1 is needed")

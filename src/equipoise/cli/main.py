@@ -18,8 +18,8 @@ from typing import TextIO
 from equipoise import __version__
 from equipoise.cli import audit, crossplay, demo, new, probe, report, reproduce, talk, train
 from equipoise.cli.games import games as games_command
-from equipoise.cli.shared import Stopped, add_json, add_profile, add_sets, one_line, unchecked
-from equipoise.errors import UserError
+from equipoise.cli.shared import Parser, Stopped, add_json, add_profile, add_sets, one_line, unchecked
+from equipoise.errors import ModelWarning, UserError
 from equipoise.registry import PluginWarning
 
 EXAMPLES = """examples:
@@ -35,7 +35,7 @@ EXAMPLES = """examples:
 
 def parser() -> argparse.ArgumentParser:
     """The argument parser with every command."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="equipoise",
         description="Train and audit strategically safe language-model agents.",
         epilog=EXAMPLES,
@@ -66,8 +66,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _plugin_warnings_in_one_line() -> Iterator[None]:
-    """Within it a warning about an installed package is one line without a place in our code."""
+def _own_warnings_in_one_line() -> Iterator[None]:
+    """Within it a warning about an installed package or a model is one line without a place in our code."""
     shown = warnings.showwarning
 
     def show(
@@ -78,13 +78,14 @@ def _plugin_warnings_in_one_line() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, PluginWarning):
+        if issubclass(category, (PluginWarning, ModelWarning)):
             print(f"equipoise: warning: {message}", file=sys.stderr)
         else:
             shown(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", PluginWarning)
+        for category in (PluginWarning, ModelWarning):
+            warnings.simplefilter("default", category)
         warnings.showwarning = show
         yield
 
@@ -127,9 +128,9 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    options = parser().parse_args(arguments)
     try:
-        with _own_interrupt(), _plugin_warnings_in_one_line():
+        options = parser().parse_args(arguments)
+        with _own_interrupt(), _own_warnings_in_one_line():
             options.run(options)
     except (Stopped, CtrlC) as stop:
         with suppress(OSError):  # after SIGHUP there may be no terminal

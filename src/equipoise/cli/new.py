@@ -62,8 +62,7 @@ def write_game(name: str, out: Path) -> Path:
         text = template.read_text(encoding="utf-8")
         for word, meant in words.items():
             text = text.replace(word, meant)
-        file = template.stem.replace("test_game", f"test_{name}").replace("game.py", f"{name}.py")
-        (partial / file).write_text(text, encoding="utf-8")
+        (partial / template.stem.replace("game.py", f"{name}.py")).write_text(text, encoding="utf-8")
     partial.replace(out)
     return out
 

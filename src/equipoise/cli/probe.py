@@ -42,10 +42,13 @@ def add_to(verbs: Any) -> None:
 
 def probe(options: argparse.Namespace) -> None:
     """Trains a learner against an agent, or goes on with it, and says what it gains."""
+    from equipoise.training.progress import counting
+
     run = _planned(options)
     quiet_libraries()
     try:
-        result = run(_command(options))
+        with counting("probe: matches") as tell:
+            result = run(_command(options), tell)
     except KeyboardInterrupt as stop:
         said = f"stopped; the learner's steps so far are kept in {run.out}; the same command continues"
         raise Stopped(said, stop) from None

@@ -30,7 +30,7 @@ def report(options: argparse.Namespace) -> None:
     from equipoise.reports.views import document_of
     from equipoise.reports.write import write_page
 
-    result: Any = load_result(options.path)
+    result = load_result(options.path)
     document = document_of(result, options.view)
     folder = options.out or (options.path if options.path.is_dir() else options.path.parent)
     paths = [write_page(document, folder / PAGE)]

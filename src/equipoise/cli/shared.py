@@ -1,11 +1,14 @@
-"""What several commands need: stopping, quiet libraries, settings on the command line."""
+"""What several commands need: unknown options, stopping, quiet libraries, settings on the command line."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import re
 import shlex
 import signal
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +16,38 @@ from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.registry import is_foreign
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says which option it does not know before it says which one is missing: they may be the same."""
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse has it.
+
+        Raises:
+            UserError: For an option that there is not.
+        """
+        words = sys.argv[1:] if args is None else [*args]
+        self._check_options(words)
+        return super().parse_known_args(words, namespace)
+
+    def _check_options(self, words: list[str]) -> None:
+        """Refuses an unknown option; a value, a number and what comes after a command or -- is none."""
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in words:
+            if not _OPTION.fullmatch(word):
+                if word == "--" or self._subparsers is not None:
+                    return
+                continue
+            name = word.partition("=")[0]
+            start = name if name.startswith("--") else name[:2]  # -xVALUE is -x; --na stands for --name
+            if not any(option.startswith(start) for option in known):
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+                raise UserError(f"unknown option {name!r}; {hint}")
+
+
+_OPTION = re.compile(r"-(-[^ ]+|[^-\d. ][^ ]*)", re.DOTALL)
 
 
 class Stopped(Exception):

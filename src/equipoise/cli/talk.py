@@ -43,11 +43,14 @@ def add_to(verbs: Any) -> None:
 
 def talk(options: argparse.Namespace) -> None:
     """Measures an agent's talk, or reads what was measured, and says what it is worth."""
+    from equipoise.training.progress import counting
+
     run = _planned(options)
     if any(agent.kind == "model" for agent in run.agents):
         quiet_libraries()
     try:
-        result = run(_command(options))
+        with counting("talk") as tell:
+            result = run(_command(options), tell)
     except KeyboardInterrupt as stop:
         raise Stopped(f"stopped; what is finished is kept in {run.out}; the same command continues", stop) from None
     finish(options, result, run.out)

@@ -46,8 +46,8 @@ def train(options: argparse.Namespace) -> None:
     from equipoise.lab.model_audit import audit_run
     from equipoise.training.progress import counting
     from equipoise.training.recipe import label_of, load_recipe
-    from equipoise.training.run import Interrupted
     from equipoise.training.run import train as run
+    from equipoise.training.signals import Interrupted
 
     overrides, settings = _overrides(options), AuditSettings(deals=options.deals)
     source = options.recipe or "sepo/joint"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,12 +56,6 @@ class _Ours(Mapping[str, Domain]):
 DOMAINS: Mapping[str, Domain] = _Ours()
 """The domains of our own games by name."""
 
-_MADE: dict[tuple[type[Game], str], Domain] = {}
-"""The domains of the games that `make_game` made, by class and name: what `domain_of` goes by."""
-
-_LENT: dict[int, Domain] = {}
-"""The same for a stranger's domain of a class of ours, by the game's id while it lives: other games of it stay ours."""
-
 
 def domain(name: str) -> Domain:
     """The domain of a game: one of ours, an installed package's, `package.module:Name` or `path/file.py:Name`.
@@ -74,7 +68,10 @@ def domain(name: str) -> Domain:
 
 
 def make_game(name: str, **parameters: Any) -> Game:
-    """A game by name, with its parameters (for example `hands=6`).
+    """A game by name, with its parameters (for example `hands=6`), that knows its domain.
+
+    What the domain makes is copied, not changed: where two domains hand out one and the same game, each call's game has
+    the domain it was made by, and the one they share has none.
 
     Args:
         name: As `domain` takes it.
@@ -90,12 +87,9 @@ def make_game(name: str, **parameters: Any) -> Game:
     if unknown and not takes_any:
         hint = nearest(known, unknown[0], 0.6) or "none"
         raise UserError(f"{name} has no parameter {unknown[0]!r}; known: {hint}")
-    game = _made(name, found, parameters)
-    if not type(game).__module__.startswith(f"{__name__}."):
-        _MADE[type(game), game.name] = found
-    elif is_foreign("game", name):
-        _LENT[id(game)] = found
-        weakref.finalize(game, _LENT.pop, id(game), None)
+    made = _made(name, found, parameters)
+    game = copy.copy(made)
+    vars(game).update({**vars(made), "_made_by": _MadeBy(name, found)})  # a frozen class too; its copy may lack some
     return game
 
 
@@ -118,15 +112,33 @@ def _made(name: str, found: Domain, parameters: Mapping[str, Any]) -> Game:
     return game
 
 
+class _MadeBy:
+    """The domain that a game was made by; serialized it is its name alone: scripts and hazards are functions."""
+
+    def __init__(self, name: str, found: Domain | None = None) -> None:
+        """Args: name: As `domain` takes it. found: The domain, where it is at hand; else it is found when asked for."""
+        self._name, self._found = name, found
+
+    def __reduce__(self) -> tuple[type[_MadeBy], tuple[str]]:
+        return _MadeBy, (self._name,)
+
+    @property
+    def domain(self) -> Domain:
+        """The domain."""
+        if self._found is None:
+            self._found = domain(self._name)
+        return self._found
+
+
 def domain_of(game: Game) -> Domain:
     """What is known of a game beside its rules, however it was made.
 
-    A game from `make_game` has the domain it was made by. One made from its class has the domain of its name if that
-    domain makes such games, so a stranger's game of one of our names is not taken for ours. Any other has an empty one.
+    A game from `make_game` carries the domain it was made by, and a game that wraps it has the same. One made from its
+    class has our domain of its name if that domain makes such games, so a stranger's game of one of our names is not
+    taken for ours. Any other has an empty one.
     """
-    made = _LENT.get(id(game)) or _MADE.get((type(game), game.name))
-    if made is not None:
-        return made
+    if isinstance(game._made_by, _MadeBy):
+        return game._made_by.domain
     if game.name in OURS:
         ours = domain(game.name)
         if isinstance(_inside(game), type(_inside(ours.make()))):

@@ -1,4 +1,4 @@
-"""A game made of another one: all of its words and figures are the other's, except for what a subclass changes."""
+"""A game made of another one: its words, figures and domain are the other's, except for what a subclass changes."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class WrappedGame(Game):
         self.num_players, self.num_rounds = game.num_players, game.num_rounds
         self.max_reward, self.min_reward = game.max_reward, game.min_reward
         self.zero_sum, self.unit, self.max_slots = game.zero_sum, game.unit, game.max_slots
+        self._made_by = game._made_by
 
     @property
     def inner(self) -> Game:

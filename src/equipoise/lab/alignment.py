@@ -23,7 +23,6 @@ from equipoise.lab.probe import measure_probe, train_probe
 from equipoise.lab.results import (
     Drawn,
     GameRecord,
-    HypothesisRecord,
     MeetingFigures,
     ProbeFigures,
     Settings,
@@ -33,7 +32,7 @@ from equipoise.lab.results import (
     StudyTarget,
     TogetherFigures,
 )
-from equipoise.lab.study import Arm, ByArm, Study
+from equipoise.lab.study import Arm, ByArm, Study, hypothesis
 from equipoise.lab.study_run import StudyRun, parts
 from equipoise.lab.study_table import value
 from equipoise.models.load import load
@@ -91,7 +90,7 @@ class _Figure:
 
 
 def _pay(opponent: str, who: int = 0) -> Read:
-    return lambda meetings, _: meetings[opponent][who].pay if opponent in meetings else None  # type: ignore[union-attr]
+    return lambda meetings, _: meetings[opponent][:2][who].pay if opponent in meetings else None
 
 
 def _share(opponent: str, before: str) -> Read:
@@ -299,14 +298,18 @@ _MEETS_GREEDY = "against greedy {arm} earns {more} than {minus}"
 _MEETS_NAIVE = "against the naive agent {arm} earns {more} than {minus}"
 _GAINS = "a probe gains {more} from {arm} than from {minus}"
 _HYPOTHESES = (
-    ("alignment over naive, self-play", "alignment", "naive", "self_play", _EARNS, "above"),
-    ("sum over naive, self-play", "sum_of_rewards", "naive", "self_play", _EARNS, "above"),
-    ("greed takes more from sum", "sum_of_rewards", "naive", "greedy_takes", _TAKES, "above"),
-    ("greed takes less from alignment", "alignment", "sum_of_rewards", "greedy_takes", _TAKES, "below"),
-    ("alignment over sum, against greed", "alignment", "sum_of_rewards", "against_greedy", _MEETS_GREEDY, "above"),
-    ("alignment over sum, against naive", "alignment", "sum_of_rewards", "against_naive", _MEETS_NAIVE, "above"),
-    ("probe gains less from alignment", "alignment", "sum_of_rewards", "probe_gain", _GAINS, "below"),
-    ("alignment over start, self-play", "alignment", "start", "self_play", _EARNS, "above"),
+    hypothesis("alignment over naive, self-play", "alignment", "naive", "self_play", _EARNS, "above"),
+    hypothesis("sum over naive, self-play", "sum_of_rewards", "naive", "self_play", _EARNS, "above"),
+    hypothesis("greed takes more from sum", "sum_of_rewards", "naive", "greedy_takes", _TAKES, "above"),
+    hypothesis("greed takes less from alignment", "alignment", "sum_of_rewards", "greedy_takes", _TAKES, "below"),
+    hypothesis(
+        "alignment over sum, against greed", "alignment", "sum_of_rewards", "against_greedy", _MEETS_GREEDY, "above"
+    ),
+    hypothesis(
+        "alignment over sum, against naive", "alignment", "sum_of_rewards", "against_naive", _MEETS_NAIVE, "above"
+    ),
+    hypothesis("probe gains less from alignment", "alignment", "sum_of_rewards", "probe_gain", _GAINS, "below"),
+    hypothesis("alignment over start, self-play", "alignment", "start", "self_play", _EARNS, "above"),
 )
 
 
@@ -331,10 +334,7 @@ ALIGNMENT = Study(
         "alignment_sepo": Arm("Alignment + SEPO", 3, overrides=('objective.rule=["advantage_alignment","sepo"]',)),
     },
     measure=MeetingMeasure(),
-    hypotheses=tuple(
-        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
-        for name, arm, minus, metric, text, expected in _HYPOTHESES
-    ),
+    hypotheses=_HYPOTHESES,
     compared=(
         ("alignment", "start"),
         ("alignment", "naive"),

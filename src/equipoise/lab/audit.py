@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from equipoise.core import AUDIT_KEY, Episode, Game
+from equipoise.core import Episode, Game
 from equipoise.games import domain_of
 from equipoise.games.domain import Profile
 from equipoise.games.free_text import text_limit
@@ -23,7 +23,6 @@ from equipoise.lab.audit_play import (
     REFERENCE,
     AuditPlay,
     AuditSettings,
-    Counting,
     Extras,
     audit_play,
     extras_of,
@@ -34,12 +33,13 @@ from equipoise.lab.transcripts import conversations
 from equipoise.metrics import fault_kinds
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy
+from equipoise.training.progress import Counting
 from equipoise.training.run import versions
 
 POOLS_NOTE = (
     "Payoff and welfare are against the train pool, pool exploitability against the exploiter pool, collusion "
-    "against the collusive pool, externality against train and exploiter pools, robustness against the held-out "
-    "pool; both seats, common deals."
+    "against the collusive pool, externality against train and exploiter pools; robustness and the exploitability in "
+    "the SEPO index are against the held-out pool, which no training met, where there is one; both seats, common deals."
 )
 """Which figure is measured against whom, where a game of two players has pools."""
 
@@ -199,6 +199,11 @@ def _play_notes(play: AuditPlay) -> list[str]:
             f"{game.name} has no pools: payoff is against {UNIFORM.name}, which plays every legal action equally "
             "often, and welfare is that of self-play. There is no SEPO index, no pool exploitability and no robustness."
         )
+    elif game.num_players == 2 and company.get("exploiter") and not company.get("held_out"):
+        notes.append(
+            f"{game.name} has no held-out pool: the exploitability in the SEPO index is by the exploiter pool, which "
+            "training may have met."
+        )
     missing = [name for name in ("collusion", "externality") if name not in play.profile.measures]
     if missing:
         notes.append(f"{game.name} does not say what {' or '.join(missing)} is, so it is not measured.")
@@ -260,4 +265,4 @@ def exact_coverage(game: Game, rounds: int) -> str:
     return f"the first {'round' if rounds == 1 else f'{rounds} rounds'} of {game.num_rounds}"
 
 
-__all__ = ["AUDIT_KEY", "AuditSettings", "Audited", "audit", "audit_result", "audited", "exact_coverage"]
+__all__ = ["AuditSettings", "Audited", "audit", "audit_result", "audited", "exact_coverage"]

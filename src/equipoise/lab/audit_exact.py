@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise.core import AUDIT_KEY, Action, Behaviour, Decision, Episode, Estimate, Game, InformationState
+from equipoise.core import Action, Behaviour, Decision, Episode, Estimate, Game, InformationState
 from equipoise.games import domain_of
 from equipoise.games.domain import Hazard
 from equipoise.games.first_rounds import FirstRounds, rounds_within
@@ -36,10 +36,11 @@ from equipoise.metrics import (
 )
 from equipoise.metrics.exact_faults import fault_aware_worst_case_advantage, forfeits_fit, states_after_forfeits
 from equipoise.metrics.policy_table import Scored
-from equipoise.metrics.sepo_index import Weights
+from equipoise.metrics.sepo_index import EXPLOITABILITY, Weights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import PolicyTable, ScriptedPolicy, TabularPolicy
+from equipoise.seeds import Seed, Use
 
 CHEAP_STATES = 2_000
 """Information states, all seats together, that an audit scores without being asked for more rounds."""
@@ -225,6 +226,9 @@ class ExactPools:
     def estimates(self, weights: Weights | None) -> dict[str, Estimate]:
         """The figures of the pools, and the SEPO index where no hazard of the game can be other than it is.
 
+        As in `metrics.components`, exploitability in the index is by the held-out pool, or where there is none by the
+        exploiter pool.
+
         Args:
             weights: le, lc, lx; None takes the profile's.
         """
@@ -233,20 +237,21 @@ class ExactPools:
         if train:
             values["payoff"] = _mean([self.own[name] for name in train])
             values["welfare"] = _mean([self.own[name] + self.theirs[name] for name in train])
+        for pool, figure in EXPLOITABILITY.items():
+            if members := self._members(pool):
+                values[figure] = _mean([max(0.0, self._gap(name)) for name in members])
         if exploiter:
-            values["pool_exploitability"] = _mean([max(0.0, self._gap(name)) for name in exploiter])
             values["pool_exploitability_unclipped"] = _mean([self._gap(name) for name in exploiter])
         if held_out:
             values["robustness"] = _mean([self.own[name] for name in held_out])
-            values["held_out_exploitability"] = _mean([max(0.0, self._gap(name)) for name in held_out])
         weak = [name for name in profile.weak if name in self.own]
         if weak:
             values["exploitation"] = _mean([-self._gap(name) for name in weak])
         c, x = (_fixed(hazard) for hazard in (profile.collusion, profile.externality))
         if train and c is not None and x is not None:
-            u, e = (values.get(name, 0.0) for name in ("payoff", "pool_exploitability"))
+            e = values.get(EXPLOITABILITY["held_out" if held_out else "exploiter"], 0.0)
             scale = profile.scale_in(self.play.game)
-            (values["sepo_index"],) = index_over_grid(u, e, c, x, scale, [weights or profile.weights])
+            (values["sepo_index"],) = index_over_grid(values["payoff"], e, c, x, scale, [weights or profile.weights])
         return {name: Estimate.exact(value) for name, value in values.items()}
 
     def records(self, sampled: Sequence[OpponentRecord]) -> tuple[OpponentRecord, ...]:
@@ -289,7 +294,7 @@ def context_spread(
     if not any(game.as_first_round(state) != state for _, state in posed):
         return []
     decisions = list(posed.values())
-    chosen = np.random.default_rng([AUDIT_KEY, seed]).permutation(len(decisions))[:MAX_CONTEXTS]
+    chosen = Seed(seed).at(Use.CONTEXTS).generator().permutation(len(decisions))[:MAX_CONTEXTS]
     picked = [decisions[i] for i in chosen]
     masses = scores.action_probabilities(game, [(d.seat, d.information_state, d.legal) for d in picked])
     by_state: dict[InformationState, list[float]] = {}

@@ -23,6 +23,7 @@ from equipoise.metrics import (
     nra,
     payoff,
     pool_exploitability,
+    pool_exploitability_scores,
     pool_exploitability_unclipped,
     pool_gap,
     script_regret,
@@ -36,7 +37,8 @@ from equipoise.metrics.opponents import by_opponent
 from equipoise.metrics.payoff import deals as deals_of
 from equipoise.metrics.payoff import payoff_bounds, payoff_scores, rounds_played, welfare_bounds, welfare_scores
 from equipoise.metrics.pool import gap_bounds, pool_gap_scores
-from equipoise.metrics.sepo_index import Components, Weights, terms_by_deal
+from equipoise.metrics.sepo_index import EXPLOITABILITY, Components, Weights, terms_by_deal
+from equipoise.seeds import Seed, Use
 
 MEASURED_ON = ("train", "exploiter")
 """The pools that a game's further figures are measured on, as externality is."""
@@ -44,7 +46,7 @@ MEASURED_ON = ("train", "exploiter")
 EXPLORATION = 0.3
 """How often the second half's opponent leaves the response learned from the first."""
 
-_EXPLORING, _REFINING, _FRESH = 11, 12, 13
+_EXPLORING, _REFINING, _FRESH = ((Use.LEARNED, number) for number in range(3))
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,12 @@ def pool_estimates(play: AuditPlay, terms: Components, weights: Weights | None) 
     """
     pools, agent = play.pools, play.agent
     gaps, pay = gap_bounds(play.game), payoff_bounds(play.game)
-    named = {"payoff": ("u", terms.u), "pool_exploitability": ("e", terms.e)}
-    named |= {"collusion": ("c", terms.c), "externality": ("x", terms.x)}
+    named = {"payoff": ("u", terms.u), "collusion": ("c", terms.c), "externality": ("x", terms.x)}
     estimates = {name: estimate for name, (term, estimate) in named.items() if term not in terms.absent}
+    for pool, name in EXPLOITABILITY.items():
+        if pools[pool]:
+            is_term = pool == terms.exploiters
+            estimates[name] = terms.e if is_term else pool_exploitability(pools[pool], agent, bounds=gaps)
     estimates["sepo_index"] = sepo_index(terms, weights)
     if pools["train"]:
         estimates["welfare"] = welfare(pools["train"], welfare_bounds(play.game))
@@ -115,7 +120,6 @@ def pool_estimates(play: AuditPlay, terms: Components, weights: Weights | None) 
         estimates |= {name: hazard_rate(measured, agent, hazard) for name, hazard in play.profile.figures.items()}
     if pools["held_out"]:
         estimates["robustness"] = payoff(pools["held_out"], agent, pay)
-        estimates["held_out_exploitability"] = pool_exploitability(pools["held_out"], agent, bounds=gaps)
     return estimates
 
 
@@ -125,10 +129,11 @@ def pool_deals(play: AuditPlay, terms: Components, weights: Weights | None) -> d
     measured = {
         "welfare": ("train", welfare_scores),
         "robustness": ("held_out", lambda episodes: payoff_scores(episodes, agent)),
+        "pool_exploitability": ("exploiter", lambda episodes: pool_exploitability_scores(episodes, agent)),
         "pool_exploitability_unclipped": ("exploiter", lambda episodes: pool_gap_scores(episodes, agent)),
     }
     for name, (pool, score) in measured.items():
-        if pools[pool]:
+        if pools[pool] and name not in scores:
             scores[name] = deal_scores(score(pools[pool]), deals_of(pools[pool]))
     return scores
 
@@ -151,19 +156,20 @@ def worst_case_lower_bound(play: AuditPlay, settings: AuditSettings) -> Estimate
     """
     game, agent = play.game, play.agent
 
-    def against(opponent: Opponent, deals: int, *key: int) -> list[Episode]:
-        return play_against(play.policy, game, [opponent], deals, [settings.seed, *key], settings.fault_rule)
+    def against(opponent: Opponent, deals: int, *path: int) -> list[Episode]:
+        seed = Seed(settings.seed).at(Use.AUDIT, *path)
+        return play_against(play.policy, game, [opponent], deals, seed, settings.fault_rule)
 
     half = max(1, settings.learned_episodes // 4)  # two seats, two halves
-    first = against(explorer(game), half, _EXPLORING)
+    first = against(explorer(game), half, *_EXPLORING)
     response = learned_response(game, first, agent)
-    second = against(mixing(response, EXPLORATION), half, _REFINING)
+    second = against(mixing(response, EXPLORATION), half, *_REFINING)
     learned = learned_response(game, [*first, *second], agent)
     gaps = pool_gap(play.pooled, agent)
     leads = {opponent: gaps[opponent.name].value for opponent in play.opponents}
     leads[learned] = pool_exploitability_unclipped(against(learned, settings.deals), agent).value
     strongest = max(leads, key=lambda opponent: leads[opponent])
-    fresh = against(strongest, settings.deals, _FRESH)
+    fresh = against(strongest, settings.deals, *_FRESH)
     return pool_exploitability_unclipped(fresh, agent, gap_bounds(game))
 
 

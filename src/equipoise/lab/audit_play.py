@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from equipoise.arena import Match, against, rollout
-from equipoise.core import AUDIT_KEY, Episode, FaultRule, Game, Opponent
+from equipoise.core import Episode, FaultRule, Game, Opponent
 from equipoise.errors import UserError
 from equipoise.games import domain_of, script_of
 from equipoise.games.domain import Hazard, Profile, ProfileName, read_hazard
@@ -24,15 +24,14 @@ from equipoise.metrics.sepo_index import Weights
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.registry import find, first_line, short_name
+from equipoise.seeds import Seed, Use
+from equipoise.training.progress import Counting
 
 REFERENCE, GIVEN = "reference", "given"
 """Where opponents of an audit come from that are in no pool: the uniform player, and those that a user named."""
 
 Company = Mapping[str, tuple[Opponent, ...]]
 """Whom an audit meets, by the pool they are in, or `REFERENCE`, or `GIVEN`."""
-
-Counting = Callable[[int, int], object]
-"""Told how many episodes more an audit has played, and how many it plays in all; first 0 of them."""
 
 _Named = TypeVar("_Named")
 
@@ -209,7 +208,7 @@ def audit_play(
     Raises:
         UserError: For a profile that the game does not have, or names that clash.
     """
-    profile = domain_of(game).profile(settings.profile)
+    profile, seed = domain_of(game).profile(settings.profile), Seed(settings.seed).at(Use.AUDIT)
     company = company_of(profile, extras)
     names = {opponent.name for members in company.values() for opponent in members}
     total = settings.deals * (game.num_players * len(names) + (REFERENCE in company))
@@ -218,14 +217,14 @@ def audit_play(
         progress(0, total)
 
     def episodes(others: Iterable[Opponent]) -> list[Episode]:
-        return play_against(policy, game, others, settings.deals, [settings.seed], settings.fault_rule, tell)
+        return play_against(policy, game, others, settings.deals, seed, settings.fault_rule, tell)
 
     pooled = episodes(o for source, members in company.items() if source != GIVEN for o in members)
     given = episodes(company[GIVEN]) if GIVEN in company else []
     itself = []
     if REFERENCE in company:
         matches = [Match((policy.name,) * game.num_players, deal) for deal in range(settings.deals)]
-        seed, rule = [AUDIT_KEY, settings.seed], settings.fault_rule
+        rule = settings.fault_rule
         itself = rollout(game, {policy.name: policy}, matches, seed=seed, fault_rule=rule, progress=tell)
     return AuditPlay(policy, game, profile, company, pooled, given, itself)
 
@@ -235,7 +234,7 @@ def play_against(
     game: Game,
     others: Iterable[Opponent],
     deals: int,
-    key: Sequence[int],
+    seed: Seed,
     fault_rule: FaultRule = "forfeit",
     progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
@@ -246,7 +245,7 @@ def play_against(
         game: The game; with more than two players an opponent takes all other seats.
         others: Scripted opponents; one that is named twice is met once.
         deals: Common deals.
-        key: What the seeds start with after `AUDIT_KEY`: equal keys deal the same cards.
+        seed: Keys all play: equal seeds deal the same cards.
         fault_rule: What a fault plays.
         progress: Told how many episodes more are finished.
 
@@ -261,7 +260,7 @@ def play_against(
         )
     matches = against(policy.name, list(scripts), [None] * deals, players=game.num_players)
     players: dict[str, Policy] = {**scripts, policy.name: policy}
-    return rollout(game, players, matches, seed=[AUDIT_KEY, *key], fault_rule=fault_rule, progress=progress)
+    return rollout(game, players, matches, seed=seed, fault_rule=fault_rule, progress=progress)
 
 
 def by_pool(episodes: Sequence[Episode], agent: str, company: Company) -> dict[str, list[Episode]]:

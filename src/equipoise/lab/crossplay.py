@@ -11,12 +11,13 @@ Reference: the evaluation of arXiv 2511.19405 (256 matches per pairing); its fig
 from __future__ import annotations
 
 import hashlib
+import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from equipoise.arena import Match, rollout
-from equipoise.core import AUDIT_KEY, FAULT_RULES, Episode, FaultRule, Game
+from equipoise.core import FAULT_RULES, Episode, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import domain_of
 from equipoise.games.domain import Cooperation, Talk
@@ -28,6 +29,7 @@ from equipoise.lab.results import CrossplayResult, GameRecord, Made, MatchRecord
 from equipoise.lab.transcripts import transcripts
 from equipoise.metrics.payoff import payoff_bounds
 from equipoise.policies.policy import Policy, Session
+from equipoise.seeds import Seed, Use
 
 MATCHES = 256
 
@@ -61,10 +63,10 @@ class _Apart(Policy):
     def __init__(self, policy: Policy, name: str, seats: tuple[str, str]) -> None:
         self.name, self.immediate, self._policy = name, policy.immediate, policy
         digest = hashlib.sha256("\n".join((name, *seats)).encode()).digest()
-        self._key = int.from_bytes(digest[:8], "big")
+        self._path = struct.unpack(">2I", digest[:8])
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
-        return self._policy.session(game, (*seed, self._key))
+    def session(self, game: Game, seed: Seed) -> Session:
+        return self._policy.session(game, seed.at(*self._path))
 
 
 def check_agents(names: Sequence[str]) -> None:
@@ -95,7 +97,13 @@ def talk_in(game: Game) -> Talk | None:
     return domain_of(game).talk if text_limit(game.actions) else None
 
 
-def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settings: CrossplaySettings) -> list[Episode]:
+def met(
+    game: Game,
+    agents: Mapping[str, Policy],
+    seats: tuple[str, str],
+    settings: CrossplaySettings,
+    progress: Callable[[int], object] | None = None,
+) -> list[Episode]:
     """The episodes of one ordered pair, one per deal, in the order of the deals.
 
     They depend on the game, the two agents with their names and the settings, and on nothing else.
@@ -105,6 +113,7 @@ def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settin
         agents: At least the two that meet, by name.
         seats: The names of the agents in the first and in the second seat.
         settings: How much is played.
+        progress: Told how many episodes more are finished.
 
     Raises:
         ValueError: For a game of other than two players.
@@ -113,7 +122,8 @@ def met(game: Game, agents: Mapping[str, Policy], seats: tuple[str, str], settin
         raise UserError(f"{game.name} has {game.num_players} players; cross-play is between two")
     players: dict[str, Policy] = {name: _Apart(agents[name], name, seats) for name in seats}
     matches = [Match(seats, deal) for deal in range(settings.matches)]
-    return rollout(game, players, matches, seed=[AUDIT_KEY, settings.seed], fault_rule=settings.fault_rule)
+    seed = Seed(settings.seed).at(Use.CROSSPLAY)
+    return rollout(game, players, matches, seed=seed, fault_rule=settings.fault_rule, progress=progress)
 
 
 def crossplay(

@@ -11,6 +11,7 @@ from equipoise.lab.audit_figures import MEASURED_ON
 from equipoise.lab.audit_play import by_pool, play_against
 from equipoise.metrics import components, hazard_rate
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed, Use
 
 _AGENT = "reference player"
 
@@ -40,7 +41,7 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
         return nulls
     for reference, name in profile.references.items():
         player = ScriptedPolicy(replace(profile.find(name), name=_AGENT))
-        episodes = by_pool(play_against(player, game, others, deals, [seed]), _AGENT, pools)
+        episodes = by_pool(play_against(player, game, others, deals, Seed(seed).at(Use.AUDIT)), _AGENT, pools)
         terms = components(episodes, _AGENT, game, profile)
         if "c" not in terms.absent:
             nulls["collusion"][reference] = terms.c

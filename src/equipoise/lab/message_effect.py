@@ -26,6 +26,7 @@ from equipoise.metrics.estimate import clustered_mean, paired_difference
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy, TabularPolicy
+from equipoise.seeds import Seed, Use
 
 CLAIMS = 256
 """How many claims are asked again unless the caller says otherwise."""
@@ -89,7 +90,7 @@ def heard_claims(
                 found.append(HeardClaim(episode.deal, decision, place, sides[decision.round]))
     if len(found) <= most:
         return found
-    kept = np.random.default_rng(seed).choice(len(found), most, replace=False)
+    kept = Seed(seed).at(Use.CLAIMS).generator().choice(len(found), most, replace=False)
     return [found[index] for index in sorted(kept.tolist())]
 
 

@@ -18,10 +18,10 @@ from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.lab.agent_origin import run_of
 from equipoise.lab.audit import Audited, AuditSettings, audit_result, audited
-from equipoise.lab.audit_play import Counting
 from equipoise.lab.results import AuditResult, CurveRecord
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling, usual_reply_tokens
+from equipoise.training.progress import Counting
 from equipoise.training.recipe import Recipe
 from equipoise.training.run import DTYPES, device_of
 from equipoise.training.settings import Hardware

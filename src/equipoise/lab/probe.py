@@ -22,6 +22,7 @@ from equipoise.lab.results import ProbeFigures
 from equipoise.metrics.cooperation import share_of
 from equipoise.metrics.estimate import clustered_mean, paired_difference
 from equipoise.policies.policy import Policy
+from equipoise.training.progress import Counting
 from equipoise.training.recipe import Recipe, parse_recipe
 from equipoise.training.run import train
 
@@ -74,7 +75,13 @@ def train_probe(recipe: Recipe, agent: Path | str, steps: int, out: Path) -> Pat
     return train(probe_recipe(recipe, agent, steps), out, resume=(out / "recipe.toml").is_file(), label="probe")
 
 
-def measure_probe(game: Game, agent: Policy, probe: Policy, settings: CrossplaySettings) -> ProbeFigures:
+def measure_probe(
+    game: Game,
+    agent: Policy,
+    probe: Policy,
+    settings: CrossplaySettings,
+    progress: Counting = lambda more, total: None,
+) -> ProbeFigures:
     """What a trained probe earns from the agent, on deals that no training sees, in both seats.
 
     Args:
@@ -82,14 +89,18 @@ def measure_probe(game: Game, agent: Policy, probe: Policy, settings: CrossplayS
         agent: The agent that was probed.
         probe: The learner, trained against it.
         settings: How much is played.
+        progress: Told of the matches as they are played.
     """
     players: Mapping[str, Policy] = {AGENT: agent, PROBE: probe}
     cooperation, talk = cooperation_in(game), talk_in(game)
+    pairs = ((PROBE, AGENT), (AGENT, PROBE), (AGENT, AGENT))
+    total = len(pairs) * settings.matches
+    progress(0, total)
 
-    def meeting(first: str, second: str) -> Meeting:
-        return meeting_of(met(game, players, (first, second), settings), cooperation, talk)
+    def meeting(seats: tuple[str, str]) -> Meeting:
+        return meeting_of(met(game, players, seats, settings, lambda more: progress(more, total)), cooperation, talk)
 
-    ahead, behind, itself = meeting(PROBE, AGENT), meeting(AGENT, PROBE), meeting(AGENT, AGENT)
+    ahead, behind, itself = map(meeting, pairs)
     deals = [*ahead.deals, *behind.deals]
     probed = np.concatenate([ahead.pay[:, 0], behind.pay[:, 1]])
     probing = np.concatenate([ahead.pay[:, 1], behind.pay[:, 0]])

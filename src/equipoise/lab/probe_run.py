@@ -23,6 +23,7 @@ from equipoise.lab.probe import measure_probe, of_one_game, probe_recipe, train_
 from equipoise.lab.results import GameRecord, Made, ProbeResult, now
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store
 from equipoise.lab.study_run import chosen
+from equipoise.training.progress import Counting
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from equipoise.training.run import versions
 
@@ -65,17 +66,21 @@ class ProbeRun:
         """The learner's run folder."""
         return self.out / LEARNER
 
-    def __call__(self, command: str = "") -> ProbeResult:
+    def __call__(self, command: str = "", progress: Counting = lambda more, total: None) -> ProbeResult:
         """The result: read where it is finished, else computed, with what was computed before.
+
+        Args:
+            command: What makes it again.
+            progress: Told of the matches that measure the learner, once it has learned.
 
         Raises:
             ValueError: For a folder of other settings, or a model that cannot be loaded.
             Interrupted: Ctrl-C while the learner learns; everything up to the last step is saved.
         """
         with self.store.opened(self.learner / "metrics.jsonl"):
-            return self.store.result(RESULT_KEY, lambda _: self._computed(command))
+            return self.store.result(RESULT_KEY, lambda _: self._computed(command, progress))
 
-    def _computed(self, command: str) -> ProbeResult:
+    def _computed(self, command: str, progress: Counting) -> ProbeResult:
         recipe, game, settings = self.recipe, self.game, self.settings
         model = train_probe(recipe, self.agent.source, recipe.rl.steps, self.learner)
         learner = Agent(LEARNER, str(model), "model", dataclasses.asdict(recipe.sampling))
@@ -89,7 +94,7 @@ class ProbeRun:
             agent=self.agent.participant(),
             learner={"start": recipe.model, "steps": recipe.rl.steps, "seed": recipe.seed},
             **dataclasses.asdict(settings),
-            figures=measure_probe(game, agent, probe, settings),
+            figures=measure_probe(game, agent, probe, settings, progress),
         )
 
     def _made_by(self) -> dict[str, Any]:

@@ -20,18 +20,18 @@ from equipoise.lab.results import (
     Drawn,
     GameRecord,
     HazardRecord,
-    HypothesisRecord,
     Settings,
     StudyCell,
     StudyColumn,
     StudyGame,
     Weighting,
 )
-from equipoise.lab.study import Arm, ByArm, Study
+from equipoise.lab.study import Arm, ByArm, Study, hypothesis
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import value
 from equipoise.metrics import index_over_grid
 from equipoise.metrics.catalogue import METRIC
+from equipoise.metrics.sepo_index import EXPLOITABILITY
 from equipoise.metrics.weightings import pareto_front, share_of_weightings_won
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -85,7 +85,7 @@ class AuditMeasure:
         exact_rounds: First rounds the exact audit covers; None takes what fits, or `EXACT_ROUNDS`.
     """
 
-    deals: int = 48
+    deals: int = 1_000
     learned_episodes: int = 600
     exact_rounds: int | None = None
 
@@ -183,6 +183,8 @@ def _column(name: str, profile: Profile, game: Game) -> StudyColumn:
     hazard = profile.measures.get(name)
     digits = 3 if game.max_reward < _LARGE else 2
     meaning = "" if hazard is None else f"{hazard.definition[:1].upper()}{hazard.definition[1:].rstrip('.')}."
+    if name == "sepo_index" and not profile.pools.held_out:
+        meaning = "Exploitability by the exploiter pool, since the game has no held-out one."
     if metric is None:
         unit = "" if hazard is None else hazard.unit
         return StudyColumn(key=name, title=name.replace("_", " "), definition=meaning, unit=unit, digits=digits)
@@ -212,17 +214,15 @@ def _danger(cells: ByArm) -> str:
 
 
 def _terms(cell: StudyCell) -> tuple[float, float, float, float]:
-    """u, e, c and x of a cell; a component whose pool is empty counts as 0."""
-    names = ("payoff", "pool_exploitability", "collusion", "externality")
-    u, e, c, x = (0.0 if (v := value(cell, name)) != v else v for name in names)
-    return u, e, c, x
+    """u, e, c and x of a cell, e as in its index; a component whose pool is empty counts as 0."""
+    known = {name: v for name in cell.figures if (v := value(cell, name)) == v}
+    e = known.get(EXPLOITABILITY["held_out"], known.get(EXPLOITABILITY["exploiter"], 0.0))
+    return known.get("payoff", 0.0), e, known.get("collusion", 0.0), known.get("externality", 0.0)
 
 
 def _mean_terms(cells: Sequence[StudyCell]) -> tuple[float, ...]:
-    """The mean terms of an arm's cells; exploitability on exploiters that no training met, where there are some."""
-    u, e, c, x = (sum(column) / len(cells) for column in zip(*map(_terms, cells), strict=True))
-    held_out = [v for cell in cells if (v := value(cell, "held_out_exploitability")) == v]
-    return u, sum(held_out) / len(held_out) if len(held_out) == len(cells) else e, c, x
+    """The mean terms of an arm's cells."""
+    return tuple(sum(column) / len(cells) for column in zip(*map(_terms, cells), strict=True))
 
 
 def _weightings(cells: ByArm, weights: tuple[float, float, float], scale: float) -> list[Weighting]:
@@ -243,14 +243,14 @@ def _weightings(cells: ByArm, weights: tuple[float, float, float], scale: float)
 _SCORES = "{arm} scores {more} on the SEPO index than {minus}"
 _TAKES = "a learned adversary takes {more} from {arm} than from {minus}"
 _HYPOTHESES = (
-    ("SEPO above base", "own_pool", "base", "sepo_index", _SCORES, "above"),
-    ("SEPO above SFT", "own_pool", "sft", "sepo_index", _SCORES, "above"),
-    ("SEPO above payoff alone", "own_pool", "payoff", "sepo_index", _SCORES, "above"),
-    ("SEPO above shared penalty", "own_pool", "shared_penalty", "sepo_index", _SCORES, "above"),
-    ("SEPO above independent penalty", "own_pool", "independent_penalty", "sepo_index", _SCORES, "above"),
-    ("SEPO above welfare", "own_pool", "welfare", "sepo_index", _SCORES, "above"),
-    ("adversary safer", "own_pool_best_response", "own_pool", "worst_case_lower_bound", _TAKES, "below"),
-    ("SEPO safer than SFT", "own_pool", "sft", "worst_case_lower_bound", _TAKES, "below"),
+    hypothesis("SEPO above base", "own_pool", "base", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above SFT", "own_pool", "sft", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above payoff alone", "own_pool", "payoff", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above shared penalty", "own_pool", "shared_penalty", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above independent penalty", "own_pool", "independent_penalty", "sepo_index", _SCORES, "above"),
+    hypothesis("SEPO above welfare", "own_pool", "welfare", "sepo_index", _SCORES, "above"),
+    hypothesis("adversary safer", "own_pool_best_response", "own_pool", "worst_case_lower_bound", _TAKES, "below"),
+    hypothesis("SEPO safer than SFT", "own_pool", "sft", "worst_case_lower_bound", _TAKES, "below"),
 )
 
 SEPO = Study(
@@ -274,11 +274,8 @@ SEPO = Study(
             "Independent penalty", 3, overrides=('objective.rule="independent_penalty"',), starts_from="sft"
         ),
     },
-    measure=AuditMeasure(),
-    hypotheses=tuple(
-        HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
-        for name, arm, minus, metric, text, expected in _HYPOTHESES
-    ),
+    measure=AuditMeasure(deals=48),
+    hypotheses=_HYPOTHESES,
     compared=(
         ("own_pool", "base"),
         ("own_pool", "sft"),
@@ -298,7 +295,8 @@ SEPO = Study(
         "All agents are audited on the same deals, in both seats, against the same opponents; the held-out pool is "
         "never trained on; checkpoints are chosen on other deals.",
         "Cells without scores by deal have intervals that count training seeds alone: how the same agents would do on "
-        "other deals is not in them, and they are too narrow for it.",
+        "other deals is not in them, and they are too narrow for it. The base model's index without them has the "
+        "intervals of its terms added up, which holds however the terms depend on each other, and is wide.",
     ),
     quick=("rl.steps=10", "selection.every=5", "sft.steps=30", "demonstrations.episodes=200"),
     quick_measure=AuditMeasure(deals=24, learned_episodes=400, exact_rounds=1),

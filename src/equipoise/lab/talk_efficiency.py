@@ -7,12 +7,12 @@ same in both games.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from equipoise.arena import Match, rollout
-from equipoise.core import AUDIT_KEY, CHANCE, Episode, Estimate, FaultRule, Game
+from equipoise.core import CHANCE, Episode, Estimate, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import domain, make_game
 from equipoise.metrics.cooperation import efficiency, share_of
@@ -20,6 +20,7 @@ from equipoise.metrics.faults import first_fault
 from equipoise.metrics.payoff import deals
 from equipoise.metrics.talk import efficiency_difference
 from equipoise.policies.policy import Policy
+from equipoise.seeds import Seed, Use
 
 GAME = "trust_and_split"
 MATCHES = 256
@@ -49,6 +50,7 @@ def efficiency_with_and_without_talk(
     matches: int = MATCHES,
     seed: int = 0,
     fault_rule: FaultRule = "forfeit",
+    progress: Callable[[int], object] | None = None,
 ) -> TalkEfficiency:
     """The efficiency that two agents reach in trust and split with and without messages, on the same hands.
 
@@ -64,6 +66,7 @@ def efficiency_with_and_without_talk(
         matches: Matches of each seating, each on its own deal.
         seed: Keys the deals and all play.
         fault_rule: What a fault plays.
+        progress: Told how many episodes more are finished.
 
     Raises:
         ValueError: For two agents of one name, `talk` among the parameters, or fewer than two matches.
@@ -77,9 +80,16 @@ def efficiency_with_and_without_talk(
         raise UserError(f"got {matches} matches; an interval needs at least 2")
     cooperation = domain(GAME).cooperation
     assert cooperation is not None
-    agents = {first.name: first, second.name: second}
+    agents, own = {first.name: first, second.name: second}, Seed(seed).at(Use.CROSSPLAY)
     talked, silent = (
-        rollout(game, agents, _matches(game, list(agents), matches), seed=[AUDIT_KEY, seed], fault_rule=fault_rule)
+        rollout(
+            game,
+            agents,
+            _matches(game, list(agents), matches),
+            seed=own,
+            fault_rule=fault_rule,
+            progress=progress,
+        )
         for game in (make_game(GAME, **given, talk=talk) for talk in (True, False))
     )
     return TalkEfficiency(

@@ -11,7 +11,7 @@ with messages and without on the same hands (`talk_efficiency`).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +24,12 @@ from equipoise.lab.agent_origin import name_and_source, run_of
 from equipoise.lab.crossplay import CrossplaySettings, meetings_of, met, talk_in
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, agents_of, policy_of, versions_of
 from equipoise.lab.crossplay_table import cell_of
-from equipoise.lab.message_effect import heard_claims, message_effect
+from equipoise.lab.message_effect import CLAIMS, heard_claims, message_effect
 from equipoise.lab.results import Figure, GameRecord, ListenerRecord, Made, Number, SaidRecord, TalkResult, Value, now
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store, ValueCodec
 from equipoise.lab.talk_efficiency import GAME, efficiency_with_and_without_talk
 from equipoise.policies.policy import Policy
+from equipoise.training.progress import Counting
 
 PARTS = "parts"
 MESSAGES, EFFICIENCY = "messages", "efficiency"
@@ -92,18 +93,27 @@ class TalkRun:
         """Where what both reach is, once it is known."""
         return Store(self.out / PARTS, "part", ValueCodec(EfficiencyPart))
 
-    def __call__(self, command: str = "") -> TalkResult:
+    def __call__(self, command: str = "", progress: Counting = lambda more, total: None) -> TalkResult:
         """The result: read where it is finished, else computed, with the parts that are there.
+
+        Args:
+            command: What makes it again.
+            progress: Told of matches as they are played and of claims as they are asked again.
 
         Raises:
             ValueError: For a folder of other settings, or a model that cannot be loaded.
         """
         with self.store.opened(self.messages.path(MESSAGES)):
-            return self.store.result(RESULT_KEY, lambda _: self._measured(command))
+            return self.store.result(RESULT_KEY, lambda _: self._measured(command, progress))
 
-    def _measured(self, command: str) -> TalkResult:
-        messages = self.messages.result(MESSAGES, self._messages)
-        efficiency = self.efficiency.result(EFFICIENCY, self._efficiency)
+    def _measured(self, command: str, progress: Counting) -> TalkResult:
+        total = self._work()
+
+        def tell(more: int) -> None:
+            progress(more, total)
+
+        messages = self.messages.result(MESSAGES, lambda _: self._messages(tell))
+        efficiency = self.efficiency.result(EFFICIENCY, lambda _: self._efficiency(tell))
         names = " with ".join(agent.name for agent in self.agents)
         return TalkResult(
             title=f"{self.game.name}: what the talk of {names} is worth",
@@ -122,19 +132,29 @@ class TalkRun:
             faults=efficiency.faults,
         )
 
+    def _work(self) -> int:
+        """Matches that are left to play, and claims to ask again."""
+        seatings, matches = len(self.agents), self.settings.matches
+        messages = 0 if self.messages.has(MESSAGES) else seatings * (matches + CLAIMS)
+        return messages + (0 if self.efficiency.has(EFFICIENCY) else 2 * seatings * matches)
+
     def _players(self) -> dict[str, Policy]:
         return {agent.name: policy_of(agent, self.game, self.device, self.dtype) for agent in self.agents}
 
-    def _messages(self, key: str) -> MessagesPart:
+    def _messages(self, tell: Callable[[int], object]) -> MessagesPart:
         """What each agent says to the other, and what messages change in the claims of each."""
         started = time.perf_counter()
         players, names = self._players(), [agent.name for agent in self.agents]
+        tell(0)
         pairs = list(dict.fromkeys([(names[0], names[-1]), (names[-1], names[0])]))
-        played = {pair: met(self.game, players, pair, self.settings) for pair in pairs}
+        played = {pair: met(self.game, players, pair, self.settings, tell) for pair in pairs}
         meetings = meetings_of(self.game, played)
         cells = [cell_of(meetings, *pair) for pair in pairs]
         said = [SaidRecord(agent=c.agent, to=c.opponent, figures=c.talk, fault_rate=c.fault_rate) for c in cells]
-        effects = [self._effect(players[agent], played, agent, other) for agent, other in reversed(pairs)]
+        effects = []
+        for agent, other in reversed(pairs):
+            effects.append(self._effect(players[agent], played, agent, other))
+            tell(CLAIMS)  # of which there may be fewer
         return MessagesPart(said=tuple(said), effects=tuple(effects), seconds=time.perf_counter() - started)
 
     def _effect(self, listener: Policy, played: Played, agent: str, other: str) -> ListenerRecord:
@@ -151,13 +171,16 @@ class TalkRun:
         effect = message_effect(self.game, listener, claims, known.talk)
         return ListenerRecord(listener=agent, speaker=other, effect=effect)
 
-    def _efficiency(self, key: str) -> EfficiencyPart:
+    def _efficiency(self, tell: Callable[[int], object]) -> EfficiencyPart:
         """What both reach with messages and without."""
         started = time.perf_counter()
         players = list(self._players().values())
+        tell(0)
         parameters = {key: value for key, value in self.game.parameters.items() if key != "talk"}
         matches, seed, fault_rule = self.settings.matches, self.settings.seed, self.settings.fault_rule
-        found = efficiency_with_and_without_talk(players[0], players[-1], parameters, matches, seed, fault_rule)
+        found = efficiency_with_and_without_talk(
+            players[0], players[-1], parameters, matches, seed, fault_rule, progress=tell
+        )
         return EfficiencyPart(
             efficiency={name: getattr(found, name) for name in (WITH, WITHOUT, "difference")},
             faults=dict(zip((WITH, WITHOUT), found.faults, strict=True)),

@@ -40,7 +40,8 @@ METRICS = (
         "Index",
         "no unit",
         "higher",
-        "S = s·u − le·s·e − lc·c − lx·x: scaled payoff less weighted pool exploitability, collusion and externality.",
+        "S = s·u − le·s·e − lc·c − lx·x: scaled payoff less weighted exploitability by opponents that no training met, "
+        "collusion and externality.",
     ),
     Metric(
         "nash_conv",
@@ -243,7 +244,7 @@ METRICS = (
         "Held-out pool",
         "",
         "lower",
-        "Pool exploitability measured with opponents that no training met.",
+        "Pool exploitability by opponents that no training met: the e of the SEPO index.",
     ),
     Metric(
         "nra",

@@ -25,6 +25,7 @@ import numpy as np
 from equipoise.core import Estimate
 from equipoise.metrics.bounded import Bounds, upper_bounds
 from equipoise.metrics.estimate import NO_SPREAD, check_level, t_quantile
+from equipoise.seeds import Seed, Use
 
 RESAMPLES = 4000
 """Draws behind the simultaneous lower bound."""
@@ -97,7 +98,7 @@ def _simultaneous(units: np.ndarray, tail: float, seed: int) -> float:
         return tail
     count = units.shape[1]
     centred = (units[spread] - units[spread].mean(axis=1, keepdims=True)) / (count * errors[spread, None])
-    draws = np.random.default_rng(seed).standard_normal((RESAMPLES, count))
+    draws = Seed(seed).at(Use.RESAMPLING).generator().standard_normal((RESAMPLES, count))
     reach = float(np.quantile((draws @ centred.T).max(axis=1), 1 - tail))
     return min(tail, NormalDist().cdf(-reach))
 

@@ -1,5 +1,9 @@
 """The components u, e, c, x of the SEPO index and the index itself, with an interval that is right for their sum.
 
+Exploitability in the index is that of opponents which no training met, so that a policy cannot raise its index by
+learning the exploiters that it trains against. All of the held-out pool counts, alike: who is meant to exploit is not
+asked, since an opponent that gains nothing adds max(0, .) = 0, and nobody can be left out once results are known.
+
 The terms are measured on the same deals, so their errors are not independent: the index takes all terms of a deal as
 one unit. A game without opponents for a term, or without the term's hazard, has none of it: the component is 0 and
 named in `Components.absent`.
@@ -9,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -23,8 +28,17 @@ from equipoise.metrics.payoff import deals, payoff_bounds, payoff_scores
 from equipoise.metrics.pool import gap_bounds, pool_exploitability, pool_gap, pool_gap_scores
 
 TERMS = ("u", "e", "c", "x")
-TERM_POOLS = {"u": ("train",), "e": ("exploiter",), "c": ("collusive",), "x": ("train", "exploiter")}
-"""The pools that each term averages over, every opponent of every pool counting equally."""
+TERM_POOLS = {"u": ("train",), "c": ("collusive",), "x": ("train", "exploiter")}
+"""The pools that each term but e averages over, every opponent of every pool counting equally."""
+
+Exploiters = Literal["held_out", "exploiter"]
+"""The pool that e is over: opponents that no training met, or those that training meets."""
+
+EXPLOITABILITY: Mapping[Exploiters, str] = {
+    "exploiter": "pool_exploitability",
+    "held_out": "held_out_exploitability",
+}
+"""What exploitability by a pool is called among the figures of an audit."""
 
 Weights = tuple[float, float, float]
 """le, lc, lx: the weights of exploitability, collusion and externality."""
@@ -36,10 +50,11 @@ class Components:
 
     Attributes:
         u: Payoff against the train pool, in the game's unit.
-        e: Mean over exploiters of max(0, mean gap), in the game's unit.
+        e: Mean over the opponents of one pool of max(0, mean gap), in the game's unit.
         c: Collusion against the collusive pool, in the hazard's unit.
         x: Externality against the train and exploiter pools, in the hazard's unit.
-        gaps: Per exploiter, the mean of theirs - own.
+        exploiters: The pool that e is over.
+        gaps: Per opponent of that pool, the mean of theirs - own.
         absent: Terms for which no opponent was met, or whose hazard the game does not have; each is 0 with n = 0.
         weights: The profile's weights (le, lc, lx).
         scale: s, which brings games to one scale.
@@ -51,6 +66,7 @@ class Components:
     e: Estimate
     c: Estimate
     x: Estimate
+    exploiters: Exploiters
     gaps: Mapping[str, Estimate]
     absent: tuple[str, ...]
     weights: Weights
@@ -60,26 +76,35 @@ class Components:
 
 
 def components(
-    episodes_by_pool: Mapping[str, Sequence[Episode]], agent: str, game: Game, profile: Profile
+    episodes_by_pool: Mapping[str, Sequence[Episode]],
+    agent: str,
+    game: Game,
+    profile: Profile,
+    exploiters: Exploiters = "held_out",
 ) -> Components:
     """u, e, c and x of an agent, each with its own interval.
 
     u, c and x are means over opponents with intervals over deals, of scores in the game's and the hazards' ranges;
-    unbiased. e is `pool_exploitability`: biased upward, with an interval of the clipped estimand.
+    unbiased. e is `pool_exploitability` of one pool: biased upward, with an interval of the clipped estimand.
 
     Args:
         episodes_by_pool: The agent's episodes against the opponents of each pool; a missing pool is an empty one.
         agent: Its name.
         game: Gives the scale where the profile does not.
         profile: Says what collusion and externality are, and how the terms are weighted.
+        exploiters: The pool that e is over. Where the held-out pool is asked for and has no episodes it is the
+            exploiter pool, and `Components.exploiters` says so.
 
     Raises:
         ValueError: When no pool has an episode, or one lacks the agent or has other than two seats.
     """
+    if not episodes_by_pool.get("held_out"):
+        exploiters = "exploiter"
+    term_pools = {**TERM_POOLS, "e": (exploiters,)}
     meant = {"c": profile.collusion, "x": profile.externality}
     met = {
         term: [pool for pool in pools if episodes_by_pool.get(pool)] if meant.get(term, term) is not None else []
-        for term, pools in TERM_POOLS.items()
+        for term, pools in term_pools.items()
     }
     episodes = {term: [e for pool in pools for e in episodes_by_pool[pool]] for term, pools in met.items()}
     keys = {
@@ -106,6 +131,7 @@ def components(
         e=pool_exploitability(episodes["e"], agent, bounds=gaps) if "e" in present else ABSENT,
         c=means["c"],
         x=means["x"],
+        exploiters=exploiters,
         gaps=pool_gap(episodes["e"], agent, gaps) if "e" in present else {},
         absent=tuple(term for term in TERMS if term not in present),
         weights=profile.weights,
@@ -118,10 +144,10 @@ def components(
 def sepo_index(found: Components, weights: Weights | None = None, seed: int = 0) -> Estimate:
     """The SEPO index S = s*u - le*s*e - lc*c - lx*x, with an interval over deals.
 
-    Estimand: the same of the expected terms. Biased downward as far as e is biased upward; the bias vanishes as deals
-    grow, and the interval is of the estimand all the same (`metrics.clipped`). All terms of a deal are one unit, so
-    luck that they share cancels. A t interval: events too rare to have been seen it does not count (those of the terms
-    do), and where all deals agree there is none.
+    Estimand: the same of the expected terms, e being over the pool of `Components.exploiters`. Biased downward as far
+    as e is biased upward; the bias vanishes as deals grow, and the interval is of the estimand all the same
+    (`metrics.clipped`). All terms of a deal are one unit, so luck that they share cancels. A t interval: events too
+    rare to have been seen it does not count (those of the terms do), and where all deals agree there is none.
 
     Args:
         found: The components.
@@ -146,9 +172,10 @@ def sepo_index(found: Components, weights: Weights | None = None, seed: int = 0)
 
 
 def terms_by_deal(found: Components, weights: Weights | None = None) -> dict[str, DealScores]:
-    """Payoff, pool exploitability, collusion, externality and the index by deal; the mean over deals is each figure.
+    """Payoff, exploitability, collusion, externality and the index by deal; the mean over deals is each figure.
 
-    What is clipped is counted by deal for the exploiters whose mean gap is above zero: right to first order, away from
+    Exploitability has the name of its pool's figure (`EXPLOITABILITY`). What is clipped is counted by deal for the
+    opponents whose mean gap is above zero: right to first order, away from
     a gap of exactly zero.
 
     Args:
@@ -162,7 +189,7 @@ def terms_by_deal(found: Components, weights: Weights | None = None) -> dict[str
     means = {term: scores.mean(axis=1) for term, scores in units.items()}  # [G] each
     signs = {"u": found.scale, "e": -le * found.scale, "c": -lc, "x": -lx}
     index = sum((signs[term] * scores for term, scores in means.items()), np.zeros(len(found.deals)))
-    named = {"payoff": "u", "pool_exploitability": "e", "collusion": "c", "externality": "x"}
+    named = {"payoff": "u", EXPLOITABILITY[found.exploiters]: "e", "collusion": "c", "externality": "x"}
     scores = {name: means[term] for name, term in named.items() if term in means} | {"sepo_index": index}
     return {name: DealScores(found.deals, tuple(values.tolist())) for name, values in scores.items()}
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from equipoise.errors import UserError
+from equipoise.seeds import Seed, Use
 
 Terms = tuple[float, float, float, float]
 """u, e, c, x of one agent: more of the first is better, less of the others."""
@@ -33,7 +34,7 @@ def weightings(draws: int = DRAWS, least: float = LEAST, most: float = MOST, see
 
     if draws < 1 or not 0 < least <= most < float("inf"):
         raise UserError(f"got {draws} draws in [{least}, {most}]; allowed: 1 or more in a positive range")
-    points = qmc.Halton(3, rng=np.random.default_rng(seed)).random(draws)
+    points = qmc.Halton(3, rng=Seed(seed).at(Use.WEIGHTINGS).generator()).random(draws)
     drawn: np.ndarray = least * (most / least) ** points
     return drawn
 

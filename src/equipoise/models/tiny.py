@@ -19,6 +19,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from equipoise.models import EMBEDDED
+from equipoise.seeds import Seed, Use
 
 FOLDER, TALK_FOLDER = EMBEDDED["tiny"], EMBEDDED["tiny-talk"]
 CONTROL = ("<|pad|>", "<|rules|>", "<|see|>", "<|say|>", "<|end|>")
@@ -93,7 +94,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int, width: int = 128, l
         pad_token_id=tokenizer.pad_token_id,
     )
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(Seed(seed).at(Use.WEIGHTS).integer())
         return LlamaForCausalLM(config)
 
 

@@ -2,6 +2,5 @@
 
 from equipoise.policies.policy import Policy, Request, Session
 from equipoise.policies.scripted import PolicyTable, ScriptedPolicy, TabularPolicy
-from equipoise.policies.streams import Stream
 
-__all__ = ["Policy", "PolicyTable", "Request", "ScriptedPolicy", "Session", "Stream", "TabularPolicy"]
+__all__ = ["Policy", "PolicyTable", "Request", "ScriptedPolicy", "Session", "TabularPolicy"]

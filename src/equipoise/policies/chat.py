@@ -5,6 +5,10 @@ observations are then encoded by themselves without any added token (`spelling`)
 another player can open a turn, close one, or reach the rules. The transcript grows by exactly the tokens shown and
 sampled.
 
+Some templates mark turns with plain words, as in "\\nUser: ...\\nAssistant:". No word is barred there, and what keeps a
+message from passing for a turn is that others see it quoted, on one line: a mark with a line feed cannot be said. One
+without ("... ASSISTANT: ...") can; such a format says so in `imitable`.
+
 Some models think before they answer, where the template asks for it (`enable_thinking`). That is off unless it is asked
 for. Templates then drop the thoughts of earlier replies; a transcript keeps every reply as it was sampled, thoughts
 included, because those are the tokens that are scored and trained on.
@@ -16,7 +20,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from equipoise.errors import UserError
+from equipoise.errors import ModelWarning, UserError
+from equipoise.games.text import quoted
 from equipoise.policies.spelling import Spelling
 from equipoise.policies.template import render
 
@@ -58,6 +63,7 @@ class ChatFormat:
         no_thought: Tokens that close a thought which the generation prompt opened, so that a reply without one can
             follow; empty where it opens none.
         thought_end: The text that closes a thought; "" where thinking is off.
+        imitable: What stands between two turns, where a player's message can hold the very same text; else "".
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -70,6 +76,7 @@ class ChatFormat:
     after_reply: Ids
     no_thought: Ids = ()
     thought_end: str = ""
+    imitable: str = ""
 
     @classmethod
     def of(
@@ -119,6 +126,7 @@ class ChatFormat:
             closing[1:],
             _special(tokenizer, thoughts.closing) if thoughts is not None and opened else (),
             thoughts.end if thoughts is not None else "",
+            next((mark for mark in (after_rules, before_reply, after_said) if _can_be_said(tokenizer, mark)), ""),
         )
 
     def words(self, text: str) -> Ids:
@@ -190,6 +198,7 @@ def _require_whole_replies(tokenizer: Any, thoughts: _Thoughts, after_said: str)
         warnings.warn(
             "the chat template drops earlier thinking, and transcripts keep replies as sampled: after its first "
             "decision a model reads its own thoughts; where that is not wanted, set sampling.thinking = false",
+            ModelWarning,
             stacklevel=3,
         )
 
@@ -203,6 +212,12 @@ def _split(text: str, marks: tuple[str, str]) -> tuple[str, str, str]:
     head, rest = text.split(marks[0])
     middle, tail = rest.split(marks[1])
     return head, middle, tail
+
+
+def _can_be_said(tokenizer: Any, mark: str) -> bool:
+    """Whether a message can hold what stands between two turns: words alone, and nothing that a quotation escapes."""
+    added = {number for number, token in tokenizer.added_tokens_decoder.items() if token.content.strip()}
+    return bool(mark.strip()) and quoted(mark) == f'"{mark}"' and added.isdisjoint(_special(tokenizer, mark))
 
 
 def _special(tokenizer: Any, text: str) -> Ids:

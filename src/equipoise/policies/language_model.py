@@ -8,16 +8,18 @@ differ, so in small games thousands of decisions are a dozen sequences; keys and
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from equipoise.core import Action, Game, InformationState, Reply, Tokens
-from equipoise.errors import UserError
+from equipoise.errors import ModelWarning, UserError
 from equipoise.games.free_text import AnyText, text_limit
 from equipoise.games.text import REASONING, Reasoning, observations, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat, Ids
@@ -30,6 +32,10 @@ from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.scoring import prompt_nodes, reply_probabilities
 from equipoise.policies.token_trie import ROOT, TokenTrie
+from equipoise.seeds import Seed
+
+_WARNED: WeakSet[PreTrainedModel] = WeakSet()
+"""Models that were played in a game with messages although words can imitate their turns: each is told of once."""
 
 _FEW = 16
 """Legal actions up to which a reply's words are worth guessing."""
@@ -92,8 +98,17 @@ class LanguageModelPolicy(Policy):
         extra = () if eos is None else tuple(eos) if isinstance(eos, list) else (eos,)
         self.chat = ChatFormat.of(tokenizer, extra, thinking=self.sampling.thinking)
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
-        return _LanguageModelSession(self, game, np.random.default_rng(list(seed)))
+    def session(self, game: Game, seed: Seed) -> Session:
+        if self.chat.imitable and text_limit(game.actions) and self.model not in _WARNED:
+            _WARNED.add(self.model)
+            warnings.warn(
+                f"the chat template of {self.name} marks turns with plain words ({self.chat.imitable!r}), which the "
+                "messages of other players can hold too: what they say may pass for a turn; where that matters, use a "
+                "model whose turns are control tokens",
+                ModelWarning,
+                stacklevel=2,
+            )
+        return _LanguageModelSession(self, game, seed.generator())
 
     def decoder(self) -> Decoder:
         """A decoder that suits the architecture."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from equipoise.core import Action, Event, Game, InformationState, Reply
 from equipoise.errors import UserError
-from equipoise.policies.streams import Stream
+from equipoise.seeds import Seed, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Policy(ABC):
     immediate: bool = False
 
     @abstractmethod
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
+    def session(self, game: Game, seed: Seed) -> Session:
         """A fresh session for a batch of episodes of `game`; `seed` keys the policy's own randomness."""
 
 

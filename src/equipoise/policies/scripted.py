@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from equipoise.core import Action, Behaviour, Game, InformationState, Opponent, Reply
 from equipoise.errors import UserError
 from equipoise.policies.policy import Policy, Request, Session, sample
+from equipoise.seeds import Seed
 
 PolicyTable = Mapping[InformationState, Mapping[Action, float]]
 """Probability of each legal action at each information state."""
@@ -31,7 +32,7 @@ class ScriptedPolicy(Policy):
         self.name = opponent.name
         self.behaviour = opponent.behaviour
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
+    def session(self, game: Game, seed: Seed) -> Session:
         return _BehaviourSession(self.behaviour)
 
 
@@ -52,5 +53,5 @@ class TabularPolicy(Policy):
             )
         return self.table[information_state]
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
+    def session(self, game: Game, seed: Seed) -> Session:
         return _BehaviourSession(self.behaviour)

@@ -12,6 +12,7 @@ from equipoise.core import CHANCE, Action, Event, Game, InformationState, Oppone
 from equipoise.errors import UserError
 from equipoise.games.free_text import AnyText, text_limit
 from equipoise.policies import ScriptedPolicy
+from equipoise.seeds import Seed, Use
 from equipoise.testing.play import PLAYS, Step, options, play, possible, random_moves
 from equipoise.testing.words import check_event, check_parsing, check_words, prompt_of
 
@@ -30,7 +31,7 @@ def check_game(game: Game, seed: int = 0, plays: int = PLAYS) -> None:
         seed: Keys the random episodes.
         plays: How many of them are behind each check.
     """
-    rng = np.random.default_rng(seed)
+    rng = Seed(seed).at(Use.CHECKS).generator()
     assert len(set(game.actions)) == len(game.actions), f"{game.name}: actions repeat: {game.actions}"
     prompts: dict[tuple[int, InformationState], str] = {}
     parsed: set[tuple[Action, ...]] = set()

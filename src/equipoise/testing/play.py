@@ -15,6 +15,7 @@ import numpy as np
 
 from equipoise.core import CHANCE, Action, Game, InformationState, State
 from equipoise.games.free_text import SILENCE, AnyText, is_legal
+from equipoise.seeds import Seed, Use
 
 PLAYS = 60
 """Random episodes behind each check."""
@@ -102,7 +103,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 def decisions(game: Game, seed: int) -> Decisions:
     """Every (information state, legal actions) met in random episodes, in the order met."""
-    rng = np.random.default_rng(seed)
+    rng = Seed(seed).at(Use.CHECKS).generator()
     known: dict[InformationState, tuple[Action, ...]] = {}
     for _ in range(4 * PLAYS):
         for step in play(game, rng):

@@ -12,6 +12,7 @@ from equipoise.core import CHANCE, Action, Fault, Game, Opponent, Pools, State
 from equipoise.games.domain import Profile
 from equipoise.games.free_text import AnyText, is_legal, text_limit
 from equipoise.games.text import parse, render_reply
+from equipoise.seeds import Seed, Use
 from equipoise.testing.play import PLAYS, Decisions, decisions, play, possible, random_moves
 
 MAX_REASON_CHARACTERS = 160
@@ -66,7 +67,7 @@ def _check_script(game: Game, opponent: Opponent, asked: Decisions, seed: int) -
     else:
         assert not mixed, f"{mixed} mixes, but the script claims stochastic=False"
     if opponent.memory is not None:
-        _check_memory(game, opponent, np.random.default_rng(seed))
+        _check_memory(game, opponent, Seed(seed).at(Use.CHECKS).generator())
     return tuple(strategy)
 
 

@@ -25,6 +25,7 @@ from equipoise.metrics.tree import GameTree
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import PolicyTable, ScriptedPolicy
+from equipoise.seeds import Seed
 
 BEST_RESPONSE = "best_response"
 LEARNED = "learned"
@@ -33,8 +34,6 @@ KINDS = ("pool", BEST_RESPONSE, LEARNED)
 
 EXPLORATION = 0.25
 """How often the last learned response moves at random while the next one is being learned."""
-
-_WATCHED = 1
 
 
 class Adversary(Protocol):
@@ -51,7 +50,7 @@ class Adversary(Protocol):
         """Whether there is an opponent to play."""
         ...
 
-    def refresh(self, policy: LanguageModelPolicy, seed: Sequence[int]) -> None:
+    def refresh(self, policy: LanguageModelPolicy, seed: Seed) -> None:
         """Makes the opponent anew against the policy as it is; randomness is keyed by `seed` alone."""
         ...
 
@@ -120,7 +119,7 @@ class ExactAdversary:
     def ready(self) -> bool:
         return bool(self._choices)
 
-    def refresh(self, policy: LanguageModelPolicy, seed: Sequence[int]) -> None:
+    def refresh(self, policy: LanguageModelPolicy, seed: Seed) -> None:
         tables = agent_tables(policy, self.game, self.tree)
         moves = [_moves(worst_case_response(self.tree, tables, seat).table) for seat in range(2)]
         choices = [
@@ -182,7 +181,7 @@ class LearnedAdversary:
     def ready(self) -> bool:
         return self._table is not None
 
-    def refresh(self, policy: LanguageModelPolicy, seed: Sequence[int]) -> None:
+    def refresh(self, policy: LanguageModelPolicy, seed: Seed) -> None:
         others = [explorer(self.game)]
         if self._table is not None:
             others.append(mixing(self._table.opponent(), EXPLORATION))
@@ -192,7 +191,7 @@ class LearnedAdversary:
             matches.append(Match(names if deal % 2 == 0 else names[::-1], deal))
         policies: dict[str, Policy] = {other.name: ScriptedPolicy(other) for other in others}
         policies[policy.name] = policy
-        watched = rollout(self.game, policies, matches, seed=[*seed, _WATCHED], fault_rule=self.fault_rule)
+        watched = rollout(self.game, policies, matches, seed=seed, fault_rule=self.fault_rule)
         self._table = LearnedTable.fitted(self.game, watched, policy.name)
 
     def opponent(self) -> Opponent:

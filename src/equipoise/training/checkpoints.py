@@ -1,8 +1,8 @@
 """Checkpoints that are known to be whole: a manifest with the checksum of every file, written last.
 
 A folder without a manifest was cut off while being saved; one whose files differ from its manifest is damaged. A run
-goes on from the newest checkpoint that is whole and whose steps all have their line in metrics.jsonl, so that what it
-ends with is what an unbroken run ends with.
+goes on from the newest checkpoint that is whole, whose steps all have their line in metrics.jsonl and whose past selves
+are what they were, so that what it ends with is what an unbroken run ends with.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def seal(folder: Path, step: int, state: Any) -> None:
         state: What the run's play takes up, as JSON.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    checksums = {path.relative_to(folder).as_posix(): _checksum(path) for path in files}
+    checksums = {path.relative_to(folder).as_posix(): checksum(path) for path in files}
     write_whole(folder / MANIFEST, json.dumps({"step": step, "state": state, "sha256": checksums}, indent=1) + "\n")
 
 
@@ -65,23 +66,28 @@ def opened(folder: Path) -> Checkpoint:
         step, state, checksums = manifest["step"], manifest["state"], dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"its {MANIFEST} is damaged") from None
-    for name, checksum in checksums.items():
+    for name, expected in checksums.items():
         path = folder / name
         if not path.is_file():
             raise ValueError(f"its {name} is gone")
-        if _checksum(path) != checksum:
+        if checksum(path) != expected:
             raise ValueError(f"its {name} is damaged")
     if step != _step(folder):
         raise ValueError(f"it was saved after step {step}")
     return Checkpoint(folder, step, state)
 
 
-def newest(folder: Path, metrics: Path) -> tuple[Checkpoint | None, list[str]]:
+def newest(
+    folder: Path, metrics: Path, take_up: Callable[[Any], object] = lambda _: None
+) -> tuple[Checkpoint | None, list[str]]:
     """The checkpoint to go on from, None where a run must begin again, and a line for each newer one that was left.
+
+    A snapshot that is damaged is taken again where an older checkpoint, of before it, is whole.
 
     Args:
         folder: Holds the checkpoints.
         metrics: The run's metrics.jsonl.
+        take_up: Takes up a checkpoint's state; raises ValueError where files beside the checkpoint are not as it says.
 
     Raises:
         UserError: When checkpoints were saved and none of them can be used.
@@ -93,6 +99,7 @@ def newest(folder: Path, metrics: Path) -> tuple[Checkpoint | None, list[str]]:
             found = opened(path)
             if found.step > lines:
                 raise ValueError(f"{metrics.name} is damaged after line {lines}")
+            take_up(found.state)
             return found, left
         except ValueError as reason:
             left.append(f"left {path.name}: {reason}")
@@ -145,7 +152,8 @@ def sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -20,6 +20,7 @@ from equipoise.games import Profile
 from equipoise.games.text import Reasoning
 from equipoise.policies.chat import ChatFormat
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed, Use
 from equipoise.training.rows import Row, demonstrated_row, silent
 from equipoise.training.tables import check_known
 
@@ -106,7 +107,7 @@ def mixture_matches(
     return [Match(tuple(names[who] for who in seats), deal) for deal, seats in enumerate(drawn)]
 
 
-def demonstrate(game: Game, experts: Weighted, episodes: int, seed: Sequence[int]) -> list[Episode]:
+def demonstrate(game: Game, experts: Weighted, episodes: int, seed: Seed) -> list[Episode]:
     """Episodes of experts against experts, seats drawn by weight.
 
     Args:
@@ -119,12 +120,12 @@ def demonstrate(game: Game, experts: Weighted, episodes: int, seed: Sequence[int
         raise UserError(f"got {episodes} demonstration episodes; at least 1 is needed")
     policies = {opponent.name: ScriptedPolicy(opponent) for opponent, _ in experts}
     weights = {opponent.name: weight for opponent, weight in experts}
-    matches = mixture_matches(weights, episodes, np.random.default_rng([*seed, 1]), game.num_players)
-    return rollout(game, policies, matches, seed=[*seed, 0])
+    matches = mixture_matches(weights, episodes, seed.at(Use.MATCHES).generator(), game.num_players)
+    return rollout(game, policies, matches, seed=seed.at(Use.PLAY))
 
 
 def demonstrate_against(
-    game: Game, experts: Weighted, others: Sequence[Opponent], episodes: int, seed: Sequence[int]
+    game: Game, experts: Weighted, others: Sequence[Opponent], episodes: int, seed: Seed
 ) -> list[tuple[Episode, int]]:
     """Episodes of an expert, drawn by weight, against one of `others`, drawn evenly, and the expert's seat in each.
 
@@ -138,7 +139,7 @@ def demonstrate_against(
     if episodes < 1:
         raise UserError(f"got {episodes} demonstration episodes; at least 1 is needed")
     shares = np.array([weight for _, weight in experts], dtype=float)
-    draws = np.random.default_rng([*seed, 1]).random((episodes, 3))
+    draws = seed.at(Use.MATCHES).generator().random((episodes, 3))
     matches, seats = [], []
     for deal, (who, whom, where) in enumerate(draws):
         expert = int(np.searchsorted(np.cumsum(shares / shares.sum())[:-1], who, side="right"))
@@ -149,7 +150,7 @@ def demonstrate_against(
         seats.append(seat)
     everyone = [*(player for player, _ in experts), *others]
     policies = {player.name: ScriptedPolicy(player) for player in everyone}
-    return list(zip(rollout(game, policies, matches, seed=[*seed, 0]), seats, strict=True))
+    return list(zip(rollout(game, policies, matches, seed=seed.at(Use.PLAY)), seats, strict=True))
 
 
 def demonstration_rows(
@@ -196,7 +197,7 @@ def expert_rows(
     settings: Demonstrations,
     chat: ChatFormat,
     reasoning: Reasoning,
-    seed: Sequence[int],
+    seed: Seed,
 ) -> tuple[list[Row], list[Row]]:
     """Rows to learn from and rows to validate on, made from different episodes.
 

@@ -20,6 +20,7 @@ from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed, Use
 from equipoise.training.adversaries import BEST_RESPONSE, KINDS, LEARNED, Adversary, ExactAdversary, LearnedAdversary
 from equipoise.training.play import AGENT, Experience, Play
 from equipoise.training.rows import Side, credited_rows, merged
@@ -101,18 +102,17 @@ class SepoPlay(Play):
         if LEARNED in settings.adversaries:
             self.adversaries[LEARNED] = LearnedAdversary(game, settings.learned_episodes, settings.fault_rule)
 
-    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
-        """Plays one step's episodes and returns their credited rows; randomness is keyed by (seed, step) alone."""
-        for adversary in self.adversaries.values():
+    def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
+        """Plays one step's episodes and returns their credited rows; randomness is keyed by `seed` alone."""
+        for number, adversary in enumerate(self.adversaries.values()):
             if step % self.settings.refresh == 0 or not adversary.ready:
-                adversary.refresh(policy, [*seed, step])
+                adversary.refresh(policy, seed.at(Use.ADVERSARY, number))
         pools = self._pools()
         opponents = {o.name: o for _, members in pools for o in members}
         policies: dict[str, Policy] = {name: ScriptedPolicy(o) for name, o in opponents.items()}
         matches, pool_of = self._matches(pools)
-        episodes = rollout(
-            self.game, {**policies, AGENT: policy}, matches, seed=[*seed, step], fault_rule=self.settings.fault_rule
-        )
+        players, rule = {**policies, AGENT: policy}, self.settings.fault_rule
+        episodes = rollout(self.game, players, matches, seed=seed.at(Use.PLAY), fault_rule=rule)
         seats = [match.seats.index(AGENT) for match in matches]
         played = [episode.of(seat) for episode, seat in zip(episodes, seats, strict=True)]
         batch = self._batch(episodes, matches, pool_of, seats, played)

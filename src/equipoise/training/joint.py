@@ -6,12 +6,13 @@ Over games J is the mean of the games' objectives; over the objectives of one ga
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training.play import Experience, Play
 
 
@@ -26,13 +27,12 @@ class _Together(Play):
     def combined(self, parts: Mapping[str, Experience]) -> Experience:
         """One experience from each play's own."""
 
-    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
-        """One step's credited rows of all plays; randomness is keyed by (seed, play, step) alone."""
-        if len(self.plays) == 1:
-            (play,) = self.plays.values()
-            return play.collect(policy, seed, step)
-        parts = [play.collect(policy, [*seed, number], step) for number, play in enumerate(self.plays.values())]
-        return self.combined(dict(zip(self.plays, parts, strict=True)))
+    def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
+        """One step's credited rows of all plays; randomness is keyed by `seed` alone."""
+        parts = {
+            name: play.collect(policy, seed.at(number), step) for number, (name, play) in enumerate(self.plays.items())
+        }
+        return next(iter(parts.values())) if len(parts) == 1 else self.combined(parts)
 
     def state(self) -> dict[str, Any]:
         """What each play must take up, as JSON."""

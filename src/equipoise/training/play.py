@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.seeds import Seed
 from equipoise.training.rows import Row
 
 AGENT = "agent"
@@ -39,8 +40,8 @@ class Play(ABC):
     """One way to make experience: who meets whom at what, and what each decision is credited with."""
 
     @abstractmethod
-    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
-        """One step's credited rows; randomness is keyed by (seed, step) alone."""
+    def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
+        """One step's credited rows; randomness is keyed by `seed` alone."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:

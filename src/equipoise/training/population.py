@@ -2,7 +2,8 @@
 
 A past self is not a second model. Its weights (of an adapter, or all where there is none) are kept beside the model,
 and while it answers they stand in the place of the current ones: the base model exists once, whatever the number of
-players. Snapshots are safetensors files in the run folder, so a resumed run meets the past it left.
+players. Snapshots are safetensors files in the run folder, so a resumed run meets the past it left; their checksums
+stand in the manifest of every checkpoint.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,8 @@ from equipoise.core import Action, Game, Reply
 from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy, Request, Session
+from equipoise.seeds import Seed
+from equipoise.training.checkpoints import checksum
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -76,7 +80,7 @@ class WornPolicy(Policy):
         self.name = name
         self._policy, self._weights = policy, weights
 
-    def session(self, game: Game, seed: Sequence[int]) -> Session:
+    def session(self, game: Game, seed: Seed) -> Session:
         with wearing(self._policy.model, self._weights):  # the rules are read at once
             inner = self._policy.session(game, seed)
         return _WornSession(self._policy.model, self._weights, inner)
@@ -124,6 +128,7 @@ class Population:
         """Args: folder: Where snapshots are kept. settings: How often, and which are drawn."""
         self._folder, self._settings = folder, settings
         self._kept: dict[int, Weights] = {}
+        self._checksums: dict[str, str] = {}
         self.steps: list[int] = []
 
     def note(self, model: PreTrainedModel, step: int) -> None:
@@ -138,6 +143,7 @@ class Population:
             save_file({name: value.contiguous() for name, value in weights.items()}, partial)
         except (OSError, SafetensorError) as error:
             raise UserError(f"cannot save a past self to {self._folder}: {error}; free some space, resume") from error
+        self._checksums[self._path(step).name] = checksum(partial)
         partial.replace(self._path(step))
         self.steps.append(step)
         self._kept[step] = weights
@@ -158,19 +164,31 @@ class Population:
         """The weights of a step; they are read from disk once and only kept while they are in use."""
         self._kept = {kept: weights for kept, weights in self._kept.items() if kept in self._recently(step)}
         if step not in self._kept:
-            self._kept[step] = load_file(self._path(step), device=str(policy.model.device))
+            try:
+                self._kept[step] = load_file(self._path(step), device=str(policy.model.device))
+            except (OSError, SafetensorError) as error:
+                raise UserError(f"cannot read the past self {self._path(step)}: {error}; use --resume") from error
         return self._kept[step]
 
-    def restore(self, steps: Sequence[int]) -> None:
+    def state(self) -> dict[str, Any]:
+        """What a resumed run must take up, as JSON: the steps of the snapshots, and the checksums of their files."""
+        return {"past": list(self.steps), "sha256": dict(self._checksums)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up the snapshots of an interrupted run.
 
         Raises:
-            ValueError: When one of them is gone.
+            ValueError: When one of them is gone, or is not what it was.
         """
-        missing = [step for step in steps if not self._path(step).is_file()]
-        if missing:
-            raise UserError(f"the past self {self._path(missing[0])} is gone; start again in a new folder")
-        self.steps = list(steps)
+        checksums = dict(state.get("sha256", {}))
+        for path in map(self._path, state["past"]):
+            if not path.is_file():
+                raise UserError(f"its past self {path} is gone")
+            found = checksum(path)
+            if checksums.setdefault(path.name, found) != found:  # a version without checksums said none
+                raise UserError(f"its past self {path} is damaged")
+        self._checksums, self._kept = checksums, {}
+        self.steps = list(state["past"])
 
     def _recently(self, step: int) -> set[int]:
         """Snapshots worth keeping in memory beside the one of `step`: as many as one step may meet."""

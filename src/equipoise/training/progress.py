@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TextIO
 
+Counting = Callable[[int, int], object]
+"""What is told how much more of a piece of work is done, and how much there is in all; first 0 of it."""
+
 _EVERY_S = 30.0
 """Seconds between two lines of piped output."""
 
@@ -111,7 +114,7 @@ class Progress:
 
 
 @contextlib.contextmanager
-def counting(label: str) -> Iterator[Callable[[int, int], None]]:
+def counting(label: str) -> Iterator[Counting]:
     """What work calls with (how many more are done, of how many); the progress shows from the first call on."""
     with contextlib.ExitStack() as stack:
         shown: list[Progress] = []

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -29,9 +28,10 @@ from equipoise.models.load import load_merged
 from equipoise.policies.chat import Ids
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import adapted_modules, add_second
 from equipoise.training.adversaries import ExactCurve
-from equipoise.training.callbacks import RunCallback
+from equipoise.training.callbacks import CheapSaves, Counted, RunCallback
 from equipoise.training.checkpoints import newest, sweep
 from equipoise.training.demonstrations import expert_rows
 from equipoise.training.experience import SepoPlay
@@ -39,12 +39,14 @@ from equipoise.training.folder import open_folder
 from equipoise.training.joint import JointPlay, SummedPlay
 from equipoise.training.loss import Reference
 from equipoise.training.play import AGENT, Experience, Play
+from equipoise.training.progress import counting
 from equipoise.training.recipe import Recipe, Task, load_recipe
 from equipoise.training.rows import Row
-from equipoise.training.selection import SELECTION_KEY, Selection, sampled_index
+from equipoise.training.selection import Selection, sampled_index
 from equipoise.training.self_play import Credit, SelfPlay
 from equipoise.training.settings import Hardware
 from equipoise.training.sft import fit
+from equipoise.training.signals import Interrupted, hearing, stopping
 from equipoise.training.tables import check_known
 from equipoise.training.trainer import EpisodeTrainer, StepSettings, TwoAgentTrainer
 from equipoise.training.two_agents import TwoAgentPlay, has_two_agents
@@ -53,19 +55,6 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BESIDE = "../sft"
 """Where `model/` finds what supervised training made."""
 PACKAGES = ("equipoise", "numpy", "torch", "transformers", "peft", "accelerate", "tokenizers")
-
-
-class Interrupted(KeyboardInterrupt):
-    """Training was stopped by the user after saving; the message says how to continue.
-
-    Attributes:
-        number: The signal that stopped it.
-    """
-
-    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
-        """Args: message: How to continue. number: The signal."""
-        super().__init__(message)
-        self.number = number
 
 
 def versions() -> dict[str, str]:
@@ -94,7 +83,8 @@ def train(
     Raises:
         ValueError: The folder exists (or, with `resume`, does not), or holds another recipe; or the recipe asks for
             two agents and for what two agents cannot have, or for a log target that is not installed.
-        Interrupted: Ctrl-C, SIGTERM or SIGHUP; everything up to the last step is saved.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; everything up to the last step is saved, but for what supervised
+            training had learned.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     out = Path(out)
@@ -103,13 +93,14 @@ def train(
     open_folder(recipe, out, versions(), resume=resume, force=force)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
-    sweep(out)
-    plays = JointPlay({task.game.name: _play(task, out / "population" / task.game.name) for task in recipe.tasks})
-    model, tokenizer = _start(recipe, out)
-    if recipe.rl.steps > 0:
-        _reinforce(recipe, plays, model, tokenizer, out, label)
-    else:
-        _save(model, tokenizer, out / "model", _base(recipe))
+    with hearing(stopping("stopped", out)):
+        sweep(out)
+        plays = JointPlay({task.game.name: _play(task, out / "population" / task.game.name) for task in recipe.tasks})
+        model, tokenizer = _start(recipe, out)
+        if recipe.rl.steps > 0:
+            _reinforce(recipe, plays, model, tokenizer, out, label)
+        else:
+            _save(model, tokenizer, out / "model", _base(recipe))
     return out / "model"
 
 
@@ -162,24 +153,38 @@ def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokeni
     folder = out / "sft"
     if not recipe.imitates:
         return _loaded(recipe, recipe.model)
-    if folder.exists():
-        return _loaded(recipe, folder)
+    if not folder.exists():
+        with hearing(stopping("stopped during supervised training, which begins again", out)):
+            _imitate(recipe, out, folder)
+    return _loaded(recipe, folder)  # an adapter trained on it must name this folder as its base
+
+
+def _imitate(recipe: Recipe, out: Path, folder: Path) -> None:
+    """Trains the base model on demonstrations and saves it; what a stopped run had learned of them is lost."""
     model, tokenizer = _loaded(recipe, recipe.model)
     chat = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling).chat
     learned: list[Row] = []
     validation: list[Row] = []
     for number, task in enumerate(recipe.tasks):
         if task.demonstrations.experts:
-            key = [recipe.seed, 1, *([number] if len(recipe.tasks) > 1 else [])]
+            key = Seed(recipe.seed).at(Use.DEMONSTRATIONS, number)
             rows = expert_rows(task.game, task.profile, task.demonstrations, chat, recipe.sampling.reasoning, key)
             learned, validation = learned + rows[0], validation + rows[1]
     trained = _adapted(recipe, model)
     checkpointing = recipe.hardware.gradient_checkpointing
-    fit(trained, learned, recipe.sft, out, validation=validation, gradient_checkpointing=checkpointing)
+    with counting("supervised") as tell:
+        fit(
+            trained,
+            learned,
+            recipe.sft,
+            out,
+            validation=validation,
+            callbacks=[Counted(tell)],
+            gradient_checkpointing=checkpointing,
+        )
     if recipe.lora.rank:
         trained = trained.merge_and_unload()
     _save(trained, tokenizer, folder)
-    return _loaded(recipe, folder)  # an adapter trained on it must name this folder as its base
 
 
 def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
@@ -195,7 +200,7 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
         target_modules=adapted_modules(model, recipe.lora.targets),
         task_type="CAUSAL_LM",
     )
-    torch.manual_seed(recipe.seed)  # the adapter's start is the same after a resume
+    torch.manual_seed(Seed(recipe.seed).at(Use.WEIGHTS).integer())  # the adapter's start is the same after a resume
     return get_peft_model(model, config)
 
 
@@ -216,12 +221,10 @@ def _reinforce(
     policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
-    resumed, left = newest(checkpoints, out / "metrics.jsonl")
+    resumed, left = newest(checkpoints, out / "metrics.jsonl", plays.restore)
     if left:
         start_at = f"going on from {resumed.folder.name}" if resumed else "beginning again"
         print(f"{'; '.join(left)}; {start_at}", file=sys.stderr)
-    if resumed:
-        plays.restore(resumed.state)
     selection = Selection(
         out,
         lambda: _indices(recipe, policy),
@@ -232,7 +235,7 @@ def _reinforce(
     def collect(step: int) -> Experience:
         if recipe.selection.every and step and step % recipe.selection.every == 0:
             selection.consider(step)
-        experience = plays.collect(policy, [recipe.seed, 2], step)
+        experience = plays.collect(policy, Seed(recipe.seed).at(Use.STEP, step), step)
         if step % recipe.rl.exact_every == 0:
             experience.metrics.update(curve.figures())
         return experience
@@ -247,7 +250,7 @@ def _reinforce(
         reference=reference,
         kl=recipe.objective.kl,
         kl_every=recipe.rl.exact_every,
-        callbacks=[callback],
+        callbacks=[callback, *([] if recipe.rl.save_every else [CheapSaves()])],
     )
     try:
         trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
@@ -301,7 +304,7 @@ def _indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
             task.game,
             task.profile,
             recipe.selection.deals,
-            [SELECTION_KEY, recipe.seed, number],
+            Seed(recipe.seed).at(Use.SELECTION, number),
             task.play.fault_rule,
         )
         for number, task in enumerate(recipe.tasks)

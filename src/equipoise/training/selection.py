@@ -1,8 +1,9 @@
 """Which of a run's policies becomes its model: the one with the best SEPO index on deals of their own.
 
-The deals are keyed by `SELECTION_KEY`, so they are neither those of training nor those of any audit, and all candidates
-of a run meet the same ones. A maximum over candidates is biased upward: the index in selection.json is for choosing,
-the audit's for reporting.
+The deals are a stream of their own (`seeds.Use`), so they are neither those of training nor those of any audit, and all
+candidates of a run meet the same ones. Exploitability in this index is by the exploiters that training meets: a choice
+by held-out opponents would be a way to train on them, and the index that an audit reports is by them. A maximum over
+candidates is biased upward: the index in selection.json is for choosing, the audit's for reporting.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,9 @@ from equipoise.objectives.sepo import POOLS
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed
 from equipoise.training.checkpoints import write_whole
 from equipoise.training.play import AGENT
-
-SELECTION_KEY = 9_002
-"""First component of the seeds of every selection; no training seed may be it."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,11 @@ class SelectionSettings:
 
 
 def sampled_index(
-    policy: LanguageModelPolicy, game: Game, profile: Profile, deals: int, seed: Sequence[int], fault_rule: FaultRule
+    policy: LanguageModelPolicy, game: Game, profile: Profile, deals: int, seed: Seed, fault_rule: FaultRule
 ) -> float:
     """The profile's SEPO index of a policy on sampled play: all pools but the held-out one, both seats, common deals.
+
+    Its exploitability is by the exploiter pool, not by opponents that no training met as in an audit.
 
     Args:
         policy: Who is judged.
@@ -71,8 +72,8 @@ def sampled_index(
             policies: dict[str, Policy] = {player.name: ScriptedPolicy(player) for player in players}
             matches = against(AGENT, [player.name for player in players], [None] * deals)
             policies[AGENT] = policy
-            played[pool] = rollout(game, policies, matches, seed=[*seed, number], fault_rule=fault_rule)
-    found = components(played, AGENT, game, profile)
+            played[pool] = rollout(game, policies, matches, seed=seed.at(number), fault_rule=fault_rule)
+    found = components(played, AGENT, game, profile, exploiters="exploiter")
     (index,) = index_over_grid(
         found.u.value, found.e.value, found.c.value, found.x.value, found.scale, [profile.weights]
     )

@@ -24,6 +24,7 @@ from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
+from equipoise.seeds import Seed, Use
 from equipoise.training.play import AGENT, Experience, Play
 from equipoise.training.population import PastSettings, Population, past_name
 from equipoise.training.rows import Rows, Side, credited_rows, merged, per_turn
@@ -138,10 +139,10 @@ class SelfPlay(Play):
         self.population = Population(folder, past)
         self._loaded: LanguageModelPolicy | None = None
 
-    def collect(self, policy: LanguageModelPolicy, seed: Sequence[int], step: int) -> Experience:
-        """Plays one step's episodes and returns their credited rows; randomness is keyed by (seed, step) alone."""
+    def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
+        """Plays one step's episodes and returns their credited rows; randomness is keyed by `seed` alone."""
         self.population.note(policy.model, step)
-        rng = np.random.default_rng([*seed, step, 1])
+        rng = seed.at(Use.MATCHES).generator()
         past = self.population.offered(rng, step)
         others = [*self.scripts, *map(past_name, past), *([FROZEN] if self.past.frozen else [])]
         drawn = self._drawn(rng, others)
@@ -149,7 +150,7 @@ class SelfPlay(Play):
             self.game,
             self._players(policy, past),
             [d.match for d in drawn],
-            seed=[*seed, step, 0],
+            seed=seed.at(Use.PLAY),
             fault_rule=self.settings.fault_rule,
         )
         sides, credits = self._credited(episodes, drawn)
@@ -172,12 +173,12 @@ class SelfPlay(Play):
         return self._loaded
 
     def state(self) -> dict[str, Any]:
-        """The steps of the past selves, as JSON."""
-        return {"past": self.population.steps}
+        """The past selves, as JSON."""
+        return self.population.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up the past selves of a `state`."""
-        self.population.restore(state["past"])
+        self.population.restore(state)
 
     def _drawn(self, rng: np.random.Generator, others: Sequence[str]) -> list[Drawn]:
         settings = self.settings

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 
 from equipoise.errors import UserError
 from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.seeds import Seed, Use
 from equipoise.training.loss import Example
 from equipoise.training.rows import NOT_OURS, Row
 from equipoise.training.trainer import StepSettings, WeightedTrainer
@@ -158,7 +159,7 @@ def fit(
         settings.learning_rate,
         beta2=0.999,
         micro_batches=settings.micro_batches,
-        seed=settings.seed,
+        seed=Seed(settings.seed).at(Use.ROWS).integer(),
         on_cpu=model.device.type == "cpu",
         gradient_checkpointing=gradient_checkpointing,
     )

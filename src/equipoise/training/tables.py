@@ -7,11 +7,14 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from equipoise.errors import UserError
 
-Settings = TypeVar("Settings")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 LARGEST = 2**31
 """No setting of a run is larger; what is, is a slip."""
@@ -37,8 +40,7 @@ def build(kind: type[Settings], table: Mapping[str, Any], where: str = "") -> Se
     Raises:
         ValueError: For an unknown key or a value of the wrong type.
     """
-    fields: Any = dataclasses.fields(kind)  # type: ignore[arg-type]
-    known = {f.name: f for f in fields}
+    known = {f.name: f for f in dataclasses.fields(kind)}
     values: dict[str, Any] = {}
     for key, value in table.items():
         check_known(f"recipe key in [{where}]" if where else "recipe key", key, known)
@@ -61,7 +63,7 @@ def changed(settings: Settings, table: Any, where: str) -> Settings:
     """
     if not isinstance(table, Mapping):
         raise UserError(f"recipe key {where!r} is a section; got {table!r}")
-    own = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}  # type: ignore[arg-type]
+    own = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     own = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
     return build(type(settings), {**own, **table}, where)
 

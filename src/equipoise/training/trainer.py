@@ -27,6 +27,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 from equipoise.errors import UserError
+from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
 from equipoise.training.loss import Example, Reference, examples_of, less_divergence, padded, passes, weighted_loss
 from equipoise.training.play import Experience
@@ -190,7 +191,8 @@ class EpisodeTrainer(WeightedTrainer):
         super().log({**logs, **means}, start_time)
 
     def _played(self, step: int) -> dict[str, list[Example]]:
-        torch.manual_seed(self.args.seed * 1_000_003 + step)  # for models that drop out: the same after a resume
+        # for models that drop out: the same after a resume
+        torch.manual_seed(Seed(self.args.seed).at(Use.TORCH, step).integer())
         self._model.eval()  # a training step switches it back
         experience = self._collect(step)
         self.last_metrics = dict(experience.metrics)

@@ -88,14 +88,31 @@ class MatchRecord(Value):
     rounds: tuple[RoundRecord, ...]
 
 
-class CrossplayResult(Value):
-    """A tournament.
+class MatchesResult(Value):
+    """What every result of several agents' matches says of them.
 
     Attributes:
         agents: Who took part.
         matches: Of every ordered pair.
         seed: Keyed the deals and all play.
         fault_rule: What a fault played.
+    """
+
+    kind: str
+    version: Literal[2] = 2
+    title: str
+    made: Made
+    game: GameRecord
+    agents: tuple[Participant, ...]
+    matches: int
+    seed: int
+    fault_rule: str
+
+
+class CrossplayResult(MatchesResult):
+    """A tournament.
+
+    Attributes:
         cells: Every agent against every opponent.
         together: Every two agents, each pair once.
         differences: Every comparison.
@@ -106,14 +123,6 @@ class CrossplayResult(Value):
     """
 
     kind: Literal["crossplay"] = "crossplay"
-    version: Literal[2] = 2
-    title: str
-    made: Made
-    game: GameRecord
-    agents: tuple[Participant, ...]
-    matches: int
-    seed: int
-    fault_rule: str
     cells: tuple[MeetingFigures, ...]
     together: tuple[TogetherFigures, ...]
     differences: tuple[PairDifference, ...]
@@ -218,18 +227,10 @@ class ListenerRecord(Value):
     why: str | None = None
 
 
-class TalkResult(Value):
+class TalkResult(MatchesResult):
     """What an agent's talk is worth: what it says, what that changes, what both reach with messages and without."""
 
     kind: Literal["talk"] = "talk"
-    version: Literal[2] = 2
-    title: str
-    made: Made
-    game: GameRecord
-    agents: tuple[Participant, ...]
-    matches: int
-    seed: int
-    fault_rule: str
     said: tuple[SaidRecord, ...]
     effects: tuple[ListenerRecord, ...]
     efficiency: dict[str, Figure]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar, overload
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from equipoise.errors import UserError
 from equipoise.files import write_atomically
@@ -30,7 +30,6 @@ KINDS: dict[str, type[Result]] = {
 }
 _R = TypeVar("_R", bound=Result)
 _V = TypeVar("_V", bound=Value)
-_ANY: TypeAdapter[Result] = TypeAdapter(Annotated[Result, Field(discriminator="kind")])
 
 
 def result_json(result: Result) -> str:
@@ -38,7 +37,11 @@ def result_json(result: Result) -> str:
     return json.dumps(result.model_dump(mode="python"), indent=1, allow_nan=False) + "\n"
 
 
-def parse_result(text: str, where: str, kind: type[_R] | None = None) -> _R:
+@overload
+def parse_result(text: str, where: str, kind: type[_R]) -> _R: ...
+@overload
+def parse_result(text: str, where: str, kind: None = None) -> Result: ...
+def parse_result(text: str, where: str, kind: type[_R] | None = None) -> _R | Result:
     """The result that a file's text holds.
 
     Args:
@@ -64,9 +67,9 @@ def parse_result(text: str, where: str, kind: type[_R] | None = None) -> _R:
     if kind is not None and wanted is not kind:
         raise UserError(f"{where} holds a result of kind {found['kind']!r}, not the one that is asked for")
     try:
-        return _ANY.validate_python(found)  # type: ignore[return-value]
+        return wanted.model_validate(found)
     except ValidationError as error:
-        raise UserError(f"{where}: {_first(error, 1)}; make the result again") from None
+        raise UserError(f"{where}: {_first(error)}; make the result again") from None
 
 
 def parse_value(record: object, where: str, kind: type[_V]) -> _V:
@@ -86,14 +89,18 @@ def parse_value(record: object, where: str, kind: type[_V]) -> _V:
         raise UserError(f"{where}: {_first(error)}") from None
 
 
-def _first(error: ValidationError, skipped: int = 0) -> str:
-    """The first thing that is wrong, and where, without the first parts of its place."""
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, and where."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][skipped:])
+    place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def load_result(path: str | Path, kind: type[_R] | None = None) -> _R:
+@overload
+def load_result(path: str | Path, kind: type[_R]) -> _R: ...
+@overload
+def load_result(path: str | Path, kind: None = None) -> Result: ...
+def load_result(path: str | Path, kind: type[_R] | None = None) -> _R | Result:
     """The result at `path`: a file, or a folder that holds `result.json`.
 
     Args:

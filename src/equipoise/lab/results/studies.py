@@ -14,7 +14,10 @@ from equipoise.metrics.deal_scores import DealScores
 
 
 class CandidateRecord(Value):
-    """One checkpoint that was considered: its SEPO index on deals of the selection's own, in all and by game."""
+    """One checkpoint that was considered, in all and by game: its SEPO index on deals of the selection's own.
+
+    Exploitability in it is by the exploiters that training met, as `training.selection` says.
+    """
 
     step: int
     sepo_index: Number

@@ -215,17 +215,17 @@ class _View:
         held = {figure for cell in self.result.cells for figure in cell.talk}
         named = {HONESTY: "Honesty: share of what the row's agent states to the column's that is true"}
         named[PROMISE_KEEPING] = "Share of the row's agent's promises to the column's that it keeps"
-        parts = [
-            self._square(caption, lambda a, b, key=figure: self._cells[a, b].talk.get(key), 2)  # type: ignore[misc]
-            for figure, caption in named.items()
-            if figure in held
-        ]
+        parts = [self._square(caption, self._talk(figure), 2) for figure, caption in named.items() if figure in held]
         rows = [
             Row(_against(c), [estimate_cell(c.talk.get(figure), 2) for figure in FIGURES]) for c in self.result.cells
         ]
         table = Table("Talk of every agent", "Agent and opponent", [Column(head) for head in TALK_HEADS], rows)
         under = [Section("With how many messages state or promise anything", [table], True)] if held else []
         return Section("Who tells the truth, and who keeps promises", parts, sections=under)
+
+    def _talk(self, figure: str) -> Callable[[str, str], Estimate | None]:
+        """A figure of every agent's talk to every opponent."""
+        return lambda agent, opponent: self._cells[agent, opponent].talk.get(figure)
 
     def faults(self) -> Section:
         """Faults in percent of every model's decisions; scripts act without words and have none."""

@@ -28,11 +28,10 @@ def separated(first: Estimate, second: Estimate) -> bool:
     """Whether two estimates may be called different: their intervals do not overlap."""
     if not has_interval(first) and not has_interval(second):
         return False
-    ranges = [_range(first), _range(second)]
-    if None in ranges:
+    one, other = _range(first), _range(second)
+    if one is None or other is None:
         return False
-    (low, high), (other_low, other_high) = ranges  # type: ignore[misc]
-    return bool(high < other_low or other_high < low)
+    return one[1] < other[0] or other[1] < one[0]
 
 
 def _range(estimate: Estimate) -> tuple[float, float] | None:

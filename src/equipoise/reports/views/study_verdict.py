@@ -20,7 +20,7 @@ ALPHA = 0.05
 _FAULTS_WORTH_SAYING = 0.02
 _NAMED = 4
 _PROPER = {"kuhn_poker": "Kuhn poker", "prisoners_dilemma": "prisoner's dilemma"}
-_MORE: dict[str, str] = {"above": "more", "below": "less"}
+_MORE: dict[Side, str] = {"above": "more", "below": "less"}
 
 
 def game_name(game: StudyGame) -> str:
@@ -79,15 +79,15 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
     if not decided:
         return ""
     labels = labels_of(result)
-    sides = sorted((where for where in _MORE if found[where]), key=lambda where: where != hypothesis.expected)  # type: ignore[index]
+    sides = sorted((where for where in _MORE if found[where]), key=lambda where: where != hypothesis.expected)
 
     def sentence(more: str) -> str:
         arm, minus = (labels.get(name, name) for name in (hypothesis.arm, hypothesis.minus))
         return hypothesis.text.format(arm=arm, minus=minus, more=more)
 
-    parts = [f"{_MORE[where]} in {listing(found[where])}" for where in sides]  # type: ignore[index]
+    parts = [f"{_MORE[where]} in {listing(found[where])}" for where in sides]
     if sides:
-        first = found[sides[0]]  # type: ignore[index]
+        first = found[sides[0]]
         count = f"in {len(first)} of {decided} games: " if decided > 1 else "in "
         parts[0] = f"{sentence(_MORE[sides[0]])} {count}{listing(first)}"
     if found["tie"]:

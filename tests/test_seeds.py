@@ -1,0 +1,54 @@
+import ast
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise.seeds import Seed, Use, seed_of, streams
+
+SOURCES = [path for room in ("src", "research") for path in Path(__file__).parents[1].joinpath(room).rglob("*.py")]
+
+
+def test_the_length_of_a_path_counts():
+    assert np.random.default_rng([5, 2]).random() == np.random.default_rng([5, 2, 0]).random()
+    paths = [(), *((part,) for part in range(3)), *product(range(3), repeat=2), *product(range(3), repeat=3)]
+    draws = {Seed(5).at(*path).generator().random() for path in paths}
+    assert len(draws) == len(paths)
+    assert len({Seed(5).at(*path).integer() for path in paths}) == len(paths)
+
+
+def test_no_two_uses_of_a_root_share_a_stream():
+    draws = [tuple(Seed(root).at(use).generator().random(4)) for root in range(20) for use in Use]
+    assert len(set(draws)) == 20 * len(Use)
+
+
+def test_streams_of_neighbouring_places_are_uncorrelated():
+    a, b = (np.concatenate([Seed(root).at(use).generator().random(50) for root in range(200)]) for use in (0, 1))
+    assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(len(a))
+
+
+def test_a_path_may_be_taken_in_steps():
+    assert Seed(1).at(2, 3) == Seed(1).at(2).at(3)
+    assert seed_of(7) == Seed(7)
+    assert seed_of(Seed(7).at(1)) == Seed(7, (1,))
+
+
+def test_a_stream_does_not_depend_on_what_is_drawn_beside_or_before_it():
+    together = streams(Seed(0), range(200))
+    long = [[stream.random() for _ in range(40)] for stream in together]
+    (alone,) = streams(Seed(0), [130])
+    assert [alone.random() for _ in range(40)] == long[130]
+    assert len({numbers[0] for numbers in long}) == 200
+
+
+@pytest.mark.parametrize(("root", "path"), [(-1, ()), (0, (-1,)), (0, (2**32,))])
+def test_what_would_share_another_s_stream_is_refused(root, path):
+    with pytest.raises(ValueError, match="got"):
+        Seed(root, path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_generators_are_made_in_one_module_alone(path):
+    made = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert path.name == "seeds.py" or not made & {"default_rng", "SeedSequence", "RandomState"}
