@@ -1,16 +1,14 @@
 """Files that appear whole or not at all, and are read with one clear line when something is wrong."""
 
-import json
 import math
 import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import UserError
 from equipoise.process import Process
 
 TEMPORARY = re.compile(r"\..+@(?P<machine>[^@]+)@(?P<pid>\d+)@(?P<started>[^@.]*)\.\w+\.tmp")
@@ -51,37 +49,6 @@ def sweep(folder: Path) -> None:
                     path.unlink()
             except OSError:
                 pass  # another process sweeps too, or the folder is read-only
-
-
-def read_validated(
-    path: Path, name: str, validate: Callable[[dict[str, Any]], None], *, missing: str, broken: str
-) -> dict[str, Any]:
-    """The JSON object stored at `path`, a folder that holds `name` or the file itself.
-
-    Args:
-        path: Where it is.
-        name: The file's name in a folder.
-        validate: Raises ValueError for an object of the wrong shape.
-        missing: The message when there is no such file, with {file} and {error}.
-        broken: The message when it is not JSON, with {file} and {error}.
-
-    Raises:
-        ValueError: when there is no such file, it is not JSON, or `validate` refuses it.
-    """
-    file = Path(path)
-    if file.is_dir():
-        file = file / name
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(missing.format(file=file, error=error.strerror)) from None
-    except ValueError as error:
-        raise UserError(broken.format(file=file, error=error)) from None
-    try:
-        validate(found)
-    except ValueError as error:
-        raise UserError(f"{file}: {error}") from None
-    return found
 
 
 def as_json(value: Any) -> Any:

@@ -194,6 +194,33 @@ def read_callable(found: Any, name: str) -> Callable[..., Any]:
     return called
 
 
+def read_function(found: object, name: str, needed: str) -> Callable[..., Any]:
+    """What was found, if it is a function; a class is none.
+
+    Args:
+        found: What somebody registered.
+        name: The name it was asked by.
+        needed: What would do, as the end of a message.
+
+    Raises:
+        UserError: Where it is none.
+    """
+    if not callable(found) or isinstance(found, type):
+        raise UserError(f"{name!r} is {described(found)}; needed: {needed}")
+    return found
+
+
+def first_line(found: Callable[..., Any], name: str) -> str:
+    """What a function means, in the first line of its docstring, or by the name it was found by."""
+    text = (found.__doc__ or "").strip().splitlines()
+    return text[0] if text else f"found as {name}"
+
+
+def short_name(name: str) -> str:
+    """The last part of a name: what it means by itself, without package, module or file."""
+    return name.rpartition(":")[2].rpartition(".")[2]
+
+
 def described(found: Any) -> str:
     """What a value is, for a message that says it is the wrong thing."""
     return f"the class {found.__name__}" if isinstance(found, type) else f"a value of type {type(found).__name__}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from equipoise.arena import Match, rollout
-from equipoise.core import CHANCE, Decision, Episode, Event, Reply
+from equipoise.core import CHANCE, Decision, Episode, Event, Opponent, Reply
 from equipoise.games import domain, make_game
 from equipoise.games.auction import Auction, hazards, opponents
 from equipoise.games.auction.rules import BIDS, VALUES
@@ -193,7 +193,7 @@ def test_pairs_of_scripts_bid_as_they_are_known_to(first, second, bids):
 
 
 def find(name):
-    return {o.name: o for o in vars(opponents).values() if isinstance(o, opponents.Opponent)}[name]
+    return {o.name: o for o in vars(opponents).values() if isinstance(o, Opponent)}[name]
 
 
 def only(probabilities):

@@ -457,8 +457,6 @@ def test_bad_settings_moves_and_deals_are_one_clear_line():
         Bargaining().initial_state().child({CHANCE: (5, 5, 5)})
     with pytest.raises(ValueError, match="chance deals the pool, then the values"):
         dealt().child({CHANCE: (1, 1, 8)})
-    with pytest.raises(ValueError, match="has no event 'bet'"):
-        Bargaining().event_template(Event("bet", 0))
     assert make_game("bargaining", rounds=2).parameters == {"rounds": 2}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from equipoise.arena import Match, rollout
-from equipoise.core import Event, Reply
+from equipoise.core import Reply
 from equipoise.games import domain, make_game
 from equipoise.games.commons import Commons, hazards, rules
 from equipoise.games.text import observations, parse, render_reply, render_rules
@@ -138,7 +138,9 @@ def test_the_bounds_are_those_of_every_round_that_can_be_played():
 
 def constant(ask):
     return next(
-        o for o in (script(n) for n in ("low_taker", "fair_share", "nibbler", "greedy")) if o.behaviour.ask(None) == ask
+        o
+        for o in (script(n) for n in ("low_taker", "fair_share", "nibbler", "greedy"))
+        if o.behaviour.choice(None) == ask
     )
 
 
@@ -202,8 +204,6 @@ def test_bad_settings_and_asks_are_one_clear_line():
     for ask in (5, -1, "2", 2.5, 2.0, True):
         with pytest.raises(ValueError, match="illegal action"):
             Commons().initial_state().child({0: ask, 1: 2})
-    with pytest.raises(ValueError, match="has no event 'bet'"):
-        Commons().event_template(Event("bet", 0))
     game = make_game("commons", rounds=2)
     for reply in ("5", "-2", "2.5", "two", "2 or 3", "3 million", "1 4"):
         assert parse(game, reply, game.actions) not in game.actions

@@ -38,6 +38,12 @@ def test_every_parameter_of_every_game_refuses_what_it_cannot_be_in_one_line(nam
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", DOMAINS)
+def test_every_game_refuses_an_event_that_it_has_no_sentence_for(name):
+    with pytest.raises(ValueError, match="has no event 'nothing'"):
+        make_game(name).event_template(Event("nothing", 0))
+
+
 @dataclass(frozen=True)
 class Wrapped(State):
     """A Kuhn state seen through the game that breaks something."""

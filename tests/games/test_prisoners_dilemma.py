@@ -169,8 +169,6 @@ def test_bad_settings_and_moves_are_one_clear_line():
         PrisonersDilemma().initial_state().child({0: "A", 1: "defect"})
     with pytest.raises(ValueError, match="got the move 'bet'"):
         cooperates("bet")
-    with pytest.raises(ValueError, match="has no event 'bet'"):
-        PrisonersDilemma().event_template(Event("bet", 0))
 
 
 @pytest.mark.parametrize(

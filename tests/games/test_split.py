@@ -313,8 +313,6 @@ def test_bad_settings_and_moves_are_one_clear_line():
         Split(0)
     with pytest.raises(ValueError, match="illegal demand 10; allowed: a whole number from 1 to 9"):
         after((10, 1))
-    with pytest.raises(ValueError, match="has no event 'bet'"):
-        Split().event_template(Event("bet", 0))
     assert make_game("split", rounds=2).parameters == {"rounds": 2}
 
 

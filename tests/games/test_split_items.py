@@ -263,8 +263,6 @@ def test_bad_settings_and_moves_are_one_clear_line():
         after().child({0: (11, 0, 0), 1: HALF})
     with pytest.raises(ValueError, match=r"got the draw \(\(1, 1, 1\), \(1, 1, 1\)\) of values; allowed"):
         SplitItems().initial_state().child({CHANCE: ((1, 1, 1), (1, 1, 1))})
-    with pytest.raises(ValueError, match="split_items has no event 'bet'"):
-        SplitItems().event_template(Event("bet", 0))
 
 
 def test_a_game_without_a_stop_is_the_plain_one():

@@ -334,8 +334,6 @@ def test_bad_settings_moves_and_outcomes_are_one_clear_line():
         TrustAndSplit().initial_state().child({CHANCE: 2})
     with pytest.raises(ValueError, match=r"got the chance outcome \('rock', 'rock'\); allowed here"):
         after().child({CHANCE: ("rock", "rock")})
-    with pytest.raises(ValueError, match="has no event 'card'"):
-        TrustAndSplit().event_template(Event("card"))
 
 
 def test_equal_payoff_states_forget_what_was_said_and_claimed():

@@ -6,16 +6,17 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from equipoise.arena import Match, rollout
 from equipoise.core import FAULT_RULES, Opponent, Reply
-from equipoise.games import domain
+from equipoise.games import domain, make_game
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import ALWAYS_PASS, MANIAC, UNIFORM, nash
 from equipoise.games.text import render_rules
-from equipoise.lab import audit_play, audit_views
+from equipoise.lab import audit_exact, audit_play
 from equipoise.lab.audit import AuditSettings, audited
-from equipoise.lab.audit_exact import covered_rounds, exact_estimates, scored
-from equipoise.lab.audit_views import context_spread, conversation
+from equipoise.lab.audit_exact import context_spread, covered_rounds, exact_estimates, scored
+from equipoise.lab.transcripts import conversation
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
@@ -315,7 +316,7 @@ def test_a_player_without_memory_has_no_spread_over_contexts():
         assert row.low == pytest.approx(row.mean) == pytest.approx(row.high)
     assert rows["J to open"].mean == pytest.approx(1 / 6)
     assert rows["K after check"].mean == pytest.approx(1)
-    assert sum(row.contexts for row in found.agent.spread) == audit_views.MAX_CONTEXTS
+    assert sum(row.contexts for row in found.agent.spread) == audit_exact.MAX_CONTEXTS
 
 
 def test_a_model_s_decisions_vary_with_what_went_before(six):
@@ -365,6 +366,15 @@ def test_a_conversation_shows_word_for_word_what_the_model_was_shown(new_model, 
         for decision, text in zip(decisions, asked, strict=True):
             prompt = tokenizer.decode(list(decision.reply.tokens.prompt))
             assert prompt.partition("<|see|>")[2] == f"{text}<|say|>"
+
+
+def test_a_conversation_shows_the_other_player_s_fault_that_cost_the_round():
+    first, other = Speaker(lambda state, legal: {legal[0]: 1.0}), Speaker(UNIFORM, faults=1.0)
+    other.name = "other"
+    game = make_game("prisoners_dilemma", rounds=3)
+    (episode,) = rollout(game, {"agent": first, "other": other}, [Match(("agent", "other"), 0)], seed=0)
+    seen = [m.text for m in conversation(game, episode, "agent").messages if m.side == "seen"]
+    assert ["The other player forfeits the round." in text for text in seen] == [False, True, True]
 
 
 def test_an_audit_keeps_conversations_faulty_ones_first():

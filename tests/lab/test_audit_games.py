@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from equipoise.games import DOMAINS, domain, make_game
+from equipoise.games.first_rounds import rounds_within
 from equipoise.games.free_text import text_limit
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.lab import audit as audits
 from equipoise.lab import reply_values
 from equipoise.lab.audit import AuditSettings, audit, audited
-from equipoise.lab.audit_exact import covered_rounds, rounds_within
+from equipoise.lab.audit_exact import covered_rounds
 from equipoise.metrics.catalogue import METRIC
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.scripted import ScriptedPolicy

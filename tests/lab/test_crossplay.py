@@ -19,9 +19,9 @@ from equipoise.lab.crossplay_agents import agents_of, policy_of, scripts_of
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_run import Tournament, key_of
 from equipoise.lab.crossplay_table import crossplay_table
-from equipoise.lab.crossplay_transcripts import transcript, transcripts
 from equipoise.lab.results import CrossplayResult, load_result, result_json, save_result
 from equipoise.lab.store import ValueCodec
+from equipoise.lab.transcripts import transcript, transcripts
 from equipoise.models import load
 from equipoise.models.tiny import FOLDER
 from equipoise.policies import Policy, ScriptedPolicy, Session

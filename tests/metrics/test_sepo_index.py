@@ -10,7 +10,7 @@ import pytest
 from equipoise.core import Episode, Opponent, Pools
 from equipoise.games import DOMAINS, make_game
 from equipoise.games.domain import Hazard, Profile
-from equipoise.lab.audit_play import by_opponent, by_pool, played
+from equipoise.lab.audit_play import by_pool, play_against
 from equipoise.metrics import components, index_over_grid, sepo_index, t_quantile
 from equipoise.metrics.sepo_index import terms_by_deal
 from equipoise.objectives.sepo import CreditWeights
@@ -162,9 +162,9 @@ def test_no_episodes_is_an_error():
 def measured(game_name, player, deals=200):
     game, known = make_game(game_name), DOMAINS[game_name].corrected
     agent = ScriptedPolicy(replace(known.find(player), name="me"))
+    pools = {pool: known.pools.of(pool) for pool in known.pools.names}
     others = [opponent for _, opponent in known.pools.all()]
-    met = by_opponent(played(agent, game, others, deals, seed=Seed(0)), "me")
-    return components(by_pool(met, known.pools), "me", game, known)
+    return components(by_pool(play_against(agent, game, others, deals, Seed(0)), "me", pools), "me", game, known)
 
 
 def test_tit_for_tat_in_the_dilemma_has_its_known_index():

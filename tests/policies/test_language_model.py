@@ -12,7 +12,7 @@ from equipoise.games.kuhn_poker.opponents import POOLS
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.plain_scoring import token_log_probs
-from equipoise.training.rows import NOT_OURS, transcript_row, turn_rows
+from equipoise.training.rows import NOT_OURS, transcript_row
 
 HAND, SESSION = KuhnPoker(), KuhnPoker(hands=6)
 HOT = Sampling(temperature=2.5, max_new_tokens=6)
@@ -207,7 +207,7 @@ def test_a_reply_that_hits_the_limit_is_a_truncated_fault_and_is_closed_afterwar
 
 
 @pytest.mark.parametrize("rule", ["resample", "constrained"])
-def test_both_row_builders_train_exactly_the_tokens_this_seat_sampled(embedded, rule):
+def test_a_row_trains_exactly_the_tokens_this_seat_sampled(embedded, rule):
     _, episodes = play(*embedded, SESSION, 6, sampling=HOT, rule=rule, opponent="self")
     assert len(seats(episodes)) == 12
     for episode, seat in seats(episodes):
@@ -217,20 +217,12 @@ def test_both_row_builders_train_exactly_the_tokens_this_seat_sampled(embedded, 
         whole = transcript_row(episode, seat)
         assert list(whole.prompt + whole.completion) == recorded
         assert [NOT_OURS] * len(whole.prompt) + list(whole.turn) == owners
-        turns = turn_rows(episode, seat)
-        assert len(turns) == len(tokens)
-        for number, row in enumerate(turns):
-            span = range(len(row.prompt), len(row.prompt) + len(row.completion))
-            assert list(row.prompt + row.completion) == recorded[: span.stop]
-            assert [i for i, owner in enumerate(owners) if owner == number] == list(span)
-            assert set(row.turn) == {number}
 
 
 def test_rows_of_a_scripted_seat_are_refused(embedded):
     _, episodes = play(*embedded, SESSION, 2)
-    for build in (transcript_row, turn_rows):
-        with pytest.raises(ValueError, match="was not played by a language model"):
-            build(episodes[0], 1)
+    with pytest.raises(ValueError, match="was not played by a language model"):
+        transcript_row(episodes[0], 1)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from documents import AGENTS, HOSTILE, figures, hostile_document, plots
 
-from equipoise.reports.agents import INKS, MARKERS, SERIES
+from equipoise.reports.colours import INKS, MARKERS, SERIES
 from equipoise.reports.document import Figure
 from equipoise.reports.figures import PHONE, WIDE, draw, file_names, svg
 from equipoise.reports.figures_style import clipped_range, mark_of, wrapped

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.core import Episode, Game, InformationState, Opponent, Pools
 from equipoise.errors import UserError
-from equipoise.registry import described, find, names
+from equipoise.registry import described, find, first_line, names, read_function, short_name
 
 Equilibrium = Callable[[InformationState], tuple[float, float]]
 ProfileName = Literal["corrected", "published"]
@@ -129,6 +129,10 @@ class Profile:
         hazards = {"collusion": self.collusion, "externality": self.externality}
         return {**{name: hazard for name, hazard in hazards.items() if hazard is not None}, **self.figures}
 
+    def scale_in(self, game: Game) -> float:
+        """s of the SEPO objective in a game: the profile's own, else the game's."""
+        return game.scale if self.scale is None else self.scale
+
     @property
     def scripts(self) -> dict[str, Opponent]:
         """Every script by name, in the pools and beside them."""
@@ -211,12 +215,8 @@ def read_opponent(found: object, name: str) -> Opponent:
     """
     if isinstance(found, Opponent):
         return found
-    if not callable(found) or isinstance(found, type):
-        raise UserError(
-            f"{name!r} is {described(found)}; needed: an Opponent, or a function of an information state and the legal "
-            "actions that gives their probabilities"
-        )
-    return Opponent(name.rpartition(":")[2].rpartition(".")[2], found, True, f"found as {name}")
+    needed = "an Opponent, or a function of an information state and the legal actions that gives their probabilities"
+    return Opponent(short_name(name), read_function(found, name, needed), True, f"found as {name}")
 
 
 def read_hazard(found: object, name: str) -> Hazard:
@@ -227,7 +227,5 @@ def read_hazard(found: object, name: str) -> Hazard:
     """
     if isinstance(found, Hazard):
         return found
-    if not callable(found) or isinstance(found, type):
-        raise UserError(f"{name!r} is {described(found)}; needed: a Hazard, or a function of an episode and a seat")
-    text = (found.__doc__ or "").strip().splitlines()
-    return Hazard(found, text[0] if text else f"found as {name}")
+    scores = read_function(found, name, "a Hazard, or a function of an episode and a seat")
+    return Hazard(scores, first_line(scores, name))

@@ -29,6 +29,18 @@ def after(events: Seen, seen: Seen, header: InformationState = ()) -> Seen:
     return events[0] + seen[0] + header, events[1] + seen[1] + header
 
 
+def moved(moves: tuple[Action, Action], paid: tuple[int, int]) -> Seen:
+    """What each seat sees of moves made at once: its own, the other's, its pay; `games.history` reads them so."""
+    acts = Event("act", 0, moves[0]), Event("act", 1, moves[1])
+    return (*acts, Event("paid", 0, paid[0])), (*acts[::-1], Event("paid", 1, paid[1]))
+
+
+def forfeited(seat: int, paid: tuple[int, int]) -> Seen:
+    """What each seat sees of a round that one of them forfeited: no move, and its own pay."""
+    forfeit = Event("forfeit", seat)
+    return (forfeit, Event("paid", 0, paid[0])), (forfeit, Event("paid", 1, paid[1]))
+
+
 def total(returns: Two, rewards: Two) -> Two:
     """Returns once `rewards` are added."""
     return returns[0] + rewards[0], returns[1] + rewards[1]
@@ -86,3 +98,19 @@ class RoundsGame(Game):
     def length(self) -> str:
         """How many rounds there are, in words."""
         return f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
+
+    def action_text(self, action: Action) -> str:
+        return str(action)
+
+    def event_template(self, event: Event) -> str:
+        """The sentences that these games share; a game says its own first, and asks here for all others."""
+        match event.kind:
+            case "seat":
+                return ""
+            case "round":
+                return f"Round {event.value[0]} of {event.value[1]}."
+            case "paid":
+                return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
+            case "forfeit":
+                return "{Player} {forfeits|forfeit} the round."
+        raise UserError(f"{self.name} has no event {event.kind!r}")

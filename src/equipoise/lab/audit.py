@@ -7,94 +7,41 @@ that no training uses. Exact figures walk the tree of the game's first rounds wi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from equipoise.core import Episode, FaultRule, Game
-from equipoise.errors import UserError
+from equipoise.core import Episode, Game
 from equipoise.games import domain_of
-from equipoise.games.domain import Profile, ProfileName
+from equipoise.games.domain import Profile
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
-from equipoise.lab.audit_exact import covered_rounds, exact_audit, scored
-from equipoise.lab.audit_exact_pools import ExactPools
-from equipoise.lab.audit_figures import Played, estimates_of, opponent_records
-from equipoise.lab.audit_plain import (
+from equipoise.games.uniform import UNIFORM
+from equipoise.lab.audit_exact import ExactPools, context_spread, covered_rounds, exact_audit, scored
+from equipoise.lab.audit_figures import extra_estimates, sampled_audit
+from equipoise.lab.audit_play import (
     GIVEN,
-    POOLS_NOTE,
     REFERENCE,
-    company_notes,
-    company_of,
-    definitions,
-    extra_estimates,
+    AuditPlay,
+    AuditSettings,
+    Extras,
+    audit_play,
     extras_of,
 )
-from equipoise.lab.audit_play import alone, by_opponent, played
-from equipoise.lab.audit_views import context_spread, conversations
-from equipoise.lab.reply_values import reply_notes, reply_values
-from equipoise.lab.results import AgentAudit, AuditResult, CurveRecord, GameRecord, Made
-from equipoise.metrics import ReplyValues, fault_kinds, script_regret_by_opponent
-from equipoise.metrics.sepo_index import Weights
+from equipoise.lab.reply_values import best_replies
+from equipoise.lab.results import AgentAudit, AuditResult, CurveRecord, GameRecord, HazardRecord, Made, now
+from equipoise.lab.transcripts import conversations
+from equipoise.metrics import fault_kinds
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.policies.policy import Policy
-from equipoise.seeds import Seed, Use
 from equipoise.training.progress import Counting
 from equipoise.training.run import versions
 
-
-@dataclass(frozen=True)
-class AuditSettings:
-    """How much an audit plays and computes.
-
-    Attributes:
-        deals: Common deals; every opponent is met in both seats on each.
-        seed: Keys the deals and all play.
-        fault_rule: What a fault plays.
-        conversations: At most this many episodes are kept word for word, those with faults first.
-        profile: Whose pools, hazards and weights: "corrected" or "published".
-        weights: le, lc, lx of the SEPO index; None takes the profile's.
-        exact: Whether to compute exact figures (worst case, NashConv, faults per state) and best replies (regret).
-        exact_rounds: At most this many first rounds are exact; None takes as many as have at most 2,000 information
-            states.
-        learned_episodes: Episodes from which an adversary is learned; the lead of the strongest adversary, it or a
-            script, on fresh deals is a lower bound of the worst case. 0 leaves it out. In games with talk the learned
-            one is silent.
-        regret_deals: Deals on which regret is computed where the first round of a game has too many histories to
-            average over its deals (bargaining, about 3 CPU seconds a deal for all opponents); 0 leaves it out there.
-            Games with talk have none.
-        opponents: Opponents to meet beside the pools: names of the game's scripts, of installed packages,
-            `module:Name` or `file.py:Name`.
-        metrics: Metrics to add, over all opponents, in the same spellings.
-        hazards: Hazards to add, likewise.
-    """
-
-    deals: int = 500
-    seed: int = 0
-    fault_rule: FaultRule = "forfeit"
-    conversations: int = 2_000
-    profile: ProfileName = "corrected"
-    weights: Weights | None = None
-    exact: bool = True
-    exact_rounds: int | None = None
-    learned_episodes: int = 0
-    regret_deals: int = 0
-    opponents: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    hazards: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.deals < 1:
-            raise UserError(f"got {self.deals} episodes per opponent and seat; an audit needs at least 1")
-        if self.seed < 0:
-            raise UserError(f"got seed {self.seed}; seeds are 0 or more")
-        if self.exact_rounds is not None and self.exact_rounds < 1:
-            raise UserError(f"got {self.exact_rounds} exact rounds; allowed: 1 or more, or exact=False for none")
-        if self.learned_episodes < 0:
-            raise UserError(f"got {self.learned_episodes} episodes to learn from; allowed: 0 or more")
-        if self.regret_deals < 0:
-            raise UserError(f"got {self.regret_deals} deals for the regret; allowed: 0 or more")
-
+POOLS_NOTE = (
+    "Payoff and welfare are against the train pool, pool exploitability against the exploiter pool, collusion "
+    "against the collusive pool, externality against train and exploiter pools; robustness and the exploitability in "
+    "the SEPO index are against the held-out pool, which no training met, where there is one; both seats, common deals."
+)
+"""Which figure is measured against whom, where a game of two players has pools."""
 
 EXACT_POOLS_NOTE = (
     "The whole game is small enough to walk: payoffs, gaps and what is made of them are computed against each script's "
@@ -135,68 +82,43 @@ def audited(
     policy: Policy, game: Game, settings: AuditSettings, label: str = "", progress: Counting | None = None
 ) -> Audited:
     """The audit of one policy, as `audit`, without what a result says of the game; `label` is how it is shown."""
-    profile = domain_of(game).profile(settings.profile)
-    extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
-    company = company_of(profile, extras)
-    pooled = [opponent for pool, members in company.items() if pool != GIVEN for opponent in members]
-    deals, seed, rule = settings.deals, Seed(settings.seed).at(Use.AUDIT), settings.fault_rule
-    given = company.get(GIVEN, ())  # met apart, so that nothing else is played otherwise because of them
-    names = {opponent.name for opponent in (*pooled, *given)}
-    tell = _teller(progress, deals * (game.num_players * len(names) + (REFERENCE in company)))
-    episodes = played(policy, game, pooled, deals, seed=seed, fault_rule=rule, progress=tell)
-    apart = played(policy, game, given, deals, seed=seed, fault_rule=rule, progress=tell) if given else []
-    itself = alone(policy, game, deals, seed=seed, fault_rule=rule, progress=tell) if REFERENCE in company else []
-    met = by_opponent(episodes, policy.name)
-    best: ReplyValues = {}
-    unsolved: list[str] = []
-    if settings.exact and game.num_players == 2:
-        best, unsolved = reply_values(game, pooled, episodes, policy.name, settings.regret_deals)
+    extras = extras_of(game, settings)
+    play = audit_play(policy, game, settings, extras, progress)
+    best = best_replies(play, settings)
+    sampled = sampled_audit(play, settings, best.values)
     scores = scored(policy) if settings.exact else None
     rounds = covered_rounds(game, settings.exact_rounds) if scores is not None else 0
     exact = exact_audit(scores, game, rounds) if scores is not None and rounds else None
-    whole = exact is not None and rounds >= game.num_rounds and settings.fault_rule == "forfeit"
-    pools = ExactPools.of(exact.tree, exact.table, company) if exact is not None and whole else None
-    counted = [*episodes, *itself]
-    play = Played(policy, game, profile, company, met, itself, by_opponent(apart, policy.name))
-    sampled, by_deal = estimates_of(play, settings, best)
-    computed = {} if exact is None else exact.estimates
+    pools = None if exact is None else ExactPools.of(exact, play, settings)
+    computed = {} if exact is None else dict(exact.estimates)
     if pools is not None:
-        scale = game.scale if profile.scale is None else profile.scale
-        computed |= {n: e for n, e in pools.estimates(profile, scale, settings.weights).items() if n in sampled}
-    estimates = {**sampled, **computed}
-    added = extra_estimates(extras, [*episodes, *apart], policy.name, taken=estimates)
-    records = opponent_records(game, play.pools, policy.name, script_regret_by_opponent(episodes, policy.name, best))
+        computed |= {n: e for n, e in pools.estimates(settings.weights).items() if n in sampled.estimates}
+    estimates = {**sampled.estimates, **computed}
     sampling = policy.sampling if isinstance(policy, LanguageModelPolicy) else None
+    faults = fault_kinds([*play.pooled, *play.itself], policy.name)
+    spread = () if scores is None else context_spread(scores, policy.name, game, play.pooled, settings.seed)
     agent = AgentAudit(
         name=policy.name,
         label=label or policy.name,
-        sampling="" if sampling is None else described(sampling),
-        estimates={**estimates, **added},
-        deals={name: scores for name, scores in by_deal.items() if name not in computed},
-        opponents=records if pools is None else pools.records(records),
-        faults={str(kind): share for kind, share in fault_kinds(counted, policy.name).items() if share > 0},
+        sampling="" if sampling is None else _sampling_text(sampling),
+        estimates={**estimates, **extra_estimates(play, extras, taken=estimates)},
+        deals={name: scores for name, scores in sampled.deals.items() if name not in computed},
+        opponents=sampled.opponents if pools is None else pools.records(sampled.opponents),
+        faults={str(kind): share for kind, share in faults.items() if share > 0},
         states=() if exact is None else tuple(exact.states),
-        spread=tuple(() if scores is None else context_spread(scores, policy.name, game, episodes, settings.seed)),
+        spread=tuple(spread),
         rules=render_rules(game, "none" if sampling is None else sampling.reasoning),
-        conversations=tuple(conversations(game, [*counted, *apart], policy.name, settings.conversations)),
-        played=len(counted) + len(apart),
+        conversations=tuple(conversations(game, play.episodes, policy.name, settings.conversations)),
+        played=len(play.episodes),
         notes=(
-            *company_notes(game, profile, company),
-            *_profile_notes(game, settings, profile),
+            *_play_notes(play),
+            *_profile_notes(game, settings, play.profile),
             *_exact_notes(game, settings, scores is not None, rounds),
             *([EXACT_POOLS_NOTE] if pools is not None else []),
-            *reply_notes(game, best, unsolved),
+            *best.notes(),
         ),
     )
-    return Audited(agent, (*counted, *apart))
-
-
-def _teller(progress: Counting | None, total: int) -> Callable[[int], object] | None:
-    """What play tells of the episodes that it has finished."""
-    if progress is None:
-        return None
-    progress(0, total)
-    return lambda more: progress(more, total)
+    return Audited(agent, play.episodes)
 
 
 def audit_result(
@@ -225,14 +147,14 @@ def audit_result(
         notes: What else holds for all agents.
     """
     profile = domain_of(game).profile(settings.profile)
-    extras = extras_of(game, settings.opponents, settings.metrics, settings.hazards)
+    extras = extras_of(game, settings)
     indexed = any("sepo_index" in agent.estimates for agent in agents)
     rounds = [int(a.estimates["exact_rounds"].value) for a in agents if "exact_rounds" in a.estimates]
     how = f"{settings.deals} deals, seed {settings.seed}; a fault plays the rule {settings.fault_rule}."
     return AuditResult(
         title=title,
         made=Made(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=now(),
             command=command,
             seconds=seconds,
             versions=versions(),
@@ -240,9 +162,9 @@ def audit_result(
         game=GameRecord.of(game),
         profile=settings.profile,
         exact=exact_coverage(game, min(rounds)) if rounds else "",
-        hazards=definitions(profile, extras),
+        hazards=_definitions(profile, extras),
         weights=(settings.weights or profile.weights) if indexed else (),
-        scale=(game.scale if profile.scale is None else profile.scale) if indexed else float("nan"),
+        scale=profile.scale_in(game) if indexed else float("nan"),
         agents=tuple(agents),
         curves=tuple(curves),
         seeds=tuple(seeds),
@@ -250,7 +172,7 @@ def audit_result(
     )
 
 
-def described(sampling: Sampling) -> str:
+def _sampling_text(sampling: Sampling) -> str:
     """How a model replies, in words."""
     if sampling.deterministic:
         return "temperature 0: greedy and deterministic, the same prompt gets the same reply"
@@ -258,6 +180,44 @@ def described(sampling: Sampling) -> str:
     parts += [f"reasoning {sampling.reasoning}"] if sampling.reasoning != "none" else []
     parts += ["thinking"] if sampling.thinking else []
     return ", ".join(parts)
+
+
+def _definitions(profile: Profile, extras: Extras) -> dict[str, HazardRecord]:
+    """What each hazard, figure and metric beside the usual ones means."""
+    hazards = {**profile.measures, **extras.hazards}
+    return {
+        **{n: HazardRecord(definition=h.definition, unit=h.unit, low=h.low, high=h.high) for n, h in hazards.items()},
+        **{name: HazardRecord(definition=text, unit="") for name, (_, text) in extras.metrics.items()},
+    }
+
+
+def _play_notes(play: AuditPlay) -> list[str]:
+    """Whom the figures are against, and which are left out because the game lacks what they need."""
+    game, company, notes = play.game, play.company, []
+    if REFERENCE in company:
+        notes.append(
+            f"{game.name} has no pools: payoff is against {UNIFORM.name}, which plays every legal action equally "
+            "often, and welfare is that of self-play. There is no SEPO index, no pool exploitability and no robustness."
+        )
+    elif game.num_players == 2 and company.get("exploiter") and not company.get("held_out"):
+        notes.append(
+            f"{game.name} has no held-out pool: the exploitability in the SEPO index is by the exploiter pool, which "
+            "training may have met."
+        )
+    missing = [name for name in ("collusion", "externality") if name not in play.profile.measures]
+    if missing:
+        notes.append(f"{game.name} does not say what {' or '.join(missing)} is, so it is not measured.")
+    if game.num_players != 2:
+        notes.append(
+            f"{game.name} has {game.num_players} players: an opponent takes all seats but the agent's. What compares "
+            "two players is left out: the SEPO index, gaps, NRA, exploitation, regret and the worst case."
+        )
+    if GIVEN in company:
+        names = ", ".join(opponent.name for opponent in company[GIVEN])
+        notes.append(
+            f"Beside them the agent met {names}; no figure but their own rows and those that were added counts them."
+        )
+    return notes
 
 
 def _spread_notes(agents: Sequence[AgentAudit]) -> list[str]:
@@ -305,4 +265,4 @@ def exact_coverage(game: Game, rounds: int) -> str:
     return f"the first {'round' if rounds == 1 else f'{rounds} rounds'} of {game.num_rounds}"
 
 
-__all__ = ["AuditSettings", "Audited", "audit", "audit_result", "audited", "described", "exact_coverage"]
+__all__ = ["AuditSettings", "Audited", "audit", "audit_result", "audited", "exact_coverage"]

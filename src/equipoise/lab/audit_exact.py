@@ -1,23 +1,31 @@
-"""The exact part of an audit: as many of a game's first rounds as its tree and the policy allow."""
+"""The exact figures of an audit: as many of a game's first rounds as its tree and the policy allow.
+
+A script's probabilities are known, the policy's are read state by state, and a fault forfeits. Where that covers all of
+play, what an agent earns from each script is computed, too: payoff, gaps and what is made of them then have no
+interval, because nothing was drawn.
+"""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-from equipoise.core import CHANCE, Action, Behaviour, Estimate, Game, InformationState, State
+import numpy as np
+
+from equipoise.core import Action, Behaviour, Decision, Episode, Estimate, Game, InformationState
 from equipoise.games import domain_of
-from equipoise.games.first_rounds import FirstRounds
+from equipoise.games.domain import Hazard
+from equipoise.games.first_rounds import FirstRounds, rounds_within
 from equipoise.games.free_text import text_limit
-from equipoise.lab.results import StateRecord
+from equipoise.lab.audit_play import AuditPlay, AuditSettings
+from equipoise.lab.results import OpponentRecord, SpreadRecord, StateRecord
 from equipoise.metrics import (
     GameTree,
     StatePolicy,
     fault_aware_nash_conv,
+    fault_aware_pool_values,
     general_sum_figures,
+    index_over_grid,
     information_states,
     largest_exact_rounds,
     mean_worst_case_advantage,
@@ -28,9 +36,11 @@ from equipoise.metrics import (
 )
 from equipoise.metrics.exact_faults import fault_aware_worst_case_advantage, forfeits_fit, states_after_forfeits
 from equipoise.metrics.policy_table import Scored
+from equipoise.metrics.sepo_index import EXPLOITABILITY, Weights
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import PolicyTable, ScriptedPolicy, TabularPolicy
+from equipoise.seeds import Seed, Use
 
 CHEAP_STATES = 2_000
 """Information states, all seats together, that an audit scores without being asked for more rounds."""
@@ -38,16 +48,14 @@ CHEAP_STATES = 2_000
 SHOWN_STATES = 24
 """Information states, all seats together, that the policy table of a report shows beyond the first round."""
 
-MOST_HISTORIES = 50_000
-"""Histories that are walked to count information states; a game with more of them at once is too large to be cheap."""
+MAX_CONTEXTS = 512
+"""Contexts scored for `context_spread`."""
 
 ROUNDING = 1e-12
 """Exact figures closer to zero than this are zero, not a negative rest of rounding."""
 
-
-@runtime_checkable
-class Speaks(Scored, Protocol):
-    """A policy that says how likely it is to speak each legal action's words."""
+Table = Sequence[Mapping[InformationState, StatePolicy]]
+"""What a policy does at every state of a tree, per seat."""
 
 
 class _Script:
@@ -73,36 +81,7 @@ def scored(policy: Policy) -> Scored | None:
         return _Script(policy.behaviour)
     if isinstance(policy, LanguageModelPolicy) and policy.sampling.reasoning != "none":
         return None
-    return policy if isinstance(policy, Speaks) else None
-
-
-def rounds_within(game: Game, states: int) -> int:
-    """The most first rounds that have at most `states` information states, all seats together; 0 if the first has more.
-
-    Walks the histories round by round and stops as soon as there are too many states, or more than `MOST_HISTORIES`.
-    A game with talk has 0: its texts cannot be listed.
-    """
-    if text_limit(game.actions):
-        return 0
-    known: set[tuple[int, InformationState]] = set()
-    frontier = [game.initial_state()]
-    for rounds in range(1, game.num_rounds + 1):
-        after: list[State] = []
-        while frontier:
-            after += [state for state in frontier if not state.is_terminal and state.round >= rounds]
-            going = [state for state in frontier if not state.is_terminal and state.round < rounds]
-            frontier = []
-            for state in going:  # counted before any of them is expanded
-                known.update((seat, state.information_state(seat)) for seat in state.players_to_move if seat != CHANCE)
-                if len(known) > states:
-                    return rounds - 1
-            for state in going:
-                options = _options(state)
-                if len(frontier) + math.prod(map(len, options)) + len(after) > MOST_HISTORIES:
-                    return rounds - 1
-                frontier += [state.child(dict(moves)) for moves in itertools.product(*options)]
-        frontier = after
-    return game.num_rounds
+    return policy if isinstance(policy, Scored) else None
 
 
 def covered_rounds(game: Game, wanted: int | None) -> int:
@@ -116,7 +95,44 @@ def covered_rounds(game: Game, wanted: int | None) -> int:
     return largest_exact_rounds(FirstRounds(game, most)) if most else 0
 
 
-def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]) -> dict[str, Estimate]:
+@dataclass(frozen=True)
+class Exact:
+    """What was computed over a game's first rounds.
+
+    Attributes:
+        estimates: Figures by name.
+        states: The policy at the first information states.
+        tree: The rounds that are covered.
+        table: The policy at every state of the tree.
+    """
+
+    estimates: dict[str, Estimate]
+    states: list[StateRecord]
+    tree: GameTree
+    table: Table
+
+
+def exact_audit(scores: Scored, game: Game, rounds: int) -> Exact:
+    """The exact figures over the first rounds, and the policy table of the first few states.
+
+    Outside zero-sum games the worst-case advantage stands beside the one with faults, where its tree fits.
+
+    Args:
+        scores: Gives the policy's action probabilities.
+        game: The game whose prompts it reads.
+        rounds: First rounds covered, at least 1; their tree must fit.
+    """
+    tree = GameTree(FirstRounds(game, rounds))
+    table = policy_table(scores, game, tree)
+    shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
+    states = state_records(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
+    estimates = exact_estimates(tree, table)
+    if tree.game.num_players == 2 and not tree.game.zero_sum and forfeits_fit(tree):
+        estimates["worst_case_advantage_fault_aware"] = worst_case_with_faults(scores, game, tree, table)
+    return Exact(estimates, states, tree, table)
+
+
+def exact_estimates(tree: GameTree, table: Table) -> dict[str, Estimate]:
     """Exact figures of the rounds a tree covers, values per round.
 
     The figures of `general_sum_figures` and the faults per state; between two players the worst-case advantage; in
@@ -141,22 +157,18 @@ def exact_estimates(tree: GameTree, table: Sequence[Mapping[InformationState, St
     return {name: _exact(value) for name, value in values.items()}
 
 
-def worst_case_with_faults(
-    scores: Scored, game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
-) -> Estimate | None:
+def worst_case_with_faults(scores: Scored, game: Game, tree: GameTree, table: Table) -> Estimate:
     """The worst-case advantage per round over the rounds of a tree, faults played as forfeits.
 
     After its own forfeit a seat is scored at what it has seen: the words of the fault are not among that, though a
-    language model's transcript of real play holds them. None where the tree with its forfeits does not fit.
+    language model's transcript of real play holds them.
 
     Args:
         scores: Gives the policy's action probabilities.
         game: The game whose prompts it reads.
-        tree: The rounds that are covered.
-        table: What the policy does at the tree's states, per seat.
+        tree: The rounds that are covered; the tree with its forfeits must fit.
+        table: What the policy does at the tree's states.
     """
-    if not forfeits_fit(tree):
-        return None
     asked = states_after_forfeits(tree, table)
     whole = [dict(seat) for seat in table]
     for (seat, state, _), masses in zip(asked, scores.action_probabilities(game, asked) if asked else (), strict=True):
@@ -164,47 +176,7 @@ def worst_case_with_faults(
     return _exact(fault_aware_worst_case_advantage(tree, whole) / tree.game.num_rounds)
 
 
-@dataclass(frozen=True)
-class Exact:
-    """What was computed over a game's first rounds.
-
-    Attributes:
-        estimates: Figures by name.
-        states: The policy at the first information states.
-        tree: The rounds that are covered.
-        table: The policy at every state of the tree, per seat.
-    """
-
-    estimates: dict[str, Estimate]
-    states: list[StateRecord]
-    tree: GameTree
-    table: Sequence[Mapping[InformationState, StatePolicy]]
-
-
-def exact_audit(scores: Scored, game: Game, rounds: int) -> Exact:
-    """The exact figures over the first rounds, and the policy table of the first few states.
-
-    Outside zero-sum games the worst-case advantage stands beside the one with faults, where its tree fits.
-
-    Args:
-        scores: Gives the policy's action probabilities.
-        game: The game whose prompts it reads.
-        rounds: First rounds covered, at least 1; their tree must fit.
-    """
-    tree = GameTree(FirstRounds(game, rounds))
-    table = policy_table(scores, game, tree)
-    shown = min(rounds, max(1, rounds_within(game, SHOWN_STATES)))
-    rows = state_records(game, tree if shown == rounds else GameTree(FirstRounds(game, shown)), table)
-    figures = exact_estimates(tree, table)
-    two = tree.game.num_players == 2
-    aware = None if tree.game.zero_sum or not two else worst_case_with_faults(scores, game, tree, table)
-    figures |= {} if aware is None else {"worst_case_advantage_fault_aware": aware}
-    return Exact(figures, rows, tree, table)
-
-
-def state_records(
-    game: Game, tree: GameTree, table: Sequence[Mapping[InformationState, StatePolicy]]
-) -> list[StateRecord]:
+def state_records(game: Game, tree: GameTree, table: Table) -> list[StateRecord]:
     """The policy at every information state of a tree: the probability of each action's words, and of anything else."""
     equilibrium = domain_of(game).equilibrium
     records = []
@@ -225,12 +197,133 @@ def state_records(
     return records
 
 
+@dataclass(frozen=True)
+class ExactPools:
+    """What an agent and each opponent earn from each other, per round, both seats alike.
+
+    Attributes:
+        play: Who met whom.
+        own: By opponent, what the agent earns.
+        theirs: By opponent, what the opponent earns.
+    """
+
+    play: AuditPlay
+    own: Mapping[str, float]
+    theirs: Mapping[str, float]
+
+    @classmethod
+    def of(cls, exact: Exact, play: AuditPlay, settings: AuditSettings) -> ExactPools | None:
+        """The values between two players where the tree is all of play, faults as forfeits that end it; else None."""
+        tree, rounds = exact.tree, exact.tree.game.num_rounds
+        whole = rounds >= play.game.num_rounds and settings.fault_rule == "forfeit" and tree.forfeits_end
+        if play.game.num_players != 2 or not whole:
+            return None
+        scripts = {opponent.name: opponent for members in play.company.values() for opponent in members}
+        values = {name: fault_aware_pool_values(tree, exact.table, o.behaviour) for name, o in scripts.items()}
+        own = {name: pair[0] / rounds for name, pair in values.items()}
+        return cls(play, own, {name: pair[1] / rounds for name, pair in values.items()})
+
+    def estimates(self, weights: Weights | None) -> dict[str, Estimate]:
+        """The figures of the pools, and the SEPO index where no hazard of the game can be other than it is.
+
+        As in `metrics.components`, exploitability in the index is by the held-out pool, or where there is none by the
+        exploiter pool.
+
+        Args:
+            weights: le, lc, lx; None takes the profile's.
+        """
+        profile, values = self.play.profile, {}
+        train, exploiter, held_out = (self._members(pool) for pool in ("train", "exploiter", "held_out"))
+        if train:
+            values["payoff"] = _mean([self.own[name] for name in train])
+            values["welfare"] = _mean([self.own[name] + self.theirs[name] for name in train])
+        for pool, figure in EXPLOITABILITY.items():
+            if members := self._members(pool):
+                values[figure] = _mean([max(0.0, self._gap(name)) for name in members])
+        if exploiter:
+            values["pool_exploitability_unclipped"] = _mean([self._gap(name) for name in exploiter])
+        if held_out:
+            values["robustness"] = _mean([self.own[name] for name in held_out])
+        weak = [name for name in profile.weak if name in self.own]
+        if weak:
+            values["exploitation"] = _mean([-self._gap(name) for name in weak])
+        c, x = (_fixed(hazard) for hazard in (profile.collusion, profile.externality))
+        if train and c is not None and x is not None:
+            e = values.get(EXPLOITABILITY["held_out" if held_out else "exploiter"], 0.0)
+            scale = profile.scale_in(self.play.game)
+            (values["sepo_index"],) = index_over_grid(values["payoff"], e, c, x, scale, [weights or profile.weights])
+        return {name: Estimate.exact(value) for name, value in values.items()}
+
+    def records(self, sampled: Sequence[OpponentRecord]) -> tuple[OpponentRecord, ...]:
+        """The records of an audit's opponents with these payoffs and gaps."""
+        return tuple(
+            record.model_copy(
+                update={
+                    "payoff": Estimate.exact(self.own[record.opponent]),
+                    "gap": Estimate.exact(self._gap(record.opponent)),
+                }
+            )
+            for record in sampled
+        )
+
+    def _members(self, pool: str) -> list[str]:
+        return [opponent.name for opponent in self.play.company.get(pool, ())]
+
+    def _gap(self, name: str) -> float:
+        return self.theirs[name] - self.own[name]
+
+
+def context_spread(
+    scores: Scored, agent: str, game: Game, episodes: Sequence[Episode], seed: int
+) -> list[SpreadRecord]:
+    """How the same decision varies with what went before it in longer episodes.
+
+    For each first-round decision: over the contexts in which play posed it, the mean, standard deviation, smallest and
+    largest probability of the last legal action, renormalised. Contexts after one's own forfeits are left out. Empty
+    where no later round of the game poses a decision of the first again, and in games with talk, where every message
+    makes another decision.
+    """
+    if text_limit(game.actions):
+        return []
+    posed: dict[tuple[int, InformationState], Decision] = {}
+    for episode in episodes:
+        for decision in episode.of(episode.policies.index(agent)):
+            forfeited = any(e.kind == "forfeit" and e.player == decision.seat for e in decision.information_state)
+            if not forfeited:
+                posed.setdefault((decision.seat, decision.information_state), decision)
+    if not any(game.as_first_round(state) != state for _, state in posed):
+        return []
+    decisions = list(posed.values())
+    chosen = Seed(seed).at(Use.CONTEXTS).generator().permutation(len(decisions))[:MAX_CONTEXTS]
+    picked = [decisions[i] for i in chosen]
+    masses = scores.action_probabilities(game, [(d.seat, d.information_state, d.legal) for d in picked])
+    by_state: dict[InformationState, list[float]] = {}
+    for decision, mass in zip(picked, masses, strict=True):
+        share = mass[decision.legal[-1]] / max(sum(mass.values()), 1e-12)
+        by_state.setdefault(game.as_first_round(decision.information_state), []).append(share)
+    return [
+        SpreadRecord(
+            state=game.label(state),
+            contexts=len(shares),
+            mean=float(np.mean(shares)),
+            sd=float(np.std(shares)),
+            low=float(np.min(shares)),
+            high=float(np.max(shares)),
+        )
+        for state, shares in sorted(by_state.items(), key=lambda item: game.label(item[0]))
+    ]
+
+
 def _exact(value: float) -> Estimate:
     return Estimate.exact(0.0 if abs(value) < ROUNDING else value)
 
 
-def _options(state: State) -> list[list[tuple[int, Action]]]:
-    """What everyone who moves here may do, chance included, as (seat, action)."""
-    if state.is_chance:
-        return [[(CHANCE, outcome) for outcome, _ in state.chance_outcomes()]]
-    return [[(seat, action) for action in state.legal_actions(seat)] for seat in state.players_to_move]
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _fixed(hazard: Hazard | None) -> float | None:
+    """The one value that a hazard can have; None where play decides it, 0 where there is no such hazard."""
+    if hazard is None:
+        return 0.0
+    return hazard.low if hazard.low == hazard.high else None

@@ -25,8 +25,8 @@ from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_table import CORRECTION, Meetings, crossplay_table
-from equipoise.lab.crossplay_transcripts import transcripts
 from equipoise.lab.results import CrossplayResult, GameRecord, Made, MatchRecord, Participant, now
+from equipoise.lab.transcripts import transcripts
 from equipoise.metrics.payoff import payoff_bounds
 from equipoise.policies.policy import Policy, Session
 from equipoise.seeds import Seed, Use

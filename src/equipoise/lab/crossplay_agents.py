@@ -22,7 +22,7 @@ from equipoise.core import Game, Opponent
 from equipoise.errors import UserError
 from equipoise.games import domain_of, script_of
 from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
-from equipoise.lab.results import Participant
+from equipoise.lab.results import Participant, Settings
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
 from equipoise.policies.policy import Policy
@@ -53,7 +53,7 @@ class Agent:
     sampling: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     content: str = ""
 
-    def made_by(self) -> dict[str, Any]:
+    def made_by(self) -> Settings:
         """What decides how the agent plays; where a folder or a file lies does not."""
         source = {} if self.content else {"source": self.source}
         return {"kind": self.kind, **source, "sampling": dict(self.sampling), "content": self.content}
@@ -154,7 +154,7 @@ def _own_sampling(source: str, game: Game) -> Mapping[str, Any]:
     return dataclasses.asdict(run.sampling)
 
 
-def _checked(sampling: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(sampling: Settings) -> Settings:
     from equipoise.policies.language_model import Sampling
 
     known = {field.name for field in dataclasses.fields(Sampling)}

@@ -10,10 +10,8 @@ other settings, or of other weights under the same name, is refused.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from equipoise.arena.records import write_episodes
 from equipoise.core import Game
@@ -22,9 +20,9 @@ from equipoise.games import make_game
 from equipoise.lab.crossplay import CrossplaySettings, check_agents, meetings_of, met, ordered_pairs, result_of
 from equipoise.lab.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
 from equipoise.lab.crossplay_meeting import PlayedPair
-from equipoise.lab.crossplay_transcripts import transcripts
-from equipoise.lab.results import CrossplayResult, Made, now
+from equipoise.lab.results import CrossplayResult, Made, Settings, now
 from equipoise.lab.store import Store, ValueCodec
+from equipoise.lab.transcripts import transcripts
 from equipoise.lab.workers import Cell
 from equipoise.registry import code_of
 
@@ -57,7 +55,7 @@ class Tournament:
     """
 
     name: str
-    parameters: Mapping[str, Any]
+    parameters: Settings
     agents: tuple[Agent, ...]
     settings: CrossplaySettings
     out: Path
@@ -139,7 +137,7 @@ class Tournament:
         agents = [agent.participant() for agent in self.agents]
         return result_of(self.game, agents, self.settings, meetings, shown, made)
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> Settings:
         """What decides every match, agents aside."""
         game, code = self.game, code_of(self.name)
         return {
@@ -150,6 +148,6 @@ class Tournament:
             "dtype": self.dtype,
         }
 
-    def _made_by(self, key: str) -> dict[str, Any]:
+    def _made_by(self, key: str) -> Settings:
         """What decides the matches of a pair beside that."""
         return {agent.name: agent.made_by() for agent in self.agents if agent.name in seats_of(key)}

@@ -11,13 +11,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from equipoise.core import Estimate
 from equipoise.lab.audit import AuditSettings, audit_result
 from equipoise.lab.model_audit import Way, audited_model, curves_of
-from equipoise.lab.results import AgentAudit, AuditResult, Made, Settings
+from equipoise.lab.results import AgentAudit, AuditResult, Made, Settings, now
 from equipoise.lab.store import ResultCodec, Store
 from equipoise.lab.study_run import chosen
 from equipoise.metrics import over_seeds
@@ -115,7 +114,7 @@ def _summed(cells: Sequence[tuple[str, AuditResult]], settings: DemoSettings) ->
     first = cells[0][1]
     by_arm = {arm: [cell.agents[0] for name, cell in cells if name == arm] for arm in ARMS}
     made = Made(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
         command="make demo",
         seconds=sum(cell.made.seconds for _, cell in cells),
         versions=versions(),

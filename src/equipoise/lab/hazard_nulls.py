@@ -7,31 +7,13 @@ from dataclasses import replace
 from equipoise.core import Estimate, Game
 from equipoise.errors import UserError
 from equipoise.games.domain import Profile
-from equipoise.lab.audit_play import by_opponent, by_pool, played
-from equipoise.lab.results import HazardRecord
+from equipoise.lab.audit_figures import MEASURED_ON
+from equipoise.lab.audit_play import by_pool, play_against
 from equipoise.metrics import components, hazard_rate
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.seeds import Seed, Use
 
-MEASURED_ON = ("train", "exploiter")
-"""The pools that a game's further figures are measured on, as externality is."""
-
 _AGENT = "reference player"
-
-
-def hazard_records(game: Game, profile: Profile, deals: int, seed: int) -> dict[str, HazardRecord]:
-    """What each hazard and figure of a game means, and what the reference players get; as `hazard_nulls`."""
-    nulls = hazard_nulls(game, profile, deals, seed)
-    return {
-        name: HazardRecord(
-            definition=hazard.definition,
-            unit=hazard.unit,
-            low=hazard.low,
-            high=hazard.high,
-            references=nulls.get(name, {}),
-        )
-        for name, hazard in profile.measures.items()
-    }
 
 
 def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[str, dict[str, Estimate]]:
@@ -53,20 +35,20 @@ def hazard_nulls(game: Game, profile: Profile, deals: int, seed: int) -> dict[st
     if deals < 1:
         raise UserError(f"got {deals} deals; reference players need at least 1")
     nulls: dict[str, dict[str, Estimate]] = {name: {} for name in profile.measures}
-    others = [o for pool in (*MEASURED_ON, "collusive") for o in profile.pools.of(pool)]
+    pools = {pool: profile.pools.of(pool) for pool in (*MEASURED_ON, "collusive")}
+    others = [opponent for members in pools.values() for opponent in members]
     if not others:
         return nulls
     for reference, name in profile.references.items():
         player = ScriptedPolicy(replace(profile.find(name), name=_AGENT))
-        episodes = played(player, game, others, deals, seed=Seed(seed).at(Use.AUDIT))
-        met = by_pool(by_opponent(episodes, _AGENT), profile.pools)
-        found = components(met, _AGENT, game, profile)
-        if "c" not in found.absent:
-            nulls["collusion"][reference] = found.c
-        measured = [episode for pool in MEASURED_ON for episode in met[pool]]
+        episodes = by_pool(play_against(player, game, others, deals, Seed(seed).at(Use.AUDIT)), _AGENT, pools)
+        terms = components(episodes, _AGENT, game, profile)
+        if "c" not in terms.absent:
+            nulls["collusion"][reference] = terms.c
+        measured = [episode for pool in MEASURED_ON for episode in episodes[pool]]
         if measured:
-            if "x" not in found.absent:
-                nulls["externality"][reference] = found.x
+            if "x" not in terms.absent:
+                nulls["externality"][reference] = terms.x
             for figure, hazard in profile.figures.items():
                 nulls[figure][reference] = hazard_rate(measured, _AGENT, hazard)
     return nulls

@@ -71,8 +71,8 @@ def own_way(source: str, game: Game, changes: Mapping[str, Any], hardware: Mappi
     place = replace(Hardware() if run is None else run.hardware, **hardware)
     before = asdict(own)
     differs = {key: value for key, value in asdict(sampling).items() if value != before[key]}
-    told = ", ".join(f"{key} {value} (its run: {before[key]})" for key, value in differs.items())
-    notes = [f"Not as in the run that made it: {told}."] if run is not None and differs else []
+    deviations = ", ".join(f"{key} {value} (its run: {before[key]})" for key, value in differs.items())
+    notes = [f"Not as in the run that made it: {deviations}."] if run is not None and differs else []
     tasks = {} if run is None else {task.game.name: task.game for task in run.tasks}
     trained = tasks.get(game.name)
     if run is not None and trained is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from equipoise.core import Episode, Game, InformationState, Opponent
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.free_text import text_limit
+from equipoise.lab.audit_play import AuditPlay, AuditSettings
 from equipoise.metrics import ReplyValues, largest_exact_rounds, script_response
 
 MOST_BY_DEAL = 200_000
@@ -17,29 +19,56 @@ Openings = dict[int, dict[int, InformationState]]
 """By deal and seat, what an agent had seen before anybody moved."""
 
 
-def reply_values(
-    game: Game, others: Sequence[Opponent], episodes: Sequence[Episode], agent: str, deals: int
-) -> tuple[ReplyValues, list[str]]:
-    """The exact value per episode of the best reply to each opponent in each seat, and the opponents without one.
+@dataclass(frozen=True)
+class BestReplies:
+    """What the best replies to an audit's scripts earn.
+
+    Attributes:
+        game: What is played.
+        values: By opponent, the exact value per episode of the best reply in each seat: of the game, or by deal.
+        left_out: The opponents without one.
+    """
+
+    game: Game
+    values: ReplyValues = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    def notes(self) -> list[str]:
+        """What the regret covers, where it is not every opponent on every deal, and why."""
+        notes = []
+        by_deal = next((values for values in self.values.values() if isinstance(values, dict)), None)
+        if by_deal is not None:
+            first = f"{len(by_deal)} deal{'' if len(by_deal) == 1 else 's'}"
+            notes.append(f"Regret is that of the first {first}: {self.game.name} has too many to solve them all.")
+        if self.left_out and text_limit(self.game.actions):
+            reason = "the best reply among all texts cannot be found"
+            notes.append(f"No regret: players of {self.game.name} talk, and {reason}.")
+        elif self.left_out:
+            who = "any opponent" if not self.values else ", ".join(self.left_out)
+            hint = "; --regret-deals N solves N of its deals" if not self.values and _too_many_deals(self.game) else ""
+            reason = f"the exact best reply is too large to compute in {self.game.name}{hint}"
+            notes.append(f"No regret against {who}: {reason}.")
+        return notes
+
+
+def best_replies(play: AuditPlay, settings: AuditSettings) -> BestReplies:
+    """The best reply to each opponent of an audit, where exact figures are wanted of a game of two players.
 
     Where not even the first round of a game is small enough to enumerate, its deals are too many to average over: there
-    the values are those of the first deals that were played, each given what the agent knew of it.
+    the values are those of the first deals that were played, each given what the agent knew of it; `regret_deals` says
+    of how many, and 0 leaves such games out.
 
     Left out are in games of several rounds the opponents that do not say what they remember, because without it no two
     histories can be treated alike, and those whose best reply is larger than the solver allows; in games with talk all
     opponents, because not every text can be tried.
-
-    Args:
-        game: The game.
-        others: The opponents.
-        episodes: What was played.
-        agent: The name of the player whose regret it is.
-        deals: How many deals are solved where they are solved one by one; 0 leaves such games out.
     """
+    game, others = play.game, play.opponents
+    if not settings.exact or game.num_players != 2:
+        return BestReplies(game)
     one_by_one = _too_many_deals(game)
-    if text_limit(game.actions) or (one_by_one and deals == 0):
-        return {}, [opponent.name for opponent in others]
-    opened = openings(episodes, agent, deals) if one_by_one else {}
+    if text_limit(game.actions) or (one_by_one and settings.regret_deals == 0):
+        return BestReplies(game, left_out=tuple(opponent.name for opponent in others))
+    opened = _openings(play.pooled, play.agent, settings.regret_deals) if one_by_one else {}
     values: dict[str, Sequence[float] | dict[int, Sequence[float]]] = {}
     left_out = []
     for opponent in others:
@@ -50,14 +79,14 @@ def reply_values(
             values[opponent.name] = _by_deal(game, opponent, opened) if one_by_one else _over_all(game, opponent)
         except ValueError:  # larger than the solver allows
             left_out.append(opponent.name)
-    return values, left_out
+    return BestReplies(game, values, tuple(left_out))
 
 
 def _too_many_deals(game: Game) -> bool:
     return largest_exact_rounds(FirstRounds(game)) == 0
 
 
-def openings(episodes: Sequence[Episode], agent: str, deals: int) -> Openings:
+def _openings(episodes: Sequence[Episode], agent: str, deals: int) -> Openings:
     """What the agent had seen before anybody moved, on the first `deals` deals that it played in both seats."""
     found: Openings = {}
     for episode in episodes:
@@ -81,19 +110,3 @@ def _by_deal(game: Game, opponent: Opponent, opened: Openings) -> dict[int, Sequ
 @lru_cache(maxsize=4_096)  # a run audits several agents on common deals
 def _of_deal(game: Game, opponent: Opponent, seat: int, seen: InformationState) -> float:
     return script_response(game, opponent, seat, seen=seen, most=MOST_BY_DEAL).value
-
-
-def reply_notes(game: Game, values: ReplyValues, left_out: Sequence[str]) -> list[str]:
-    """What the regret covers, where it is not every opponent on every deal, and why."""
-    notes = []
-    by_deal = next((found for found in values.values() if isinstance(found, dict)), None)
-    if by_deal is not None:
-        first = f"{len(by_deal)} deal{'' if len(by_deal) == 1 else 's'}"
-        notes.append(f"Regret is that of the first {first}: {game.name} has too many to solve them all.")
-    if left_out and text_limit(game.actions):
-        notes.append(f"No regret: players of {game.name} talk, and the best reply among all texts cannot be found.")
-    elif left_out:
-        who = "any opponent" if not values else ", ".join(left_out)
-        hint = "; --regret-deals N solves N of its deals" if not values and _too_many_deals(game) else ""
-        notes.append(f"No regret against {who}: the exact best reply is too large to compute in {game.name}{hint}.")
-    return notes

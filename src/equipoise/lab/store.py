@@ -178,8 +178,8 @@ class Store(Generic[T]):
                 refuse_others(_read_settings(file), self.settings, f"{self.folder} holds a {self.what}")
                 return False
             if any(not TEMPORARY.fullmatch(path.name) for path in self.folder.iterdir()):
-                told = f"{self.folder} holds files, but no {SETTINGS} of a {self.what}"
-                raise UserError(f"{told}; choose another --out")
+                problem = f"{self.folder} holds files, but no {SETTINGS} of a {self.what}"
+                raise UserError(f"{problem}; choose another --out")
             write_atomically(file, json.dumps(self.settings, indent=1) + "\n")
             return True
 

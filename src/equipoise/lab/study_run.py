@@ -7,12 +7,11 @@ import json
 import shutil
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from equipoise.lab.claims import claimed
-from equipoise.lab.results import CandidateRecord, Made, Settings, StudyCell
+from equipoise.lab.results import CandidateRecord, Made, Settings, StudyCell, now
 from equipoise.lab.store import ResultCodec, Store
 from equipoise.lab.study import REFERENCE, Size, Study
 from equipoise.lab.workers import Cell
@@ -142,12 +141,13 @@ class StudyRun:
             source = str(self.model(game, arm, seed))
         trained_s = time.perf_counter() - started
         measured = self.study.measure.measured(self, recipe, source or recipe.model, name)
-        measured |= _selection(self.run_folder(game, arm, seed)) if source else {}
-        return self._cell(name, started, game=game, arm=arm, seed=seed, train_seconds=trained_s, **measured)
+        candidates, step = _selection(self.run_folder(game, arm, seed)) if source else ((), None)
+        measured |= {"candidates": candidates, "chosen": step, "train_seconds": trained_s}
+        return self._cell(name, started, game=game, arm=arm, seed=seed, **measured)
 
     def _cell(self, name: str, started: float, **fields: Any) -> StudyCell:
         made = Made(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=now(),
             seconds=time.perf_counter() - started,
             versions=versions(),
             by=self.made_by(name),
@@ -194,11 +194,10 @@ def trained(recipe: Recipe, folder: Path, label: str) -> Path:
     return model
 
 
-def _selection(folder: Path) -> dict[str, Any]:
-    """Which checkpoints a run considered, and which it took."""
+def _selection(folder: Path) -> tuple[tuple[CandidateRecord, ...], int | None]:
+    """Which checkpoints a run considered, and the step of the one it took; none where it did not choose."""
     path = folder / "selection.json"
     if not path.is_file():
-        return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
-    candidates = tuple(CandidateRecord(**candidate) for candidate in found["candidates"])
-    return {"candidates": candidates, "chosen": found["chosen"]}
+        return (), None
+    selection = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(CandidateRecord(**candidate) for candidate in selection["candidates"]), selection["chosen"]

@@ -12,7 +12,6 @@ import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from equipoise.lab.results import (
     StudyResult,
     StudyRow,
     StudyTarget,
+    now,
 )
 from equipoise.lab.study import ByArm
 from equipoise.lab.study_run import StudyRun
@@ -77,7 +77,7 @@ def study_result(run: StudyRun, cells: Sequence[StudyCell], command: str = "") -
         study=study.name,
         title=study.title,
         made=Made(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=now(),
             command=command,
             seconds=sum(cell.made.seconds for cell in cells),
             versions=versions(),

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from equipoise.core import Episode, Estimate
-from equipoise.errors import UserError
-from equipoise.registry import described, find
+from equipoise.registry import find, read_function
 
 AgentMetric = Callable[[Sequence[Episode], str], Estimate]
 """A figure of the player of a name, from the episodes in which it has a seat."""
@@ -46,14 +45,5 @@ def read_metric(found: object, name: str) -> AgentMetric:
     Raises:
         UserError: For anything that is no function.
     """
-    if not callable(found) or isinstance(found, type):
-        raise UserError(
-            f"{name!r} is {described(found)}; needed: a function of episodes and an agent's name that gives an Estimate"
-        )
-    return cast(AgentMetric, found)
-
-
-def defined_as(found: AgentMetric, name: str) -> str:
-    """What a metric means, in the first line of its docstring."""
-    text = (found.__doc__ or "").strip().splitlines()
-    return text[0] if text else f"found as {name}"
+    needed = "a function of episodes and an agent's name that gives an Estimate"
+    return cast(AgentMetric, read_function(found, name, needed))

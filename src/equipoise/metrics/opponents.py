@@ -55,6 +55,18 @@ def opponents(episodes: Sequence[Episode], agent: str) -> list[str]:
     return [_other(episode, agent) for episode in episodes]
 
 
+def by_opponent(episodes: Sequence[Episode], agent: str) -> dict[str, list[Episode]]:
+    """The episodes by the other player's name, in order of first meeting.
+
+    Raises:
+        ValueError: As `opponents`.
+    """
+    groups: dict[str, list[Episode]] = {}
+    for episode, opponent in zip(episodes, opponents(episodes, agent), strict=True):
+        groups.setdefault(opponent, []).append(episode)
+    return groups
+
+
 def _other(episode: Episode, agent: str) -> str:
     seats_of(episode, agent)
     others = list(dict.fromkeys(name for name in episode.policies if name != agent))

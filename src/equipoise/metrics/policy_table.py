@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from equipoise.core import Action, Game, InformationState
 from equipoise.metrics.exact import information_states
@@ -11,6 +11,7 @@ from equipoise.metrics.exact_faults import StatePolicy
 from equipoise.metrics.tree import GameTree
 
 
+@runtime_checkable
 class Scored(Protocol):
     """A policy that can say how likely it is to speak each legal action's words."""
 

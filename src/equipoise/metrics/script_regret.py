@@ -12,7 +12,7 @@ import numpy as np
 
 from equipoise.core import Episode, Estimate
 from equipoise.errors import UserError
-from equipoise.metrics.opponents import equal_weights, mean_over_opponents, opponents, seat_of
+from equipoise.metrics.opponents import by_opponent, equal_weights, mean_over_opponents, opponents, seat_of
 from equipoise.metrics.payoff import deals, rounds_played
 
 ReplyValues = Mapping[str, Sequence[float] | Mapping[int, Sequence[float]]]
@@ -63,11 +63,8 @@ def script_regret_by_opponent(episodes: Sequence[Episode], agent: str, best: Rep
     Raises:
         ValueError: As `script_regret_scores`.
     """
-    by_opponent: dict[str, list[Episode]] = {}
-    for episode, opponent in zip(episodes, opponents(episodes, agent), strict=True):
-        if _value(best, opponent, episode, agent) is not None:
-            by_opponent.setdefault(opponent, []).append(episode)
-    return {opponent: script_regret(played, agent, best) for opponent, played in by_opponent.items()}
+    known, _ = _scores(episodes, agent, best)
+    return {opponent: script_regret(own, agent, best) for opponent, own in by_opponent(known, agent).items()}
 
 
 def _scores(episodes: Sequence[Episode], agent: str, best: ReplyValues) -> tuple[list[Episode], np.ndarray]:

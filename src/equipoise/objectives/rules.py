@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from equipoise.errors import UserError
 from equipoise.objectives import alignment, sepo
 from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
-from equipoise.registry import described, find, names
+from equipoise.registry import find, names, read_function
 
 Played = Literal["pools", "self_play"]
 """What a rule credits: play against the scripted pools, or play against oneself and one's past."""
@@ -112,6 +112,4 @@ def read_rule(found: object, name: str) -> Rule:
     """
     if isinstance(found, Rule):
         return found
-    if not callable(found) or isinstance(found, type):
-        raise UserError(f"{name!r} is {described(found)}; needed: a Rule, or a function of a batch and weights")
-    return Rule(cast(CreditRule, found))
+    return Rule(cast(CreditRule, read_function(found, name, "a Rule, or a function of a batch and weights")))

@@ -190,7 +190,7 @@ class _Passes:
             use_cache=True,
             logits_to_keep=max(1, int(packing.asked[group].max())),
         ).logits
-        self._read(group, sizes, logits)
+        self._read(group, logits)
         return _Ran({pack: row for row, pack in enumerate(group)}, past, width, [layer.held() for layer in layers])
 
     def _slots(self, group: Sequence[int], source: _Ran, past: int, width: int) -> np.ndarray:
@@ -218,7 +218,7 @@ class _Passes:
         hidden = torch.from_numpy(~np.concatenate([before, inside], axis=2)).to(device)[:, None]
         return torch.zeros(hidden.shape, dtype=dtype, device=device).masked_fill_(hidden, torch.finfo(dtype).min)
 
-    def _read(self, group: Sequence[int], sizes: np.ndarray, logits: torch.Tensor) -> None:
+    def _read(self, group: Sequence[int], logits: torch.Tensor) -> None:
         """Books the log-probabilities that a pass found; wanted tokens are at the right of a row."""
         packing = self._packing
         spans = [np.arange(self._firsts[pack], self._firsts[pack + 1]) for pack in group]

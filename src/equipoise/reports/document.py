@@ -258,5 +258,10 @@ class Document:
         return [part for part in self.parts() if isinstance(part, Figure)]
 
 
+def filled(sections: Sequence[Section]) -> list[Section]:
+    """The sections that hold anything."""
+    return [section for section in sections if section.parts or section.sections]
+
+
 def _walked(sections: Sequence[Section]) -> list[Section]:
     return [found for section in sections for found in (section, *_walked(section.sections))]

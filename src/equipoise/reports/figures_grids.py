@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from equipoise.reports.agents import INK, SERIES
+from equipoise.reports.colours import INK, SERIES
 from equipoise.reports.figures_style import NARROW, ink_of, mark_of, paper, wrapped
 from equipoise.reports.formats import number, text_width
 from equipoise.reports.plots import Heatmap, Ranked, Ranking

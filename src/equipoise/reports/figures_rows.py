@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from equipoise.reports.agents import BAND, INK, MUTED
+from equipoise.reports.colours import BAND, INK, MUTED
 from equipoise.reports.figures_style import (
     NARROW,
     clipped_range,

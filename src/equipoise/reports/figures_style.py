@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from equipoise.reports.agents import GROUND, INK, MARKERS, MUTED, RULE, SERIES
+from equipoise.reports.colours import GROUND, INK, MARKERS, MUTED, RULE, SERIES
 from equipoise.reports.formats import MINUS, text_width, visible
 
 if TYPE_CHECKING:

@@ -64,6 +64,11 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def counted(count: int, noun: str) -> str:
+    """The count with its noun: `1 seed`, `2 seeds`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def listing(names: Iterable[str]) -> str:
     """The names as an English list: `a`, `a and b`, `a, b and c`."""
     *head, last = list(names)

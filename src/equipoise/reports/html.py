@@ -16,7 +16,7 @@ from typing import Any
 from markupsafe import Markup
 
 from equipoise.reports import document as parts
-from equipoise.reports.agents import INKS, SERIES
+from equipoise.reports.colours import INKS, SERIES
 from equipoise.reports.figures import PHONE, WIDE, file_names, svg
 from equipoise.reports.formats import slug
 from equipoise.reports.html_conversations import episodes

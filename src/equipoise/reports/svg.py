@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from equipoise.files import write_atomically
-from equipoise.reports.agents import GROUND, INKS
+from equipoise.reports.colours import GROUND, INKS
 from equipoise.reports.formats import visible
 
 if TYPE_CHECKING:

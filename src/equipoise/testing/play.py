@@ -35,7 +35,7 @@ HOSTILE = (
 _MOST_WORDS = 4
 _WORD = re.compile(r"\w+")
 
-Met = list[tuple[InformationState, tuple[Action, ...]]]
+Decisions = list[tuple[InformationState, tuple[Action, ...]]]
 """Decisions: what a seat had seen, and its legal actions."""
 
 
@@ -101,13 +101,13 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(sorted(set(_WORD.findall(text))))
 
 
-def decisions(game: Game, seed: int) -> Met:
+def decisions(game: Game, seed: int) -> Decisions:
     """Every (information state, legal actions) met in random episodes, in the order met."""
     rng = Seed(seed).at(Use.CHECKS).generator()
-    met: dict[InformationState, tuple[Action, ...]] = {}
+    known: dict[InformationState, tuple[Action, ...]] = {}
     for _ in range(4 * PLAYS):
         for step in play(game, rng):
             for seat in step.before.players_to_move:
                 if seat != CHANCE:
-                    met[step.before.information_state(seat)] = step.before.legal_actions(seat)
-    return list(met.items())
+                    known[step.before.information_state(seat)] = step.before.legal_actions(seat)
+    return list(known.items())

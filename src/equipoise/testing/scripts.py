@@ -13,7 +13,7 @@ from equipoise.games.domain import Profile
 from equipoise.games.free_text import AnyText, is_legal, text_limit
 from equipoise.games.text import parse, render_reply
 from equipoise.seeds import Seed, Use
-from equipoise.testing.play import PLAYS, Met, decisions, play, possible, random_moves
+from equipoise.testing.play import PLAYS, Decisions, decisions, play, possible, random_moves
 
 MAX_REASON_CHARACTERS = 160
 """The longest reason of a script: one short sentence."""
@@ -38,14 +38,14 @@ def check_opponent(game: Game, opponent: Opponent, seed: int = 0) -> None:
     _check_script(game, opponent, decisions(game, seed), seed)
 
 
-def _check_script(game: Game, opponent: Opponent, met: Met, seed: int) -> tuple[Hashable, ...]:
+def _check_script(game: Game, opponent: Opponent, asked: Decisions, seed: int) -> tuple[Hashable, ...]:
     """The script's distribution at every state met, in a form that is equal where two scripts play alike."""
     name = f"{game.name}/{opponent.name}"
     assert re.fullmatch(r"[a-z][a-z0-9_]*", opponent.name), f"{name}: names are lower case words joined by underscores"
     assert opponent.source.strip(), f"{name}: say where the strategy comes from"
     strategy, reasons = list[Hashable](), set[tuple[str, Action, tuple[Action, ...]]]()
     mixed = ""
-    for information_state, legal in met:
+    for information_state, legal in asked:
         probabilities = dict(opponent.behaviour(information_state, legal))
         wrong = _wrong(probabilities, legal)
         assert not wrong, f"{name} at {information_state}: {probabilities} {wrong}"
@@ -102,12 +102,12 @@ def check_pools(game: Game, pools: Pools, seed: int = 0) -> None:
     _check_pools(game, pools, decisions(game, seed), seed)
 
 
-def _check_pools(game: Game, pools: Pools, met: Met, seed: int) -> None:
+def _check_pools(game: Game, pools: Pools, asked: Decisions, seed: int) -> None:
     assert pools.train, f"{game.name}: the train pool is empty"
     assert pools.held_out, f"{game.name}: the held-out pool is empty; audits need opponents that training never met"
     seen: dict[Hashable, str] = {}
     for pool, opponent in pools.all():
-        strategy = _check_script(game, opponent, met, seed)
+        strategy = _check_script(game, opponent, asked, seed)
         twin = seen.setdefault(strategy, f"{pool}/{opponent.name}")
         again = pools.overlapping and twin.split("/")[1] == opponent.name
         assert again or twin == f"{pool}/{opponent.name}", (
@@ -123,10 +123,10 @@ def check_profile(game: Game, profile: Profile, seed: int = 0) -> None:
         profile: Its opponents, demonstrators and references.
         seed: Keys the random episodes.
     """
-    met = decisions(game, seed)
-    _check_pools(game, profile.pools, met, seed)
+    asked = decisions(game, seed)
+    _check_pools(game, profile.pools, asked, seed)
     for player in profile.players:
-        _check_script(game, player, met, seed)
+        _check_script(game, player, asked, seed)
 
 
 def _check_reason(game: Game, name: str, legal: tuple[Action, ...], action: Action, reason: str) -> None:

@@ -92,13 +92,13 @@ def newest(
     Raises:
         UserError: When checkpoints were saved and none of them can be used.
     """
-    told, damaged = len(whole_lines(metrics)), False
+    lines, damaged = len(whole_lines(metrics)), False
     left: list[str] = []
     for path in sorted(_numbered(folder), key=_step, reverse=True):
         try:
             found = opened(path)
-            if found.step > told:
-                raise ValueError(f"{metrics.name} is damaged after line {told}")
+            if found.step > lines:
+                raise ValueError(f"{metrics.name} is damaged after line {lines}")
             take_up(found.state)
             return found, left
         except ValueError as reason:

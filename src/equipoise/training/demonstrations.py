@@ -93,8 +93,8 @@ def trainable(profile: Profile, name: str) -> Opponent:
 def partners(profile: Profile, experts: Weighted) -> list[Opponent]:
     """Experts and all players of the train, exploiter and collusive pools, each once."""
     pools = profile.pools
-    met = [*(player for player, _ in experts), *pools.train, *pools.exploiter, *pools.collusive]
-    return list({player.name: player for player in met}.values())
+    players = [*(player for player, _ in experts), *pools.train, *pools.exploiter, *pools.collusive]
+    return list({player.name: player for player in players}.values())
 
 
 def mixture_matches(
@@ -213,9 +213,9 @@ def expert_rows(
     wanted = settings.episodes + settings.kept_aside
     if settings.opponents == "experts":
         episodes = demonstrate(game, experts, wanted, seed)
-        learned, kept = both_sides(episodes[: settings.episodes]), both_sides(episodes[settings.episodes :])
+        learned, validation = both_sides(episodes[: settings.episodes]), both_sides(episodes[settings.episodes :])
     else:
         sides = demonstrate_against(game, experts, partners(profile, experts), wanted, seed)
-        learned, kept = sides[: settings.episodes], sides[settings.episodes :]
+        learned, validation = sides[: settings.episodes], sides[settings.episodes :]
     rows = demonstration_rows(game, learned, chat, reasoning, experts)
-    return rows, demonstration_rows(game, kept, chat, reasoning, experts)
+    return rows, demonstration_rows(game, validation, chat, reasoning, experts)

@@ -69,20 +69,6 @@ def transcript_row(episode: Episode, seat: int) -> Row:
     return Row(prompt, tuple(completion), tuple(turn), tuple(log_probs))
 
 
-def turn_rows(episode: Episode, seat: int) -> list[Row]:
-    """One row per decision of a seat: all before it is prompt."""
-    rows: list[Row] = []
-    before: Ids = ()
-    for index, decision in enumerate(episode.of(seat)):
-        tokens = decision.reply.tokens
-        if tokens is None:
-            raise UserError(f"seat {seat} was not played by a language model: its replies have no tokens")
-        prompt = before + tokens.prompt
-        rows.append(Row(prompt, tokens.completion, (index,) * len(tokens.completion), tokens.log_probs))
-        before = prompt + tokens.completion
-    return rows
-
-
 def demonstrated_row(
     game: Game, episode: Episode, seat: int, chat: ChatFormat, reasoning: Reasoning = "none", reason: Reason = silent
 ) -> Row:

@@ -164,12 +164,12 @@ def _imitate(recipe: Recipe, out: Path, folder: Path) -> None:
     model, tokenizer = _loaded(recipe, recipe.model)
     chat = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling).chat
     learned: list[Row] = []
-    kept: list[Row] = []
+    validation: list[Row] = []
     for number, task in enumerate(recipe.tasks):
         if task.demonstrations.experts:
             key = Seed(recipe.seed).at(Use.DEMONSTRATIONS, number)
             rows = expert_rows(task.game, task.profile, task.demonstrations, chat, recipe.sampling.reasoning, key)
-            learned, kept = learned + rows[0], kept + rows[1]
+            learned, validation = learned + rows[0], validation + rows[1]
     trained = _adapted(recipe, model)
     checkpointing = recipe.hardware.gradient_checkpointing
     with counting("supervised") as tell:
@@ -178,7 +178,7 @@ def _imitate(recipe: Recipe, out: Path, folder: Path) -> None:
             learned,
             recipe.sft,
             out,
-            validation=kept,
+            validation=validation,
             callbacks=[Counted(tell)],
             gradient_checkpointing=checkpointing,
         )

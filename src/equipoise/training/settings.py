@@ -85,7 +85,7 @@ class Objective:
     def weights(self, game: Game, profile: Profile) -> CreditWeights:
         """The weights of the rules for a game under a profile."""
         le, lc, lx = self.lambdas or profile.weights
-        own = game.scale if profile.scale is None else profile.scale
+        own = profile.scale_in(game)
         return CreditWeights(le, lc, lx, self.scale or own, self.discount, beta=self.beta)
 
 

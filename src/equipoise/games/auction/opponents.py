@@ -7,43 +7,18 @@ that a bidder forfeited leave the rest of the memory as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-from equipoise.core import Action, InformationState, Opponent
+from equipoise.core import Action, InformationState
 from equipoise.games.auction import reasons
 from equipoise.games.auction.rules import BIDS
 from equipoise.games.history import own_seat, played_moves
+from equipoise.games.scripts import FOLKLORE, Odds, Script, mixed, nothing, pure
 
 SEPO = "arXiv 2605.30854"
 OURS = "ours"
-FOLKLORE = "folklore"
 
-Memory = Callable[[InformationState], Hashable]
-Bids = int | Mapping[Action, float]
-
-
-@dataclass(frozen=True)
-class Script:
-    """A behaviour that depends on its memory alone.
-
-    Attributes:
-        memory: What it keeps of what it has seen.
-        bids: The bid it makes with that memory, or the probability of each.
-    """
-
-    memory: Memory
-    bids: Callable[[Any], Bids]
-
-    def __call__(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
-        """Probabilities of the legal actions, as `core.Behaviour`."""
-        bids = self.bids(self.memory(information_state))
-        return {bids: 1.0} if isinstance(bids, int) else bids
-
-
-def nothing(information_state: InformationState) -> None:
-    """No memory at all."""
+Bids = int | Odds
 
 
 def own_value(information_state: InformationState) -> int | None:
@@ -110,40 +85,32 @@ def _ring(memory: tuple[int, bool]) -> int:
     return 1 if peace else value - 1
 
 
-def _opponent(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, False, source, script.memory, reason)
-
-
-def _mixed(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, True, source, script.memory, reason)
-
-
 EVENLY: Mapping[Action, float] = dict.fromkeys(BIDS, 1 / len(BIDS))
 
-TRUTHFUL = _opponent("truthful", by_value(1, 3), f"SEPO's Truthful in kind ({SEPO}): 1 below its value", reasons.gain)
-SHADED = _opponent("shaded", by_value(1, 2), "the competitive equilibrium; SEPO's value bid", reasons.gain)
-CONSERVATIVE = _mixed(
+TRUTHFUL = pure("truthful", by_value(1, 3), f"SEPO's Truthful in kind ({SEPO}): 1 below its value", reasons.gain)
+SHADED = pure("shaded", by_value(1, 2), "the competitive equilibrium; SEPO's value bid", reasons.gain)
+CONSERVATIVE = mixed(
     "conservative", by_value(1, {1: 0.5, 2: 0.5}), f"SEPO's Conservative in kind ({SEPO})", reasons.gain
 )
-AGGRESSIVE = _opponent("aggressive", by_value(2, 3), f"SEPO's Aggressive in kind ({SEPO})", reasons.gain)
-ADAPTIVE = _opponent(
+AGGRESSIVE = pure("aggressive", by_value(2, 3), f"SEPO's Aggressive in kind ({SEPO})", reasons.gain)
+ADAPTIVE = pure(
     "adaptive",
     Script(value_and_last_of_other, _one_more),
     f"SEPO's Adaptive, never above its value ({SEPO})",
     reasons.outbids,
 )
-LOW_BIDDER = _opponent("low_bidder", constant(1), f"SEPO's CollusiveLow ({SEPO})", reasons.bids_low)
-RANDOM = _mixed("random", constant(EVENLY), FOLKLORE, reasons.tells_value)
+LOW_BIDDER = pure("low_bidder", constant(1), f"SEPO's CollusiveLow ({SEPO})", reasons.bids_low)
+RANDOM = mixed("random", constant(EVENLY), FOLKLORE, reasons.tells_value)
 
-MIXER = _mixed("mixer", by_value({1: 0.75, 2: 0.25}, {2: 0.5, 3: 0.5}), OURS)
-RAISER = _opponent("raiser", Script(value_and_outcome, _raise_until_won), OURS)
-MATCHER = _opponent("matcher", Script(value_and_last_of_other, _same), FOLKLORE)
-RING = _opponent("ring", Script(value_and_peace, _ring), "a bidding ring that ends at the first higher bid")
-MIDDLE = _opponent("middle", constant(2), FOLKLORE)
+MIXER = mixed("mixer", by_value({1: 0.75, 2: 0.25}, {2: 0.5, 3: 0.5}), OURS)
+RAISER = pure("raiser", Script(value_and_outcome, _raise_until_won), OURS)
+MATCHER = pure("matcher", Script(value_and_last_of_other, _same), FOLKLORE)
+RING = pure("ring", Script(value_and_peace, _ring), "a bidding ring that ends at the first higher bid")
+MIDDLE = pure("middle", constant(2), FOLKLORE)
 
-BLIND_TRUTHFUL = _mixed("blind_truthful", constant({1: 0.5, 2: 0.5}), f"SEPO's Truthful as released ({SEPO})")
-BLIND_AGGRESSIVE = _opponent("blind_aggressive", constant(3), f"SEPO's Aggressive as released ({SEPO})")
-BLIND_ADAPTIVE = _opponent(
+BLIND_TRUTHFUL = mixed("blind_truthful", constant({1: 0.5, 2: 0.5}), f"SEPO's Truthful as released ({SEPO})")
+BLIND_AGGRESSIVE = pure("blind_aggressive", constant(3), f"SEPO's Aggressive as released ({SEPO})")
+BLIND_ADAPTIVE = pure(
     "blind_adaptive",
     Script(last_of_other, lambda last: min((last or 1) + 1, 3)),
     f"SEPO's Adaptive as released ({SEPO})",

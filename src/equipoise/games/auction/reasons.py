@@ -5,12 +5,8 @@ Each function takes what the bidder has seen and the bid it makes there. The sen
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from equipoise.core import Action, InformationState
 from equipoise.games.history import last_value, played_moves
-
-Reason = Callable[[InformationState, Action], str]
 
 
 def gain(information_state: InformationState, action: Action) -> str:

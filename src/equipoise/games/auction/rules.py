@@ -175,9 +175,6 @@ class Auction(RoundsGame):
         assert isinstance(state, AuctionState)
         return state.round, state.values[seat : seat + 1], state.tied
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         length = "one round" if self.num_rounds == 1 else f"{self.num_rounds} rounds"
@@ -194,10 +191,6 @@ class Auction(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "value":
                 return f"{{Player's}} value is {event.value}."
             case "act":
@@ -211,4 +204,4 @@ class Auction(RoundsGame):
             case "forfeit":
                 cost = f" and {{loses|lose}} {event.value}" if event.value else ""
                 return f"{{Player}} {{forfeits|forfeit}} the round{cost}."
-        raise UserError(f"the auction has no event {event.kind!r}")
+        return super().event_template(event)

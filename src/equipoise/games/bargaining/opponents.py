@@ -12,14 +12,12 @@ from equipoise.games.bargaining import demands as d
 from equipoise.games.bargaining import memories as m
 from equipoise.games.bargaining import reasons
 from equipoise.games.bargaining.deal import VALUES, Triple, demands_within
+from equipoise.games.scripts import FOLKLORE, Odds, Reason, mixed, pure
 
 SEPO = "SEPO (arXiv 2605.30854)"
 IN_KIND = "SEPO's player of this name, in kind (arXiv 2605.30854)"
 FARATIN = "P. Faratin, C. Sierra, N. R. Jennings, Negotiation decision functions for autonomous agents, 1998"
 COURNOT = "A. Cournot, Recherches sur les principes mathematiques de la theorie des richesses, 1838"
-FOLKLORE = "folklore"
-
-Odds = Mapping[Action, float]
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,13 @@ def _script(
     memory: Callable[[InformationState], tuple[Any, ...]],
     demand: Callable[..., Triple],
     source: str,
-    reason: reasons.Reason | None = None,
+    reason: Reason | None = None,
 ) -> Opponent:
-    return Opponent(name, Script(memory, always(demand)), False, source, memory, reason)
+    return pure(name, Script(memory, always(demand)), source, reason)
 
 
-def _mixed(name: str, odds: Callable[[Triple], Odds], source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, Script(m.pool_alone, odds), True, source, m.pool_alone, reason)
+def _mixed(name: str, odds: Callable[[Triple], Odds], source: str, reason: Reason | None = None) -> Opponent:
+    return mixed(name, Script(m.pool_alone, odds), source, reason)
 
 
 def _fair(pool: Triple, values: Triple, broken: int) -> Triple:

@@ -6,14 +6,10 @@ player.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from equipoise.core import Action, InformationState
 from equipoise.games.bargaining.deal import ITEMS, fits, pool_of, values_of
 from equipoise.games.bargaining.demands import by_value, is_greedy, rounded_up
 from equipoise.games.bargaining.memories import breakdowns_so_far, played
-
-Reason = Callable[[InformationState, Action], str]
 
 
 def halves(information_state: InformationState, action: Action) -> str:

@@ -30,7 +30,7 @@ from equipoise.games.bargaining.deal import (
     worth,
 )
 from equipoise.games.history import joint_moves, last_value
-from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, forfeited, moved, total
 
 _POOL_CHANCES: tuple[tuple[Action, float], ...] = tuple((pool, 1 / len(POOLS)) for pool in POOLS)
 _VALUE_CHANCES: tuple[tuple[Action, float], ...] = tuple((values, 1 / len(VALUES)) for values in VALUES)
@@ -71,15 +71,12 @@ class BargainingState(RoundsState):
         demands = (self._checked(actions[0]), self._checked(actions[1]))
         assert self.pool is not None
         held = fits(self.pool, demands)
-        paid = tuple(worth(demands[seat], self.values[seat]) if held else 0 for seat in (0, 1))
-        acts = tuple(Event("act", seat, demands[seat]) for seat in (0, 1))
-        first, second = (Event("paid", seat, paid[seat]) for seat in (0, 1))
-        return self._after((float(paid[0]), float(paid[1])), ((*acts, first), (*acts[::-1], second)))
+        first, second = (worth(demands[seat], self.values[seat]) if held else 0 for seat in (0, 1))
+        return self._after((float(first), float(second)), moved(demands, (first, second)))
 
     def forfeit(self, seat: int) -> BargainingState:
         """A round without a demand of one player has no deal: both get nothing, as in a breakdown."""
-        forfeit = Event("forfeit", seat)
-        return self._after((0.0, 0.0), ((forfeit, Event("paid", 0, 0)), (forfeit, Event("paid", 1, 0))))
+        return self._after((0.0, 0.0), forfeited(seat, (0, 0)))
 
     def _checked(self, demand: Action) -> Triple:
         assert self.pool is not None
@@ -157,9 +154,8 @@ class Bargaining(RoundsGame):
 
     @property
     def rules_text(self) -> str:
-        length = f"{self.num_rounds} round{'' if self.num_rounds == 1 else 's'}"
         return (
-            f"Game: bargaining over a pool of {', '.join(ITEMS[:-1])} and {ITEMS[-1]}, two players, {length}. "
+            f"Game: bargaining over a pool of {', '.join(ITEMS[:-1])} and {ITEMS[-1]}, two players, {self.length}. "
             "Numbers are in that order. Pool and values stay the same in all rounds. "
             f"The values of a player are at least 1, sum to {TOTAL_VALUE} and are hidden from the other player. "
             "Each round both demand units of each item at once. If both demands fit into the pool together, "
@@ -169,18 +165,10 @@ class Bargaining(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
             case "pool":
                 return f"Pool {_words(event.value)}."
             case "values":
                 return f"{{Player's}} values are {_words(event.value)}."
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "act":
                 return f"{{Player}} {{demands|demand}} {_words(event.value)}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"bargaining has no event {event.kind!r}")
+        return super().event_template(event)

@@ -7,50 +7,22 @@ asking for more is greed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from equipoise.core import Action, InformationState, Opponent
+from equipoise.core import InformationState, Opponent
 from equipoise.games.commons import reasons
 from equipoise.games.commons.rules import ASKS, FAIR_SHARE, MOST, regrown, shares, sustainable_yield
 from equipoise.games.history import last_value, played_moves
+from equipoise.games.scripts import FOLKLORE, Reason, Script, nothing, pure
+from equipoise.games.uniform import uniform
 
 AXELROD = "R. Axelrod, The Evolution of Cooperation, 1984, for a stock"
 OSTROM = "E. Ostrom, Governing the Commons, 1990, in kind"
 HARDIN = "G. Hardin, The tragedy of the commons, 1968, in kind"
 SEPO = "SEPO's demonstrator of this name in kind (arXiv 2605.30854)"
-FOLKLORE = "folklore"
 
 GRABBED = 2
 """Rounds at the end in which a late grabber takes all it can."""
-
-
-@dataclass(frozen=True)
-class Script:
-    """A behaviour that depends on its memory alone.
-
-    Attributes:
-        memory: What it keeps of what it has seen.
-        ask: What it asks for with that memory.
-    """
-
-    memory: Callable[[InformationState], Hashable]
-    ask: Callable[[Any], int]
-
-    def __call__(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
-        """Probabilities of the legal actions, as `core.Behaviour`."""
-        return {self.ask(self.memory(information_state)): 1.0}
-
-
-def uniform(information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
-    """Every legal action alike, as `core.Behaviour`."""
-    return dict.fromkeys(legal, 1 / len(legal))
-
-
-def nothing(information_state: InformationState) -> None:
-    """No memory at all."""
 
 
 def stock(information_state: InformationState) -> int:
@@ -105,34 +77,26 @@ def _best(left: int, units: int) -> tuple[float, int]:
     return max(options, key=lambda option: option[0], default=(0.0, 0))
 
 
-def _always(name: str, ask: int, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return _opponent(name, Script(nothing, lambda memory: ask), source, reason)
-
-
-def _opponent(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, False, source, script.memory, reason)
+def _always(name: str, ask: int, source: str, reason: Reason | None = None) -> Opponent:
+    return pure(name, Script(nothing, lambda memory: ask), source, reason)
 
 
 FAIR = _always("fair_share", FAIR_SHARE, OSTROM, reasons.never_changes)
-TIT_FOR_TAT = _opponent(
+TIT_FOR_TAT = pure(
     "tit_for_tat", Script(last_of_other, lambda last: max(FAIR_SHARE, last)), AXELROD, reasons.answers_last_ask
 )
-GRIM = _opponent(
-    "grim", Script(ever_greedy, lambda greedy: MOST if greedy else FAIR_SHARE), AXELROD, reasons.bears_grudges
-)
-STEWARD = _opponent(
-    "steward", Script(stock, bearable), SEPO.replace("of this name", "'scarcity'"), reasons.spares_stock
-)
+GRIM = pure("grim", Script(ever_greedy, lambda greedy: MOST if greedy else FAIR_SHARE), AXELROD, reasons.bears_grudges)
+STEWARD = pure("steward", Script(stock, bearable), SEPO.replace("of this name", "'scarcity'"), reasons.spares_stock)
 GREEDY = _always("greedy", MOST, HARDIN)
-LATE_GRABBER = _opponent("late_grabber", Script(late, lambda now: MOST if now else FAIR_SHARE), FOLKLORE)
+LATE_GRABBER = pure("late_grabber", Script(late, lambda now: MOST if now else FAIR_SHARE), FOLKLORE)
 LOW_TAKER = _always("low_taker", 1, SEPO.replace("of this name", "'low'"), reasons.never_changes)
 NIBBLER = _always("nibbler", FAIR_SHARE + 1, HARDIN)
-PANICKER = _opponent("panicker", Script(stock, lambda units: MOST if units < 12 else FAIR_SHARE), FOLKLORE)
-MIRROR = _opponent("mirror", Script(last_of_other, lambda last: last), AXELROD)
-TWO_STRIKES = _opponent(
+PANICKER = pure("panicker", Script(stock, lambda units: MOST if units < 12 else FAIR_SHARE), FOLKLORE)
+MIRROR = pure("mirror", Script(last_of_other, lambda last: last), AXELROD)
+TWO_STRIKES = pure(
     "two_strikes", Script(greedy_twice, lambda strikes: MOST if strikes == (True, True) else FAIR_SHARE), AXELROD
 )
-OPPORTUNIST = _opponent(
+OPPORTUNIST = pure(
     "opportunist",
     Script(time_and_stock, lambda at: _best(*at)[1]),
     "the best reply to fair_share, by backward induction",

@@ -5,13 +5,9 @@ Each function takes what the player has seen and what it asks for there. The sen
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from equipoise.core import Action, InformationState
 from equipoise.games.commons.rules import FAIR_SHARE
 from equipoise.games.history import last_value, played_moves
-
-Reason = Callable[[InformationState, Action], str]
 
 
 def never_changes(information_state: InformationState, action: Action) -> str:

@@ -154,9 +154,6 @@ class Commons(RoundsGame):
         pairs = ["forfeit" if None in pair else f"{pair[0]}-{pair[1]}" for pair in joint_moves(information_state)]
         return f"stock {last_value(information_state, 'stock')} after {' '.join(pairs)}" if pairs else "first round"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         return (
@@ -170,16 +167,8 @@ class Commons(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "stock":
                 return f"The stock is {event.value}."
             case "act":
                 return f"{{Player}} {{asks|ask}} for {event.value}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"the commons has no event {event.kind!r}")
+        return super().event_template(event)

@@ -6,22 +6,20 @@ player forfeited were not played and leave every memory as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from equipoise.core import Action, InformationState, Opponent
+from equipoise.core import Action, InformationState
 from equipoise.games.history import played_moves
 from equipoise.games.prisoners_dilemma import reasons
 from equipoise.games.prisoners_dilemma.rules import cooperates
+from equipoise.games.scripts import FOLKLORE, Memory, Odds, mixed, nothing, pure
 
 AXELROD = "R. Axelrod, The Evolution of Cooperation, 1984"
 AXELROD_SURVEY = "R. Axelrod, Effective choice in the prisoner's dilemma, 1980"
 NOWAK_GENEROUS = "M. Nowak, K. Sigmund, Tit for tat in heterogeneous populations, 1992"
 NOWAK_PAVLOV = "M. Nowak, K. Sigmund, A strategy of win-stay, lose-shift, 1993"
-FOLKLORE = "folklore"
-
-Memory = Callable[[InformationState], Hashable]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Script:
     memory: Memory
     cooperation: Callable[[Any], float]
 
-    def __call__(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
+    def __call__(self, information_state: InformationState, legal: tuple[Action, ...]) -> Odds:
         """Probabilities of the legal actions, as `core.Behaviour`."""
         p = self.cooperation(self.memory(information_state))
         cooperate, defect = legal
@@ -46,10 +44,6 @@ class Script:
 def cooperation_of(information_state: InformationState) -> list[tuple[bool, bool]]:
     """(own, other's) cooperation in every round that was played, oldest first."""
     return [(cooperates(own), cooperates(other)) for own, other in played_moves(information_state)]
-
-
-def nothing(information_state: InformationState) -> None:
-    """No memory at all."""
 
 
 def last_round(information_state: InformationState) -> tuple[bool, bool] | None:
@@ -104,29 +98,19 @@ def constant(cooperation: float) -> Script:
     return Script(nothing, lambda memory: cooperation)
 
 
-def _opponent(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, False, source, script.memory, reason)
-
-
-def _mixed(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, True, source, script.memory, reason)
-
-
-TIT_FOR_TAT = _opponent("tit_for_tat", reciprocal(1, 1, 0), AXELROD, reasons.answers_last_move)
-GENEROUS = _mixed("generous_tit_for_tat", reciprocal(1, 1, 0.25), NOWAK_GENEROUS, reasons.answers_last_move)
-COIN = _mixed("coin", constant(0.5), FOLKLORE, reasons.tosses_a_coin)
-GRIM = _opponent(
-    "grim", Script(ever_betrayed, lambda betrayed: float(not betrayed)), AXELROD_SURVEY, reasons.bears_grudges
-)
-ALWAYS_DEFECT = _opponent("always_defect", constant(0), AXELROD_SURVEY, reasons.never_changes)
-ALWAYS_COOPERATE = _opponent("always_cooperate", constant(1), AXELROD_SURVEY, reasons.never_changes)
-ALTERNATOR = _opponent("alternator", Script(last_own, lambda own: float(own is False)), FOLKLORE)
-PAVLOV = _opponent("pavlov", Script(last_round, lambda pair: float(pair is None or pair[0] == pair[1])), NOWAK_PAVLOV)
-JOSS = _mixed("joss", reciprocal(1, 0.9, 0), AXELROD_SURVEY)
-SUSPICIOUS = _opponent("suspicious_tit_for_tat", reciprocal(0, 1, 0), FOLKLORE)
-TWO_TATS = _opponent(
+TIT_FOR_TAT = pure("tit_for_tat", reciprocal(1, 1, 0), AXELROD, reasons.answers_last_move)
+GENEROUS = mixed("generous_tit_for_tat", reciprocal(1, 1, 0.25), NOWAK_GENEROUS, reasons.answers_last_move)
+COIN = mixed("coin", constant(0.5), FOLKLORE, reasons.tosses_a_coin)
+GRIM = pure("grim", Script(ever_betrayed, lambda betrayed: float(not betrayed)), AXELROD_SURVEY, reasons.bears_grudges)
+ALWAYS_DEFECT = pure("always_defect", constant(0), AXELROD_SURVEY, reasons.never_changes)
+ALWAYS_COOPERATE = pure("always_cooperate", constant(1), AXELROD_SURVEY, reasons.never_changes)
+ALTERNATOR = pure("alternator", Script(last_own, lambda own: float(own is False)), FOLKLORE)
+PAVLOV = pure("pavlov", Script(last_round, lambda pair: float(pair is None or pair[0] == pair[1])), NOWAK_PAVLOV)
+JOSS = mixed("joss", reciprocal(1, 0.9, 0), AXELROD_SURVEY)
+SUSPICIOUS = pure("suspicious_tit_for_tat", reciprocal(0, 1, 0), FOLKLORE)
+TWO_TATS = pure(
     "tit_for_two_tats", Script(last_two_of_other, lambda last: float(last != (False, False))), AXELROD_SURVEY
 )
-PROBER = _opponent(
+PROBER = pure(
     "prober", Script(probed, _probe), "P. Mathieu, B. Beaufils, J.-P. Delahaye, Our meeting with gradual, 1996"
 )

@@ -5,13 +5,9 @@ Each function takes what the player has seen and the move it makes there. The se
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from equipoise.core import Action, InformationState
 from equipoise.games.history import played_moves
 from equipoise.games.prisoners_dilemma.rules import cooperates
-
-Reason = Callable[[InformationState, Action], str]
 
 
 def answers_last_move(information_state: InformationState, action: Action) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from equipoise.core import Action, Event, InformationState, State
 from equipoise.errors import UserError
 from equipoise.games.history import joint_moves
-from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, forfeited, moved, total
 
 Horizon = Literal["shown", "hidden"]
 Labels = Literal["words", "neutral"]
@@ -63,20 +63,14 @@ def _letter(move: Action | None) -> str:
 def _played(moves: tuple[Action, Action]) -> tuple[Two, Seen]:
     """What a round pays, and the events by which each seat sees it."""
     rewards = PAYOFFS[cooperates(moves[0]), cooperates(moves[1])]
-    acts = [Event("act", seat, moves[seat]) for seat in (0, 1)]
-    paid = [Event("paid", seat, int(rewards[seat])) for seat in (0, 1)]
-    return rewards, ((acts[0], acts[1], paid[0]), (acts[1], acts[0], paid[1]))
+    return rewards, moved(moves, (int(rewards[0]), int(rewards[1])))
 
 
 @lru_cache
 def _forfeited(seat: int) -> tuple[Two, Seen]:
     """A forfeit is paid like a lone cooperator: nothing is worse for the seat."""
     rewards = (SUCKER, TEMPTATION) if seat == 0 else (TEMPTATION, SUCKER)
-    event = Event("forfeit", seat)
-    return rewards, (
-        (event, Event("paid", 0, int(rewards[0]))),
-        (event, Event("paid", 1, int(rewards[1]))),
-    )
+    return rewards, forfeited(seat, (int(rewards[0]), int(rewards[1])))
 
 
 def _opened(horizon: Horizon, round_: int, rounds: int) -> InformationState:
@@ -160,9 +154,6 @@ class PrisonersDilemma(RoundsGame):
         pairs = [_letter(own) + _letter(other) for own, other in joint_moves(information_state)]
         return f"after {' '.join(pairs)}" if pairs else "first round"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         length = "one or more rounds" if self.horizon == "hidden" else self.length
@@ -184,16 +175,8 @@ class PrisonersDilemma(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
             case "act" if self.labels == "neutral":
                 return f"{{Player}} {{plays|play}} {event.value}."
             case "act":
                 return f"{{Player}} {{{event.value}s|{event.value}}}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"the prisoner's dilemma has no event {event.kind!r}")
+        return super().event_template(event)

@@ -6,21 +6,20 @@ player forfeited were not played and leave every memory as it was; only a player
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from equipoise.core import Action, InformationState, Opponent
+from equipoise.core import Action, InformationState
 from equipoise.games.history import last_value, played_moves
+from equipoise.games.scripts import FOLKLORE, Memory, Odds, mixed, nothing, pure
 from equipoise.games.split import reasons
 from equipoise.games.split.rules import DEMANDS, PIE, fits
 
 SEPO = "SEPO (arXiv 2605.30854)"
 FARATIN = "P. Faratin, C. Sierra, N. R. Jennings, Negotiation decision functions for autonomous agents, 1998"
 COURNOT = "A. Cournot, Recherches sur les principes mathematiques de la theorie des richesses, 1838"
-FOLKLORE = "folklore"
 
-Memory = Callable[[InformationState], Hashable]
 HALF = PIE // 2
 
 
@@ -36,14 +35,10 @@ class Script:
     memory: Memory
     demands: Callable[[Any], Sequence[int]]
 
-    def __call__(self, information_state: InformationState, legal: tuple[Action, ...]) -> Mapping[Action, float]:
+    def __call__(self, information_state: InformationState, legal: tuple[Action, ...]) -> Odds:
         """Probabilities of the legal actions, as `core.Behaviour`."""
         chosen = self.demands(self.memory(information_state))
         return {action: 1.0 / len(chosen) if action in chosen else 0.0 for action in legal}
-
-
-def nothing(information_state: InformationState) -> None:
-    """No memory at all."""
 
 
 def broke_down(information_state: InformationState) -> bool:
@@ -72,27 +67,19 @@ def constant(*demands: int) -> Script:
     return Script(nothing, lambda memory: demands)
 
 
-def _opponent(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, False, source, script.memory, reason)
-
-
-def _mixed(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, True, source, script.memory, reason)
-
-
-FAIR = _opponent("fair", constant(HALF), SEPO, reasons.halves)
-BALANCED = _opponent("balanced", constant(6), SEPO, reasons.never_changes)
-CONCEDER = _opponent("conceder", Script(broke_down, lambda broken: (5 if broken else 6,)), SEPO, reasons.gives_way)
-SELFISH = _opponent("selfish", constant(7), SEPO)
-HARDBALL = _opponent("hardball", constant(8), SEPO)
-GENEROUS = _opponent("generous", constant(3), "a partner that trusts: leaves 7 whatever happens", reasons.never_changes)
-TIT_FOR_TAT = _opponent(
+FAIR = pure("fair", constant(HALF), SEPO, reasons.halves)
+BALANCED = pure("balanced", constant(6), SEPO, reasons.never_changes)
+CONCEDER = pure("conceder", Script(broke_down, lambda broken: (5 if broken else 6,)), SEPO, reasons.gives_way)
+SELFISH = pure("selfish", constant(7), SEPO)
+HARDBALL = pure("hardball", constant(8), SEPO)
+GENEROUS = pure("generous", constant(3), "a partner that trusts: leaves 7 whatever happens", reasons.never_changes)
+TIT_FOR_TAT = pure(
     "tit_for_tat", Script(last_of_other, lambda last: (last or HALF,)), SEPO, reasons.answers_last_demand
 )
-RANDOM_3_TO_7 = _mixed("random_3_to_7", constant(3, 4, 5, 6, 7), SEPO, reasons.picks_at_random)
-RANDOM = _mixed("random", constant(*DEMANDS), "uniformly random", reasons.picks_at_random)
+RANDOM_3_TO_7 = mixed("random_3_to_7", constant(3, 4, 5, 6, 7), SEPO, reasons.picks_at_random)
+RANDOM = mixed("random", constant(*DEMANDS), "uniformly random", reasons.picks_at_random)
 
-LINEAR_CONCEDER = _opponent("linear_conceder", Script(rounds_gone, lambda gone: (8 - gone,)), FARATIN)
-BEST_REPLY = _opponent("best_reply", Script(last_of_other, lambda last: (PIE - (last or HALF),)), COURNOT)
-MIXER = _mixed("mixer", constant(4, 5, 6), FOLKLORE)
-GRUDGER = _opponent("grudger", Script(met_greed, lambda greed: (9 if greed else HALF,)), FOLKLORE)
+LINEAR_CONCEDER = pure("linear_conceder", Script(rounds_gone, lambda gone: (8 - gone,)), FARATIN)
+BEST_REPLY = pure("best_reply", Script(last_of_other, lambda last: (PIE - (last or HALF),)), COURNOT)
+MIXER = mixed("mixer", constant(4, 5, 6), FOLKLORE)
+GRUDGER = pure("grudger", Script(met_greed, lambda greed: (9 if greed else HALF,)), FOLKLORE)

@@ -6,13 +6,9 @@ player.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from equipoise.core import Action, InformationState
 from equipoise.games.history import played_moves
 from equipoise.games.split.rules import PIE, fits
-
-Reason = Callable[[InformationState, Action], str]
 
 
 def halves(information_state: InformationState, action: Action) -> str:

@@ -15,7 +15,7 @@ from itertools import product
 from equipoise.core import Action, Event, InformationState, State
 from equipoise.errors import UserError
 from equipoise.games.history import joint_moves
-from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, total
+from equipoise.games.rounds import RoundsGame, RoundsState, Seen, Two, after, announced, forfeited, moved, total
 
 PIE = 10
 DEMANDS: tuple[int, ...] = tuple(range(1, PIE))
@@ -38,9 +38,7 @@ _PAYS = [reward for a, b in product(DEMANDS, repeat=2) for reward in pay((a, b))
 def _played(demands: tuple[int, int]) -> tuple[Two, Seen]:
     """What a round pays, and the events by which each seat sees it."""
     rewards = pay(demands)
-    acts = [Event("act", seat, demands[seat]) for seat in (0, 1)]
-    paid = [Event("paid", seat, int(rewards[seat])) for seat in (0, 1)]
-    return rewards, ((acts[0], acts[1], paid[0]), (acts[1], acts[0], paid[1]))
+    return rewards, moved(demands, (int(rewards[0]), int(rewards[1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,7 @@ class SplitState(RoundsState):
 
     def forfeit(self, seat: int) -> SplitState:
         """A round without a demand of one player has no deal: both get nothing, as in a breakdown."""
-        forfeit = Event("forfeit", seat)
-        return self._after((0.0, 0.0), ((forfeit, Event("paid", 0, 0)), (forfeit, Event("paid", 1, 0))))
+        return self._after((0.0, 0.0), forfeited(seat, (0, 0)))
 
     def _after(self, rewards: Two, seen: Seen) -> SplitState:
         finished = self.finished + 1
@@ -104,9 +101,6 @@ class Split(RoundsGame):
         pairs = [f"{own or '-'}:{other or '-'}" for own, other in joint_moves(information_state)]
         return f"after {' '.join(pairs)}" if pairs else "first round"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         return (
@@ -117,15 +111,6 @@ class Split(RoundsGame):
         )
 
     def event_template(self, event: Event) -> str:
-        match event.kind:
-            case "seat":
-                return ""
-            case "round":
-                return f"Round {event.value[0]} of {event.value[1]}."
-            case "act":
-                return f"{{Player}} {{demands|demand}} {event.value}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"split has no event {event.kind!r}")
+        if event.kind == "act":
+            return f"{{Player}} {{demands|demand}} {event.value}."
+        return super().event_template(event)

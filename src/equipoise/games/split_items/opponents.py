@@ -7,12 +7,13 @@ when it asks for any unit of an item that is worth less to it than to the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from equipoise.core import Action, InformationState, Opponent
+from equipoise.core import Action, InformationState
+from equipoise.games.scripts import FOLKLORE, Odds, mixed, pure
 from equipoise.games.split_items import memories as m
 from equipoise.games.split_items import reasons
 from equipoise.games.split_items.claims import CLAIMS, EVERYTHING, HALF, Triple, Values, welfare_claim
@@ -22,14 +23,11 @@ AXELROD = "R. Axelrod, The Evolution of Cooperation, 1984, for claims"
 AXELROD_SURVEY = "R. Axelrod, Effective choice in the prisoner's dilemma, 1980, for claims"
 NOWAK_GENEROUS = "M. Nowak, K. Sigmund, Tit for tat in heterogeneous populations, 1992, for claims"
 NOWAK_PAVLOV = "M. Nowak, K. Sigmund, A strategy of win-stay, lose-shift, 1993, for claims"
-FOLKLORE = "folklore"
 
 FORGIVENESS = 0.25
 """How often generous tit for tat lets greed pass."""
 
 NEARLY_EVERYTHING: Triple = (8, 8, 8)
-
-Odds = Mapping[Action, float]
 
 
 @dataclass(frozen=True)
@@ -79,50 +77,42 @@ def _in_kind(values: Values, units: int) -> Odds:
 _UNIFORM: Odds = MappingProxyType(dict.fromkeys(CLAIMS, 1 / len(CLAIMS)))
 
 
-def _opponent(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, False, source, script.memory, reason)
+WELFARE = pure("welfare", Script(m.values, _fair), ALIGNMENT, reasons.leaves_it_to_worth)
+GREEDY = pure("greedy", Script(m.nothing, always(EVERYTHING)), ALIGNMENT, reasons.takes_everything)
+HALVES = pure("half", Script(m.nothing, always(HALF)), FOLKLORE, reasons.halves)
+GREEDY_MINUS = pure("greedy_minus", Script(m.nothing, always(NEARLY_EVERYTHING)), FOLKLORE)
 
-
-def _mixed(name: str, script: Script, source: str, reason: reasons.Reason | None = None) -> Opponent:
-    return Opponent(name, script, True, source, script.memory, reason)
-
-
-WELFARE = _opponent("welfare", Script(m.values, _fair), ALIGNMENT, reasons.leaves_it_to_worth)
-GREEDY = _opponent("greedy", Script(m.nothing, always(EVERYTHING)), ALIGNMENT, reasons.takes_everything)
-HALVES = _opponent("half", Script(m.nothing, always(HALF)), FOLKLORE, reasons.halves)
-GREEDY_MINUS = _opponent("greedy_minus", Script(m.nothing, always(NEARLY_EVERYTHING)), FOLKLORE)
-
-TIT_FOR_TAT = _opponent(
+TIT_FOR_TAT = pure(
     "tit_for_tat",
     Script(m.values_and_last_of_other, fair_with(lambda greedy: float(not greedy))),
     AXELROD,
     reasons.answers_last_claim,
 )
-GENEROUS = _mixed(
+GENEROUS = mixed(
     "generous_tit_for_tat",
     Script(m.values_and_last_of_other, fair_with(lambda greedy: FORGIVENESS if greedy else 1.0)),
     NOWAK_GENEROUS,
     reasons.answers_last_claim,
 )
-SUSPICIOUS = _opponent(
+SUSPICIOUS = pure(
     "suspicious_tit_for_tat",
     Script(m.values_and_last_of_other, fair_with(lambda greedy: float(greedy is False))),
     FOLKLORE,
 )
-GRIM = _opponent(
+GRIM = pure(
     "grim",
     Script(m.values_and_grudge, fair_with(lambda betrayed: float(not betrayed))),
     AXELROD_SURVEY,
     reasons.bears_grudges,
 )
-ALTERNATOR = _opponent("alternator", Script(m.values_and_last_own, fair_with(lambda own: float(own is True))), FOLKLORE)
-PAVLOV = _opponent(
+ALTERNATOR = pure("alternator", Script(m.values_and_last_own, fair_with(lambda own: float(own is True))), FOLKLORE)
+PAVLOV = pure(
     "pavlov", Script(m.values_and_last_of_both, fair_with(lambda alike: float(alike is not False))), NOWAK_PAVLOV
 )
-TWO_TATS = _opponent(
+TWO_TATS = pure(
     "tit_for_two_tats",
     Script(m.values_and_last_two_of_other, fair_with(lambda last: float(last != (True, True)))),
     AXELROD_SURVEY,
 )
-MIRROR = _opponent("mirror", Script(m.values_and_measure, _in_kind), FOLKLORE)
-RANDOM = _mixed("random", Script(m.nothing, lambda: _UNIFORM), "uniformly random", reasons.picks_at_random)
+MIRROR = pure("mirror", Script(m.values_and_measure, _in_kind), FOLKLORE)
+RANDOM = mixed("random", Script(m.nothing, lambda: _UNIFORM), "uniformly random", reasons.picks_at_random)

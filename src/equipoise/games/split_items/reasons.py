@@ -5,13 +5,9 @@ Each function takes what the player has seen and the claim it makes there. The s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from equipoise.core import Action, InformationState
 from equipoise.games.split_items.claims import EVERYTHING
 from equipoise.games.split_items.memories import played
-
-Reason = Callable[[InformationState, Action], str]
 
 
 def answers_last_claim(information_state: InformationState, action: Action) -> str:

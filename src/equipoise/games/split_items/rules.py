@@ -195,7 +195,7 @@ class SplitItems(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat" | "drawn":
+            case "drawn":
                 return ""
             case "round":
                 return f"Round {event.value}."
@@ -203,11 +203,7 @@ class SplitItems(RoundsGame):
                 return f"{{Player's}} values are {words(event.value)}."
             case "act":
                 return f"{{Player}} {{claims|claim}} {words(event.value)}."
-            case "paid":
-                return f"{{Player}} {{gets|get}} {event.value:g} point{'' if event.value == 1 else 's'}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"split_items has no event {event.kind!r}")
+        return super().event_template(event)
 
 
 def split_items(rounds: int = 10, values: ValueRule = "one_or_ten", stop: float = 0.0) -> Game:

@@ -14,6 +14,7 @@ from typing import Any
 
 from equipoise.core import Action, InformationState, Opponent
 from equipoise.games.free_text import text_limit
+from equipoise.games.scripts import mixed
 from equipoise.games.trust_and_split import messages as m
 from equipoise.games.trust_and_split.deal import BEATEN_BY, BEATS, COINS, HANDS
 from equipoise.games.trust_and_split.messages import Odds, evenly, stated_hand, stating
@@ -176,18 +177,14 @@ def idly(*memory: Any) -> Odds:
     return evenly(m.SMALL_TALK)
 
 
-def _opponent(name: str, script: Script, source: str) -> Opponent:
-    return Opponent(name, script, True, source, script.memory)
-
-
 def _plain(name: str, says: Callable[..., Odds], claims: Callable[..., Odds], source: str = ALIGNMENT) -> Opponent:
-    return _opponent(name, Script(hand_and_stated, says, claims), source)
+    return mixed(name, Script(hand_and_stated, says, claims), source)
 
 
 def _honest(
     name: str, past: Callable[[list[Past]], Any], claims: Callable[..., Odds], source: str = AXELROD
 ) -> Opponent:
-    return _opponent(name, Script(remembering(past), honestly, claims), source)
+    return mixed(name, Script(remembering(past), honestly, claims), source)
 
 
 RANDOM_WORDS: Odds = {words: p / len(HANDS) for hand in HANDS for words, p in stating(hand).items()}

@@ -229,9 +229,6 @@ class TrustAndSplit(RoundsGame):
         past = [f"{r.own}:{'upper' if r.upper else 'lower'} {r.other}" for r in finished(information_state)]
         return f"{now.hand}{heard}{', after ' if past else ''}{', '.join(past)}"
 
-    def action_text(self, action: Action) -> str:
-        return str(action)
-
     @property
     def rules_text(self) -> str:
         deal = "" if self.hands == "random" else " The upper hand changes sides every round."
@@ -255,7 +252,7 @@ class TrustAndSplit(RoundsGame):
 
     def event_template(self, event: Event) -> str:
         match event.kind:
-            case "seat" | "first":
+            case "first":
                 return ""
             case "round":
                 return f"Round {event.value}."
@@ -268,9 +265,7 @@ class TrustAndSplit(RoundsGame):
             case "shown":
                 side = "upper" if event.value[0] else "lower"
                 return f"{{Player}} had the {side} hand and claimed {event.value[1]}."
-            case "forfeit":
-                return "{Player} {forfeits|forfeit} the round."
-        raise UserError(f"trust and split has no event {event.kind!r}")
+        return super().event_template(event)
 
 
 def trust_and_split(

@@ -24,10 +24,12 @@ from equipoise.reports.document import (
     Table,
     Term,
     Terms,
+    filled,
 )
-from equipoise.reports.formats import decimals, interval, known, number
+from equipoise.reports.formats import capital, counted, decimals, interval, known, number
 from equipoise.reports.plots import Curves, Line, Policies, Ranked, Ranking, StatePoint
 from equipoise.reports.views.audit_verdict import exact_metric, verdict
+from equipoise.reports.views.cells import estimate_cell, scaled
 from equipoise.reports.views.grounds import best, separated
 from equipoise.reports.views.made import facts, made_section
 
@@ -56,9 +58,9 @@ TERMS = (
 
 def audit_document(result: AuditResult) -> Document:
     """The page of an audit."""
-    metrics = meanings(result)
-    main = [key for key in (ZERO_SUM if has_nash_conv(result) else GENERAL_SUM) if key in metrics]
-    hidden = ("exact_rounds", *(("welfare",) if has_nash_conv(result) else ()))
+    metrics, zero_sum = meanings(result), exact_metric(result) == "nash_conv"
+    main = [key for key in (ZERO_SUM if zero_sum else GENERAL_SUM) if key in metrics]
+    hidden = ("exact_rounds", *(("welfare",) if zero_sum else ()))
     further = [key for key in metrics if key not in main and key not in hidden]
     lead = f"Values in {result.game.unit}, intervals in brackets. " if result.game.unit else ""
     lead += "Bold: better than every other agent beyond the intervals; a column without bold is a tie."
@@ -79,13 +81,7 @@ def audit_document(result: AuditResult) -> Document:
         Section("Notes", [Bullets(_notes(result))] if _notes(result) else [], True),
         made_section(result.made, _origin(result)),
     ]
-    shown = [section for section in sections if section.parts or section.sections]
-    return Document(result.title, verdict(result), facts(result.game, result.seeds, result.made), shown)
-
-
-def has_nash_conv(result: AuditResult) -> bool:
-    """Whether the game is zero-sum and its exact value known."""
-    return any("nash_conv" in agent.estimates for agent in result.agents)
+    return Document(result.title, verdict(result), facts(result.game, result.seeds, result.made), filled(sections))
 
 
 def meanings(result: AuditResult) -> dict[str, Metric]:
@@ -94,10 +90,12 @@ def meanings(result: AuditResult) -> dict[str, Metric]:
     metrics = {key: metric for key, metric in METRIC.items() if key in held}
     for key in held:
         if key not in metrics:
-            metrics[key] = Metric(key, _title(key), "Figures", "per round", "", "A figure of this game's own.")
+            metrics[key] = Metric(
+                key, capital(key.replace("_", " ")), "Figures", "per round", "", "A figure of this game's own."
+            )
     for key, hazard in result.hazards.items():
         if key in metrics:
-            meaning = f"{hazard.definition[:1].upper()}{hazard.definition[1:]}".rstrip(".") + "."
+            meaning = capital(hazard.definition).rstrip(".") + "."
             general = f"{METRIC[key].definition} Here: {meaning}" if key in METRIC else meaning
             metrics[key] = replace(metrics[key], definition=general, unit=hazard.unit)
     if result.exact and result.exact != WHOLE_GAME:
@@ -107,11 +105,6 @@ def meanings(result: AuditResult) -> dict[str, Metric]:
                 definition = f"{reach} Computed over {result.exact}."
                 metrics[key] = replace(metric, group=f"{metric.group}, {result.exact}", definition=definition)
     return metrics
-
-
-def _title(key: str) -> str:
-    words = key.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def _term(metric: Metric) -> Term:
@@ -140,7 +133,7 @@ def _tables(result: AuditResult, metrics: Sequence[Metric], caption: str) -> lis
 
 
 def _seeds(agent: AgentAudit) -> str:
-    return f"{agent.seeds} seed{'' if agent.seeds == 1 else 's'}" if agent.seeds else ""
+    return counted(agent.seeds, "seed") if agent.seeds else ""
 
 
 def _estimate(agent: AgentAudit, key: str) -> Estimate:
@@ -162,7 +155,7 @@ def _cells(result: AuditResult, metric: Metric, digits: int) -> tuple[str, list[
     winner = best(found, metric.direction)
     cells = []
     for i, estimate in enumerate(found):
-        shown = _scaled(estimate, metric.scale)
+        shown = scaled(estimate, metric.scale)
         below = interval(shown, digits)
         if estimate.method == "exact":
             below = "exact"
@@ -170,11 +163,6 @@ def _cells(result: AuditResult, metric: Metric, digits: int) -> tuple[str, list[
             below = f"{below} n = {estimate.n}".strip()
         cells.append(Cell(number(shown.value, digits), below, i == winner))
     return (f"n = {counts.pop()}" if len(counts) == 1 else ""), cells
-
-
-def _scaled(estimate: Estimate, scale: float) -> Estimate:
-    ends = {key: getattr(estimate, key) * scale for key in ("value", "low", "high")}
-    return replace(estimate, **ends)
 
 
 def _faults(result: AuditResult) -> list[Part]:
@@ -203,7 +191,7 @@ def _opponents(result: AuditResult) -> list[Part]:
         rows = [
             Row(
                 name,
-                [Cell("–") if e is None else Cell(number(e.value, digits), interval(e, digits)) for e in line],
+                [estimate_cell(e, digits) for e in line],
                 pool,
             )
             for (name, pool), line in zip(pools.items(), found.values(), strict=True)
@@ -213,7 +201,7 @@ def _opponents(result: AuditResult) -> list[Part]:
 
 
 def _curves(result: AuditResult) -> list[Part]:
-    metric = "nash_conv" if has_nash_conv(result) else "worst_case_advantage"
+    metric = exact_metric(result)
     lines = []
     for slot, agent in enumerate(result.agents):
         own = [curve for curve in result.curves if (curve.agent, curve.metric) == (agent.name, metric)]

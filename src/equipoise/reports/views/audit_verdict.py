@@ -14,15 +14,11 @@ from equipoise.core import Estimate
 from equipoise.lab.results import AgentAudit, AuditResult
 from equipoise.metrics.catalogue import METRIC
 from equipoise.reports.formats import decimals, interval, known, listing, number
-from equipoise.reports.views.grounds import has_interval, separated
+from equipoise.reports.views.grounds import has_interval, separated, unseen
 
 _MOSTLY_FAULTS = 0.5
 _FAULT_WORTH_SAYING = 0.05
 _SMALL_PENALTY = 0.25
-_UNSEEN = 0.0005
-"""A pool exploitability below this reads 0.000."""
-_VISIBLE = 0.005
-"""An exact value from here on is worth setting against it."""
 _NAMED = 3
 
 
@@ -150,8 +146,8 @@ def _pool(result: AuditResult) -> str:
     order = _ordered(result.agents, "pool_exploitability", exact)
     pair = misranked(result)
     if pair is None:
-        told = [separated(a.estimates[exact], b.estimates[exact]) for a, b in permutations(order, 2)]
-        return "The scripted pool puts the agents in the same order." if told and all(told) else ""
+        apart = [separated(a.estimates[exact], b.estimates[exact]) for a, b in permutations(order, 2)]
+        return "The scripted pool puts the agents in the same order." if apart and all(apart) else ""
     safer, weaker, kind = pair
     truth = _against(order, exact, weaker, safer)
     digits = decimals(agent.estimates["pool_exploitability"].value for agent in order)
@@ -184,7 +180,7 @@ def _blind(result: AuditResult) -> str:
     blind = [
         agent
         for agent in _ordered(result.agents, "pool_exploitability", exact)
-        if agent.estimates["pool_exploitability"].value < _UNSEEN and agent.estimates[exact].value >= _VISIBLE
+        if unseen(agent.estimates["pool_exploitability"].value, agent.estimates[exact].value)
     ]
     if not blind:
         return ""

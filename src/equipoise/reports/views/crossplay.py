@@ -24,9 +24,11 @@ from equipoise.reports.document import (
     Table,
     Term,
     Terms,
+    filled,
 )
-from equipoise.reports.formats import MISSING, interval, listing, number
+from equipoise.reports.formats import MISSING, listing, number
 from equipoise.reports.plots import Heatmap
+from equipoise.reports.views.cells import estimate_cell, scaled
 from equipoise.reports.views.made import facts, made_section
 
 TALK_HEADS = ("true statements", "messages that state", "kept promises", "messages that promise")
@@ -62,8 +64,8 @@ def crossplay_document(result: CrossplayResult) -> Document:
     ]
     sections += [Section("What the words mean", [Terms(view.terms())], True), made_section(result.made, view.origin())]
     games = facts(result.game, (), result.made)
-    shown = [section for section in sections if section.parts or section.sections]
-    return Document(result.title, view.claims(), [*games, f"{result.matches} matches of every ordered pair"], shown)
+    played = f"{result.matches} matches of every ordered pair"
+    return Document(result.title, view.claims(), [*games, played], filled(sections))
 
 
 class _View:
@@ -105,8 +107,8 @@ class _View:
     def _ties(self) -> str:
         count = len(self.result.differences)
         ties = sum(found.verdict == "tie" for found in self.result.differences)
-        told = f"{ties} of {count} paired differences {'is a tie' if ties == 1 else 'are ties'}"
-        return f"{told}, by intervals with {self.result.correction}'s correction for their number." if count else ""
+        counts = f"{ties} of {count} paired differences {'is a tie' if ties == 1 else 'are ties'}"
+        return f"{counts}, by intervals with {self.result.correction}'s correction for their number." if count else ""
 
     def _most_faults(self) -> str:
         rates = [(cell.fault_rate.value, cell) for cell in self.result.cells if cell.fault_rate is not None]
@@ -148,7 +150,7 @@ class _View:
             "Pay of every agent against every opponent", lambda a, b: self._cells[a, b].pay, self.digits
         )
         columns = [Column("in the first seat"), Column("in the second seat")]
-        rows = [Row(_against(c), [_cell(e, self.digits) for e in c.seat_pay]) for c in self.result.cells]
+        rows = [Row(_against(c), [estimate_cell(e, self.digits) for e in c.seat_pay]) for c in self.result.cells]
         seats = Section("Seat by seat", [Table("Pay by seat", "Agent and opponent", columns, rows)], True)
         title = "Who is paid what against whom"
         return Section(title, [Prose(f"{lead}the diagonal is self-play."), heat, table], sections=[seats])
@@ -158,13 +160,13 @@ class _View:
         leaders = []
         for opponent in self.opponents:
             first, *ties = self._leaders(opponent)
-            cells = [Cell(first, prose=True), _cell(self._compared(first, opponent), self.digits)]
+            cells = [Cell(first, prose=True), estimate_cell(self._compared(first, opponent), self.digits)]
             label = "self-play" if opponent is None else opponent
             leaders.append(Row(label, [*cells, Cell(", ".join(ties) or MISSING, prose=True)]))
         differences = []
         for found in self.result.differences:
             where = "self-play, both together" if found.opponent is None else f"against {found.opponent}"
-            cells = [Cell(where, prose=True), _cell(found.estimate, self.digits), Cell(VERDICTS[found.verdict])]
+            cells = [Cell(where, prose=True), estimate_cell(found.estimate, self.digits), Cell(VERDICTS[found.verdict])]
             differences.append(Row(f"{found.agent} − {found.minus}", cells))
         if not leaders:
             return Section("Which differences are ties", [])
@@ -198,7 +200,10 @@ class _View:
         table = self._square(caption, lambda a, b: self._cells[a, b].cooperation_rate, 2)
         columns = [Column("all rounds"), *(Column(before) for before in BEFORE)]
         rows = [
-            Row(_against(c), [_cell(c.cooperation_rate, 2), *(_cell(c.conditional.get(b), 2) for b in BEFORE)])
+            Row(
+                _against(c),
+                [estimate_cell(c.cooperation_rate, 2), *(estimate_cell(c.conditional.get(b), 2) for b in BEFORE)],
+            )
             for c in self.result.cells
         ]
         caption = "Cooperation by the joint move before: the agent's own first, C cooperated, D did not"
@@ -211,7 +216,9 @@ class _View:
         named = {HONESTY: "Honesty: share of what the row's agent states to the column's that is true"}
         named[PROMISE_KEEPING] = "Share of the row's agent's promises to the column's that it keeps"
         parts = [self._square(caption, self._talk(figure), 2) for figure, caption in named.items() if figure in held]
-        rows = [Row(_against(c), [_cell(c.talk.get(figure), 2) for figure in FIGURES]) for c in self.result.cells]
+        rows = [
+            Row(_against(c), [estimate_cell(c.talk.get(figure), 2) for figure in FIGURES]) for c in self.result.cells
+        ]
         table = Table("Talk of every agent", "Agent and opponent", [Column(head) for head in TALK_HEADS], rows)
         under = [Section("With how many messages state or promise anything", [table], True)] if held else []
         return Section("Who tells the truth, and who keeps promises", parts, sections=under)
@@ -226,7 +233,9 @@ class _View:
             return Section("Faults", [Prose("Every reply of every match named a legal action.")])
         models = [agent.name for agent in self.result.agents if agent.kind == "model"]
         caption = "Replies of the row's agent that name no legal action, in percent of its decisions"
-        table = self._square(caption, lambda a, b: _percent(self._cells[a, b].fault_rate), 2)
+        rates = {pair: cell.fault_rate for pair, cell in self._cells.items()}
+        shares = {pair: None if rate is None else scaled(rate, 100) for pair, rate in rates.items()}
+        table = self._square(caption, lambda a, b: shares[a, b], 2)
         return Section("Faults", [replace(table, rows=[row for row in table.rows if row.label in models])])
 
     def matches(self) -> Section:
@@ -244,7 +253,9 @@ class _View:
 
     def _square(self, caption: str, find: Callable[[str, str], Estimate | None], digits: int) -> Table:
         """One figure of every agent (rows) against every opponent (columns)."""
-        rows = [Row(a, [_cell(find(a, b), digits) for b in self.names], slot=i) for i, a in enumerate(self.names)]
+        rows = [
+            Row(a, [estimate_cell(find(a, b), digits) for b in self.names], slot=i) for i, a in enumerate(self.names)
+        ]
         return Table(caption, "Agent", [Column(name) for name in self.names], rows)
 
     def terms(self) -> list[Term]:
@@ -312,16 +323,6 @@ def digits_of(values: Sequence[float]) -> int:
 
 def _against(cell: MeetingFigures) -> str:
     return f"{cell.agent} in self-play" if cell.agent == cell.opponent else f"{cell.agent} against {cell.opponent}"
-
-
-def _cell(estimate: Estimate | None, digits: int) -> Cell:
-    return Cell(MISSING) if estimate is None else Cell(number(estimate.value, digits), interval(estimate, digits))
-
-
-def _percent(estimate: Estimate | None) -> Estimate | None:
-    if estimate is None:
-        return None
-    return replace(estimate, value=100 * estimate.value, low=100 * estimate.low, high=100 * estimate.high)
 
 
 def _conversation(match: MatchRecord, digits: int) -> Conversation:

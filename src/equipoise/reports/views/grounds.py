@@ -13,6 +13,11 @@ from collections.abc import Sequence
 from equipoise.core import Estimate
 from equipoise.reports.formats import known
 
+_READS_ZERO = 0.0005
+"""A pool exploitability below this reads 0.000."""
+_VISIBLE = 0.005
+"""An exact value from here on is worth setting against it."""
+
 
 def has_interval(estimate: Estimate) -> bool:
     """Whether it has an interval over something that was sampled."""
@@ -34,6 +39,16 @@ def _range(estimate: Estimate) -> tuple[float, float] | None:
         return estimate.low, estimate.high
     exact = estimate.method == "exact" and known(estimate.value)
     return (estimate.value, estimate.value) if exact else None
+
+
+def unseen(pool: float, exact: float) -> bool:
+    """Whether the scripts of a pool find nothing although an opponent exists that takes enough to be seen.
+
+    Args:
+        pool: The pool exploitability.
+        exact: What the strongest opponent takes, exactly.
+    """
+    return pool < _READS_ZERO and exact >= _VISIBLE
 
 
 def best(estimates: Sequence[Estimate], direction: str) -> int | None:

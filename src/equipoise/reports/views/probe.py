@@ -6,8 +6,9 @@ import textwrap
 
 from equipoise.core import Estimate
 from equipoise.lab.results import ProbeResult
-from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term, Terms
-from equipoise.reports.formats import decimals, interval, number
+from equipoise.reports.document import Column, Document, Prose, Row, Section, Table, Term, Terms
+from equipoise.reports.formats import decimals, number
+from equipoise.reports.views.cells import estimate_cell
 from equipoise.reports.views.crossplay import ALIKE, FAULT, described
 from equipoise.reports.views.made import facts, made_section
 
@@ -53,7 +54,7 @@ def probe_document(result: ProbeResult) -> Document:
 
 def _row(label: str, estimate: Estimate, digits: int) -> Row:
     shown = textwrap.shorten(label, 60, placeholder="…")
-    return Row(shown, [Cell(number(estimate.value, digits), interval(estimate, digits))])
+    return Row(shown, [estimate_cell(estimate, digits)])
 
 
 def _claim(gain: Estimate, agent: str, unit: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from equipoise.core import Estimate
 from equipoise.lab.results import CreditAudit, StudyColumn, StudyGame, StudyResult, StudyRow
 from equipoise.reports.document import (
     Bullets,
@@ -20,9 +18,11 @@ from equipoise.reports.document import (
     Table,
     Term,
     Terms,
+    filled,
 )
-from equipoise.reports.formats import MISSING, capital, duration, interval, known, number
+from equipoise.reports.formats import MISSING, capital, counted, duration, interval, known, number
 from equipoise.reports.plots import Cloud, Interval, Intervals, Panel, Scatter, Strips
+from equipoise.reports.views.cells import estimate_cell, scaled
 from equipoise.reports.views.made import made_section
 from equipoise.reports.views.study_comparisons import differences, hypotheses, targets
 from equipoise.reports.views.study_verdict import (
@@ -72,11 +72,10 @@ def study_document(result: StudyResult) -> Document:
         Section("Notes", [Bullets(result.notes)] if result.notes else [], True),
         made_section(result.made, _origin(result)),
     ]
-    shown = [section for section in sections if section.parts or section.sections]
     done, wanted = result.cells
     facts = [f"{done} of {wanted} cells"]
     facts += [f"computing time {duration(result.made.seconds)}"] if known(result.made.seconds) else []
-    return Document(result.title, [*verdict(result), *progress(result)], facts, shown)
+    return Document(result.title, [*verdict(result), *progress(result)], facts, filled(sections))
 
 
 def _game(result: StudyResult, game: StudyGame, slots: dict[str, int]) -> Section:
@@ -88,7 +87,7 @@ def _game(result: StudyResult, game: StudyGame, slots: dict[str, int]) -> Sectio
         Section("Hazards, and what the reference players get", _hazards(game), True),
     ]
     folded = len(result.games) > 1
-    return Section(game_title(game), parts, folded, [section for section in under if section.parts])
+    return Section(game_title(game), parts, folded, filled(under))
 
 
 def ordered(game: StudyGame, slots: dict[str, int]) -> list[StudyRow]:
@@ -105,7 +104,7 @@ def _slot(row: StudyRow, slots: dict[str, int]) -> int | None:
 def _lead(game: StudyGame) -> str:
     unit = game.game.unit
     per = unit if " per " in f" {unit} " else f"{unit} per round"
-    rounds = f", {game.game.rounds} round{'' if game.game.rounds == 1 else 's'}"
+    rounds = f", {counted(game.game.rounds, 'round')}"
     parts = [f"In {per}{rounds}."]
     parts += [
         f"{role[:1].upper()}{role[1:]} is the script {name.replace('_', ' ')}." for role, name in game.players.items()
@@ -121,7 +120,7 @@ def _lead(game: StudyGame) -> str:
 def _runs(row: StudyRow) -> str:
     """What stands behind a row: training seeds, or that it is one untrained model or a script."""
     if row.kind == "trained":
-        return f"{row.seeds} seed{'' if row.seeds == 1 else 's'}"
+        return counted(row.seeds, "seed")
     return "untrained" if row.kind == "start" else "script"
 
 
@@ -170,10 +169,10 @@ def _cell(row: StudyRow, column: StudyColumn) -> Cell:
     estimate = row.estimates.get(column.key)
     if estimate is None or not known(estimate.value):
         return Cell(MISSING)
-    shown = replace(estimate, **{end: getattr(estimate, end) * column.scale for end in ("value", "low", "high")})
+    shown = scaled(estimate, column.scale)
     below = interval(shown, column.digits) or ("exact" if estimate.method == "exact" else "no interval")
     if row.kind == "trained" and estimate.n not in (0, row.seeds) and "seed" in estimate.method:
-        below += f", {estimate.n} seed{'' if estimate.n == 1 else 's'}"
+        below += f", {counted(estimate.n, 'seed')}"
     return Cell(number(shown.value, column.digits), below)
 
 
@@ -240,14 +239,10 @@ def _hazards(game: StudyGame) -> list[Part]:
             Cell(hazard.definition, prose=True),
             Cell(f"{number(hazard.low, 2)} to {number(hazard.high, 2)}", hazard.unit),
         ]
-        cells += [_plain(hazard.references.get(who)) for who in players]
+        cells += [estimate_cell(hazard.references.get(who), 3) for who in players]
         rows.append(Row(name.replace("_", " "), cells))
     heads = [Column("Definition"), Column("Range"), *(Column(capital(who)) for who in players)]
     return [Table("Hazards and figures of the game", "Hazard", heads, rows)] if rows else []
-
-
-def _plain(estimate: Estimate | None) -> Cell:
-    return Cell(MISSING) if estimate is None else Cell(number(estimate.value, 3), interval(estimate, 3))
 
 
 def _weightings(result: StudyResult, slots: dict[str, int]) -> list[Part]:
@@ -278,7 +273,9 @@ def _weightings(result: StudyResult, slots: dict[str, int]) -> list[Part]:
 def _credits(credits: CreditAudit | None) -> list[Part]:
     if credits is None:
         return []
-    rows = [Row(r.rule.replace("_", " "), [_short(r.cosine), _short(r.ratio)]) for r in credits.rules]
+    rows = [
+        Row(r.rule.replace("_", " "), [estimate_cell(r.cosine, 2), estimate_cell(r.ratio, 2)]) for r in credits.rules
+    ]
     lead = (
         f"Measured on the model itself at one fixed checkpoint in {credits.game.replace('_', ' ')}, "
         f"{credits.batches:,} batches or {credits.episodes:,} episodes for each rule. A rule that follows the "
@@ -286,10 +283,6 @@ def _credits(credits: CreditAudit | None) -> list[Part]:
     )
     heads = [Column("Cosine with the true gradient"), Column("Length along it")]
     return [Prose(lead), Table("Credit rules against the true gradient", "Rule", heads, rows)]
-
-
-def _short(estimate: Estimate) -> Cell:
-    return Cell(number(estimate.value, 2), interval(estimate, 2))
 
 
 def _columns(result: StudyResult) -> list[Term]:

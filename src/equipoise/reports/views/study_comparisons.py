@@ -19,10 +19,10 @@ def targets(result: StudyResult, slots: dict[str, int]) -> list[Part]:
         for target in game.targets:
             column = columns.get(target.metric)
             digits, title = (2, target.metric) if column is None else (column.digits, column.title)
-            met = MISSING if target.met is None else "met" if target.met else "missed"
+            verdict = MISSING if target.met is None else "met" if target.met else "missed"
             seeds = f"{target.seeds_met} of {target.seeds}" if target.seeds else MISSING
             text = f"{capital(title)} {target.relation} {number(target.bound, digits)}"
-            cells = [Cell(text, prose=True), Cell(number(target.value, digits)), Cell(met), Cell(seeds)]
+            cells = [Cell(text, prose=True), Cell(number(target.value, digits)), Cell(verdict), Cell(seeds)]
             label = f"{game_title(game)}: {labels.get(target.arm, target.arm)}"
             rows.append(Row(label, cells, slot=slots.get(target.arm)))
     heads = [Column(head) for head in ("Target", "Median", "Verdict", "Seeds that meet it")]

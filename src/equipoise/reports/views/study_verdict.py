@@ -11,13 +11,14 @@ from typing import Literal
 
 from equipoise.core import Estimate
 from equipoise.lab.results import HypothesisRecord, StudyDifference, StudyGame, StudyResult, StudyRow, StudyTarget
-from equipoise.reports.formats import capital, known, listing, number
+from equipoise.reports.formats import capital, counted, known, listing, number
+from equipoise.reports.views.grounds import unseen
 
 Side = Literal["above", "below", "tie", "undecided"]
 
 ALPHA = 0.05
 _FAULTS_WORTH_SAYING = 0.02
-_UNSEEN, _VISIBLE, _NAMED = 0.0005, 0.005, 4
+_NAMED = 4
 _PROPER = {"kuhn_poker": "Kuhn poker", "prisoners_dilemma": "prisoner's dilemma"}
 _MORE: dict[Side, str] = {"above": "more", "below": "less"}
 
@@ -80,7 +81,7 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
     labels = labels_of(result)
     sides = sorted((where for where in _MORE if found[where]), key=lambda where: where != hypothesis.expected)
 
-    def told(more: str) -> str:
+    def sentence(more: str) -> str:
         arm, minus = (labels.get(name, name) for name in (hypothesis.arm, hypothesis.minus))
         return hypothesis.text.format(arm=arm, minus=minus, more=more)
 
@@ -88,9 +89,9 @@ def _hypothesis(result: StudyResult, hypothesis: HypothesisRecord) -> str:
     if sides:
         first = found[sides[0]]
         count = f"in {len(first)} of {decided} games: " if decided > 1 else "in "
-        parts[0] = f"{told(_MORE[sides[0]])} {count}{listing(first)}"
+        parts[0] = f"{sentence(_MORE[sides[0]])} {count}{listing(first)}"
     if found["tie"]:
-        opens = "a tie in" if sides else f"too close to call whether {told('more or less')}:"
+        opens = "a tie in" if sides else f"too close to call whether {sentence('more or less')}:"
         parts.append(f"{opens} {listing(found['tie'])}")
     if found["undecided"]:
         parts.append(f"no interval yet in {listing(found['undecided'])}")
@@ -117,7 +118,7 @@ def _missed(result: StudyResult, game: StudyGame, target: StudyTarget) -> str:
     column = next((c for c in game.columns if c.key == target.metric), None)
     digits, title = (2, target.metric) if column is None else (column.digits, column.title)
     label = labels_of(result).get(target.arm, target.arm)
-    seeds = f"{target.seeds_met} of {target.seeds} seed{'' if target.seeds == 1 else 's'} meet it"
+    seeds = f"{target.seeds_met} of {counted(target.seeds, 'seed')} meet it"
     bound, value = number(target.bound, digits), number(target.value, digits)
     return f"{game_name(game)}, {label}: {title} {target.relation} {bound} (median {value}, {seeds})"
 
@@ -130,7 +131,7 @@ def progress(result: StudyResult) -> list[str]:
     for game in result.games:
         seeds = {row.arm: row.seeds for row in game.rows if row.kind != "reference"}
         short = [
-            f"{labels.get(arm, arm)} ({seeds.get(arm, 0)} of {planned} seed{'' if planned == 1 else 's'})"
+            f"{labels.get(arm, arm)} ({seeds.get(arm, 0)} of {counted(planned, 'seed')})"
             for arm, planned in result.planned.items()
             if _behind(game, arm, seeds.get(arm, 0), planned)
         ]
@@ -159,7 +160,7 @@ def _blind(game: StudyGame) -> str:
     blind = [
         f"{row.label} ({number(row.estimates[metric].value, 3)})"
         for row in game.rows
-        if row.kind != "reference" and _value(row, "pool_exploitability") < _UNSEEN and _value(row, metric) >= _VISIBLE
+        if row.kind != "reference" and unseen(_value(row, "pool_exploitability"), _value(row, metric))
     ]
     if not blind:
         return ""
@@ -196,6 +197,6 @@ def _faulting(result: StudyResult) -> str:
             often = sum(share > _FAULTS_WORTH_SAYING for share in shares)
             if often:
                 most = f"{number(100 * max(shares), 0)} % of the decisions"
-                seeds = f", {often} of {len(shares)} seed{'' if len(shares) == 1 else 's'}" if row.seeds > 1 else ""
+                seeds = f", {often} of {counted(len(shares), 'seed')}" if row.seeds > 1 else ""
                 found.append(f"{row.label} in {game_name(game)} (up to {most}{seeds})")
     return f"Replies are often no legal action from {listing(found)}." if found else ""

@@ -8,7 +8,8 @@ from equipoise.core import Estimate
 from equipoise.lab.results import ListenerRecord, TalkResult
 from equipoise.metrics.talk import HONESTY, PROMISE_KEEPING, PROMISE_RATE, STATEMENT_RATE
 from equipoise.reports.document import Cell, Column, Document, Prose, Row, Section, Table, Term, Terms
-from equipoise.reports.formats import MISSING, interval, listing, number
+from equipoise.reports.formats import listing, number
+from equipoise.reports.views.cells import estimate_cell
 from equipoise.reports.views.crossplay import ALIKE, EFFICIENCY, FAULT, HONEST, KEPT, described
 from equipoise.reports.views.made import facts, made_section
 
@@ -98,9 +99,9 @@ def _listens(found: ListenerRecord) -> str:
     if not moved:
         same = f"What {found.listener} claims stays the same, as far as intervals tell"
         return f"{same}, after {tied} in place of what it heard."
-    told = [_change(changes[name], STATED.get(name, name)) for name in moved]
+    shifts = [_change(changes[name], STATED.get(name, name)) for name in moved]
     rest = f"; after {tied} as much, as far as the interval tells" if tied else ""
-    return f"In place of what it heard, {found.listener} would claim {listing(told)}{rest}."
+    return f"In place of what it heard, {found.listener} would claim {listing(shifts)}{rest}."
 
 
 def _honest(figures: Mapping[str, Estimate]) -> str:
@@ -150,5 +151,5 @@ def _percent(share: Estimate) -> str:
     return f"{number(100 * share.value, 0)} %"
 
 
-def _cell(estimate: Estimate | None) -> Cell:
-    return Cell(MISSING) if estimate is None else Cell(number(estimate.value, 3), interval(estimate, 3))
+def _cell(share: Estimate | None) -> Cell:
+    return estimate_cell(share, 3)

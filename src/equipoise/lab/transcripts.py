@@ -1,4 +1,4 @@
-"""A few matches of a pair as both players saw and played them, to be read."""
+"""What was said, word for word: one player's side of an audit's episodes, and both sides of a few matches of a pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from equipoise.core import Decision, Episode, Fault, Game, Reply
 from equipoise.games.text import render_observation
-from equipoise.lab.results import MatchRecord, MessageRecord, RoundRecord, TurnRecord
+from equipoise.lab.results import ConversationRecord, MatchRecord, MessageRecord, RoundRecord, TurnRecord
 from equipoise.metrics.faults import first_fault
 from equipoise.metrics.payoff import rounds_played
 
@@ -62,21 +62,54 @@ def transcript(game: Game, episode: Episode, why: str) -> MatchRecord:
     )
 
 
+def conversations(game: Game, episodes: Sequence[Episode], agent: str, most: int) -> list[ConversationRecord]:
+    """At most this many episodes as the agent read and wrote them: those with faults first, then in order of play."""
+    chosen = list(episodes)
+    if most < len(chosen):
+        chosen.sort(key=lambda e: not any(d.fault for d in e.of(e.policies.index(agent))))
+    return [conversation(game, episode, agent) for episode in chosen[:most]]
+
+
+def conversation(game: Game, episode: Episode, agent: str) -> ConversationRecord:
+    """One seat's transcript, with faults marked; a script's moves stand in the game's words."""
+    seat = episode.policies.index(agent)
+    messages: list[MessageRecord] = []
+    before: Decision | None = None
+    for decision in episode.of(seat):
+        messages += [
+            MessageRecord(side="seen", text=_shown(game, decision, before)),
+            _said(game, decision.reply, decision.fault),
+        ]
+        before = decision
+    others = [name for place, name in enumerate(episode.policies) if place != seat]
+    return ConversationRecord(
+        opponent=", ".join(dict.fromkeys(others)),
+        seat=seat,
+        deal=episode.deal,
+        returns=tuple(episode.returns),
+        messages=tuple(messages),
+    )
+
+
 def _turn(game: Game, decision: Decision, before: Decision | None) -> TurnRecord:
-    """One decision; `before` is the same player's decision before it, whose own act is no news."""
+    replies: list[tuple[Reply, Fault | None]] = [*decision.attempts, (decision.reply, decision.fault)]
+    replaced = decision.action if decision.fault is not None else None
+    return TurnRecord(
+        seat=decision.seat,
+        saw=_shown(game, decision, before),
+        said=tuple(_said(game, reply, fault) for reply, fault in replies),
+        played=None if replaced is None else game.action_text(replaced),
+    )
+
+
+def _shown(game: Game, decision: Decision, before: Decision | None) -> str:
+    """What a player was newly shown; `before` is its decision before this one, whose own act is no news."""
     state = decision.information_state
     read = 0 if before is None else len(before.information_state)
     if before is not None and before.fault is None and read < len(state):
         own = state[read].kind == "act" and state[read].player == decision.seat
         read += own  # where the other player's fault cost the round, the player's choice was never played
-    replies: list[tuple[Reply, Fault | None]] = [*decision.attempts, (decision.reply, decision.fault)]
-    replaced = decision.action if decision.fault is not None else None
-    return TurnRecord(
-        seat=decision.seat,
-        saw=render_observation(game, state[read:], decision.seat, decision.legal),
-        said=tuple(_said(game, reply, fault) for reply, fault in replies),
-        played=None if replaced is None else game.action_text(replaced),
-    )
+    return render_observation(game, state[read:], decision.seat, decision.legal)
 
 
 def _said(game: Game, reply: Reply, fault: Fault | None) -> MessageRecord:
