@@ -28,6 +28,13 @@ def test_streams_of_neighbouring_places_are_uncorrelated():
     assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(len(a))
 
 
+def test_the_largest_root_has_streams_of_its_own():
+    # NumPy keeps four words for the root; of a longer one the rest would stand where a path does.
+    long, short = (np.random.SeedSequence(root, spawn_key=key) for root, key in [(1 + 7 * 2**128, ()), (1, (7,))])
+    assert long.generate_state(4).tolist() == short.generate_state(4).tolist()
+    assert Seed(2**128 - 1).generator().random() != Seed(2**128 - 1).at(0).generator().random()
+
+
 def test_a_path_may_be_taken_in_steps():
     assert Seed(1).at(2, 3) == Seed(1).at(2).at(3)
     assert seed_of(7) == Seed(7)
@@ -42,7 +49,7 @@ def test_a_stream_does_not_depend_on_what_is_drawn_beside_or_before_it():
     assert len({numbers[0] for numbers in long}) == 200
 
 
-@pytest.mark.parametrize(("root", "path"), [(-1, ()), (0, (-1,)), (0, (2**32,))])
+@pytest.mark.parametrize(("root", "path"), [(-1, ()), (2**128, ()), (0, (-1,)), (0, (2**32,))])
 def test_what_would_share_another_s_stream_is_refused(root, path):
     with pytest.raises(ValueError, match="got"):
         Seed(root, path)

@@ -21,6 +21,7 @@ from equipoise.errors import UserError
 
 _TOGETHER, _PAGE = 64, 16
 _WORD = 2**32
+_ROOTS = 2**128
 
 
 @unique
@@ -75,11 +76,11 @@ class Seed:
     """A place in the tree of random streams.
 
     Attributes:
-        root: The user's number, 0 or more.
+        root: The user's number, from 0 to 2^128 - 1.
         path: Uses and numbers that lead here from the root, each from 0 to 2^32 - 1.
 
     Raises:
-        UserError: For a root below 0, or part of a path that is out of range.
+        UserError: For a root below 0 or of more than 128 bits, or part of a path that is out of range.
     """
 
     root: int
@@ -88,6 +89,8 @@ class Seed:
     def __post_init__(self) -> None:
         if self.root < 0:
             raise UserError(f"got seed {self.root}; seeds are 0 or more")
+        if self.root >= _ROOTS:  # NumPy would read its upper words as the beginning of a path
+            raise UserError(f"got seed {self.root}; seeds are below 2^128")
         if not all(0 <= part < _WORD for part in self.path):  # a larger one would be two parts
             raise UserError(f"got the path {self.path} of a seed; its parts are from 0 to {_WORD - 1}")
 

@@ -71,6 +71,19 @@ def test_every_game_can_be_audited_and_has_the_figures_that_exist_there(name):
         assert math.isfinite(estimate.value)
 
 
+@pytest.mark.parametrize("name", ["kuhn_poker", "prisoners_dilemma", "split"])
+def test_no_interval_of_a_few_deals_leaves_the_range_of_its_figure(name):
+    game = make_game(name)
+    widest = game.max_reward - game.min_reward
+    (found,) = audit(player_of(name), game, AuditSettings(deals=2, exact=False)).agents
+    for figure, (least, most) in {
+        **dict.fromkeys(("payoff", "robustness"), (game.min_reward, game.max_reward)),
+        **dict.fromkeys(("exploitation", "held_out_exploitability", "pool_exploitability"), (-widest, widest)),
+    }.items():
+        if (estimate := found.estimates.get(figure)) is not None:
+            assert least <= estimate.low <= estimate.high <= most, figure
+
+
 def test_an_audit_of_a_game_with_talk_says_what_it_cannot_compute(embedded):
     settings = AuditSettings(deals=1, learned_episodes=4, regret_deals=1, exact_rounds=1)
     found = audited(LanguageModelPolicy("agent", *embedded), make_game("trust_and_split", rounds=2), settings)

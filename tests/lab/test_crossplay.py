@@ -248,6 +248,22 @@ def test_a_caller_s_mistake_is_told_in_one_line(dilemma, change, says):
         crossplay(dilemma, agents, **change)
 
 
+def test_no_interval_of_pay_leaves_what_a_round_can_pay(dilemma):
+    found = crossplay(make_game("kuhn_poker"), scripts(make_game("kuhn_poker"), "uniform", "maniac"), matches=3)
+    for cell in found.cells:
+        for pay in (cell.pay, *cell.seat_pay):
+            assert -2 <= pay.low <= pay.value <= pay.high <= 2
+    twice = crossplay(dilemma, scripts(dilemma, "coin", "always_defect"), matches=3)
+    assert all(0 <= both.welfare.low <= both.welfare.high <= 10 for both in twice.together)
+
+
+def test_pay_that_all_matches_agree_on_has_an_interval_that_the_range_leaves(dilemma):
+    found = crossplay(dilemma, scripts(dilemma, "always_cooperate", "always_defect"), matches=48)
+    pay = found.cell("always_cooperate", "always_cooperate").pay
+    assert pay.value == 3
+    assert 0 < pay.low < 3 < pay.high < 5
+
+
 def test_a_table_needs_every_pair_on_the_same_deals(dilemma):
     players = scripts(dilemma, *NAMES[:2])
     meetings = {

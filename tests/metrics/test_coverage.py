@@ -10,6 +10,7 @@ from equipoise.metrics import (
     clustered_mean,
     difference_of_arms,
     difference_to_base,
+    paired_difference,
     proportion,
     seed_mean,
     two_way,
@@ -131,6 +132,18 @@ def test_one_way_intervals_of_two_way_designs_are_not():
         by_seed += covers(seed_mean(crossed(rng, 5, 48, 0.0).mean(axis=1)), 0.0)
         by_deal += covers(clustered_mean(crossed(rng, 5, 48, 5.0).mean(axis=0), range(48)), 0.0)
     assert max(by_seed, by_deal) / runs < 0.75
+
+
+def test_what_no_interval_of_ours_covers_is_as_often_missed_as_the_documentation_says():
+    counts, deals, rate = np.arange(30), 1000, 0.005
+    slips = [np.repeat([1.0, 0.0], [k, deals - k]) for k in counts]
+    hit = [covers(paired_difference(s, np.zeros(deals), range(deals), bounds=(0.0, 1.0)), rate) for s in slips]
+    assert (binom.pmf(counts, deals, rate) * hit).sum() == pytest.approx(0.87, abs=0.005)
+    rng, runs = np.random.default_rng(1), 3000
+    flat = [covers(seed_mean(rng.random(3), bounds=(0.0, 1.0)), 0.5) for _ in range(runs)]
+    ends = [covers(seed_mean(rng.beta(0.5, 0.5, 3), bounds=(0.0, 1.0)), 0.5) for _ in range(runs)]
+    assert np.mean(flat) == pytest.approx(0.92, abs=0.02)
+    assert np.mean(ends) == pytest.approx(0.89, abs=0.02)
 
 
 @pytest.mark.parametrize("rate", [0.005, 0.02, 0.98])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from equipoise.core import Estimate
 from equipoise.metrics import (
     clustered_mean,
     clustered_ratio,
@@ -129,7 +130,7 @@ def test_scores_that_agree_inside_their_range_keep_what_the_range_allows():
 
 def test_a_range_of_one_point_is_certain():
     estimate = clustered_mean([0.0] * 3, range(3), bounds=(0.0, 0.0))
-    assert (estimate.low, estimate.value, estimate.high) == (0, 0, 0)
+    assert estimate == Estimate.exact(0.0)
 
 
 def test_a_range_that_is_stretched_stretches_the_interval():

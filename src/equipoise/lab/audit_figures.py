@@ -79,14 +79,15 @@ def sampled_audit(play: AuditPlay, settings: AuditSettings, best: ReplyValues) -
         estimates = pool_estimates(play, terms, settings.weights)
         deals = pool_deals(play, terms, settings.weights)
     else:
-        first = pools["train"] or pools.get(REFERENCE) or play.pooled
-        estimates = {"payoff": payoff(first, agent), "welfare": welfare(play.itself or first)}
-        estimates |= {"robustness": payoff(pools["held_out"], agent)} if pools["held_out"] else {}
+        first, pay = pools["train"] or pools.get(REFERENCE) or play.pooled, payoff_bounds(play.game)
+        estimates = {"payoff": payoff(first, agent, pay)}
+        estimates |= {"welfare": welfare(play.itself or first, welfare_bounds(play.game))}
+        estimates |= {"robustness": payoff(pools["held_out"], agent, pay)} if pools["held_out"] else {}
     if play.game.num_players == 2:
         estimates["nra"] = nra(play.pooled, agent)
         groups = by_opponent(play.pooled, agent)
         weak = [episode for name in play.profile.weak for episode in groups.get(name, ())]
-        estimates |= {"exploitation": exploitation(weak, agent)} if weak else {}
+        estimates |= {"exploitation": exploitation(weak, agent, gap_bounds(play.game))} if weak else {}
         estimates |= {"regret": script_regret(play.pooled, agent, best)} if best else {}
         if settings.learned_episodes:
             estimates["worst_case_lower_bound"] = worst_case_lower_bound(play, settings)
@@ -147,7 +148,7 @@ def worst_case_lower_bound(play: AuditPlay, settings: AuditSettings) -> Estimate
 
     Estimand: that adversary's expected lead, both seats alike: at most the worst-case advantage. Unbiased for the
     adversary, because it was chosen on other deals; so a lower bound of the worst case up to its interval, and how far
-    below is unknown. A t interval over the fresh deals, which does not count that other episodes would have taught
+    below is unknown. The interval is over the fresh deals, and does not count that other episodes would have taught
     another adversary.
 
     Args:

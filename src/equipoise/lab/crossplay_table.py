@@ -67,8 +67,10 @@ def crossplay_table(
     """
     pairs = [(agent, opponent) for agent in agents for opponent in agents]
     _check(pairs, meetings)
-    cells = tuple(cell_of(meetings, *pair) for pair in pairs)
-    together = tuple(together_of(meetings, *pair) for pair in itertools.combinations_with_replacement(agents, 2))
+    joint = None if bounds is None else (0.0, 0.0) if zero_sum else (2 * bounds[0], 2 * bounds[1])
+    cells = tuple(cell_of(meetings, *pair, bounds) for pair in pairs)
+    duos = itertools.combinations_with_replacement(agents, 2)
+    together = tuple(together_of(meetings, *duo, joint) for duo in duos)
     return Table(cells, together, tuple(_differences(agents, meetings, zero_sum, bounds)))
 
 
@@ -85,18 +87,25 @@ def _sides(meetings: Meetings, agent: str, opponent: str) -> tuple[tuple[Meeting
     return (meetings[agent, opponent], 0), (meetings[opponent, agent], 1)
 
 
-def cell_of(meetings: Meetings, agent: str, opponent: str) -> MeetingFigures:
-    """One agent's figures against one opponent, from their meetings in both orders."""
+def cell_of(meetings: Meetings, agent: str, opponent: str, bounds: Bounds | None = None) -> MeetingFigures:
+    """One agent's figures against one opponent, from their meetings in both orders.
+
+    Args:
+        meetings: Those of the two.
+        agent: Whose figures.
+        opponent: Against whom.
+        bounds: What a round can pay one seat; None for a t interval of pay.
+    """
     sides = _sides(meetings, agent, opponent)
     deals = [deal for meeting, _ in sides for deal in meeting.deals]
     pay = [meeting.pay[:, seat] for meeting, seat in sides]
-    first, second = (clustered_mean(p, m.deals, method="t over deals") for p, (m, _) in zip(pay, sides, strict=True))
+    first, second = (_mean(p, m.deals, bounds) for p, (m, _) in zip(pay, sides, strict=True))
     counts = _counts(sides, lambda meeting: meeting.cooperation, BEFORE)
     total = sum(counts.values(), np.zeros((len(deals), 2)))
     return MeetingFigures(
         agent=agent,
         opponent=opponent,
-        pay=clustered_mean(np.concatenate(pay), deals, method="t over deals"),
+        pay=_mean(np.concatenate(pay), deals, bounds),
         seat_pay=(first, second),
         fault_rate=_fault_rate(sides, deals),
         cooperation_rate=share_of(total[:, 0], total[:, 1], deals),
@@ -122,6 +131,10 @@ def _shares(counts: Mapping[str, np.ndarray], deals: Sequence[Hashable]) -> dict
     return {name: share for name, share in found.items() if share is not None}
 
 
+def _mean(scores: np.ndarray, deals: Sequence[Hashable], bounds: Bounds | None) -> Estimate:
+    return clustered_mean(scores, deals, method="t over deals", bounds=bounds)
+
+
 def _fault_rate(sides: Sequence[tuple[Meeting, int]], deals: Sequence[Hashable]) -> Estimate | None:
     faults = np.concatenate([meeting.faults[:, seat] for meeting, seat in sides])
     decisions = np.concatenate([meeting.decisions[:, seat] for meeting, seat in sides])
@@ -130,8 +143,15 @@ def _fault_rate(sides: Sequence[tuple[Meeting, int]], deals: Sequence[Hashable])
     return clustered_ratio(faults, decisions, deals, method="t over deals", bounds=(0.0, 1.0))
 
 
-def together_of(meetings: Meetings, first: str, second: str) -> TogetherFigures:
-    """What two agents, or one in self-play, reach together, from their meetings in both orders."""
+def together_of(meetings: Meetings, first: str, second: str, bounds: Bounds | None = None) -> TogetherFigures:
+    """What two agents, or one in self-play, reach together, from their meetings in both orders.
+
+    Args:
+        meetings: Those of the two.
+        first: One agent.
+        second: The other, or the same.
+        bounds: What a round can pay both seats together; None for a t interval of welfare.
+    """
     orders = [meetings[pair] for pair in dict.fromkeys([(first, second), (second, first)])]
     deals = [deal for meeting in orders for deal in meeting.deals]
     welfare = np.concatenate([meeting.pay.sum(axis=1) for meeting in orders])
@@ -140,8 +160,7 @@ def together_of(meetings: Meetings, first: str, second: str) -> TogetherFigures:
     if len(joint) == len(orders):
         paid, best = np.concatenate(joint).T
         efficiency = efficiency_of(paid, best, deals)
-    mean = clustered_mean(welfare, deals, method="t over deals")
-    return TogetherFigures(agents=(first, second), welfare=mean, efficiency=efficiency)
+    return TogetherFigures(agents=(first, second), welfare=_mean(welfare, deals, bounds), efficiency=efficiency)
 
 
 def _differences(

@@ -21,6 +21,7 @@ from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.results import ProbeFigures
 from equipoise.metrics.cooperation import share_of
 from equipoise.metrics.estimate import clustered_mean, paired_difference
+from equipoise.metrics.payoff import payoff_bounds
 from equipoise.policies.policy import Policy
 from equipoise.training.progress import Counting
 from equipoise.training.recipe import Recipe, parse_recipe
@@ -105,11 +106,15 @@ def measure_probe(
     probed = np.concatenate([ahead.pay[:, 0], behind.pay[:, 1]])
     probing = np.concatenate([ahead.pay[:, 1], behind.pay[:, 0]])
     alone = np.concatenate([itself.pay[:, 0], itself.pay[:, 1]])
+    bounds = payoff_bounds(game)
+    pay, agent_pay, self_play = (
+        clustered_mean(scores, deals, method="t over deals", bounds=bounds) for scores in (probed, probing, alone)
+    )
     return ProbeFigures(
-        pay=clustered_mean(probed, deals),
-        agent_pay=clustered_mean(probing, deals),
-        self_play=clustered_mean(alone, deals),
-        gain=paired_difference(probed, alone, deals),
+        pay=pay,
+        agent_pay=agent_pay,
+        self_play=self_play,
+        gain=paired_difference(probed, alone, deals, bounds=bounds),
         fault_rate=_faults(ahead, behind, 0),
         agent_fault_rate=_faults(ahead, behind, 1),
     )

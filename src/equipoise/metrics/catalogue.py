@@ -95,8 +95,8 @@ METRICS = (
         "",
         "lower",
         f"The most that any opponent whatever could earn beyond the agent: the maximum of {_GAP} over all opponents. "
-        "It counts spite too, what an opponent takes at its own cost; Theft does not. Pool exploitability is a lower "
-        "bound of it.",
+        "It counts spite too, what an opponent takes at its own cost; Theft does not. What scripts take in the whole "
+        "game is at most that of the whole game; a sample, or fewer rounds, may say more.",
     ),
     Metric(
         "worst_case_advantage_fault_aware",

@@ -122,7 +122,7 @@ def _interval(
     if bounds is not None:
         value = in_range(value, bounds)
         if bounds[0] == bounds[1]:  # nothing could have come out otherwise
-            return Estimate(value, value, value, count, level, method)
+            return Estimate.exact(value)
     if count < 2:
         return Estimate(value, math.nan, math.nan, count, level, method)
     if bounds is not None:

@@ -197,7 +197,7 @@ def _joined(
     if bounds is not None:
         value = in_range(value, bounds)
         if bounds[0] == bounds[1]:
-            return Estimate(value, value, value, count, level, "t over seeds and deals")
+            return Estimate.exact(value)
     deal_side = _deal_side(deals, bounds, level)
     seed_kind = max((side.kind for side in seed_sides), key=(NONE, T, BOUND).index)
     if seed_kind == deal_side.kind == NONE or math.isnan(deal_side.below):

@@ -22,7 +22,7 @@ number): the same number in two pools counts as two opponents. A pool that is ab
 **Which rule is right.** Only rules that credit a penalty to the episodes that produced it move the policy against that
 penalty: `own_pool` (the default) estimates grad J at discount 1. The rules named after penalties reproduce published
 behaviour for ablation. The one approximation of `own_pool` is the gate of e, which uses the batch's mean gap: near a
-mean gap of zero it opens and closes with the draw, elsewhere the estimate is unbiased.
+mean gap of zero it opens and closes with the draw; elsewhere, and in all other terms, the estimate is unbiased.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class CreditWeights:
         collusion: lc, the weight of c.
         externality: lx, the weight of x.
         scale: s, which brings games to one scale: 3 / the game's largest payoff per round.
-        discount: Discount of reward-to-go per time step; 1 makes the estimate unbiased.
+        discount: Discount of reward-to-go per time step; 1 makes the estimate unbiased but for the gate.
         externality_pools: The pools whose opponents x averages over.
         beta: How much advantage alignment counts beside the player's own advantage.
     """
