@@ -78,6 +78,8 @@ def contents(folder):
         ("audit tiny --game kuhn_poker --deals 0", "at least 1"),
         ("audit tiny --game kuhn_poker --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
+        ("audit tiny --game kuhn_poker --oppponent x", "unknown option '--oppponent'; did you mean '--opponent'?"),
+        ("crossplay a b --deals 2", "unknown option '--deals'; known: "),
         ("report nowhere", "no result at nowhere"),
         ("reproduce nothing", "unknown study 'nothing'; known: "),
         ("demo --seeds 0", "got --seeds 0; at least 1"),
@@ -141,6 +143,19 @@ def test_a_shortened_option_a_negative_number_and_what_follows_two_dashes_are_no
     assert (options.game, options.exact_rounds, options.set) == ("kuhn_poker", -1, ["hands = -x"])
     assert options.opponent == ["--x"]
     assert parser().parse_args(["report", "--", "--folder"]).path == Path("--folder")
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5_000], ids=["deep", "long"])
+def test_a_value_nested_too_deep_or_of_too_many_digits_is_one_line(mistake, tmp_path, value):
+    (tmp_path / "bad.toml").write_text(f"seed = {value}")
+    assert "nested too deep" in mistake("train", "bad.toml")
+    assert "nested too deep" in mistake("train", "kuhn_poker", "--set", f"seed={value}")
+    assert "nested too deep" in mistake("audit", "tiny", *AUDIT, "--set", f"hands={value}")
+
+
+def test_a_recipe_of_tables_in_tables_without_end_is_one_line(mistake, tmp_path):
+    (tmp_path / "bad.toml").write_text(f"a{'.a' * 2_000} = 1")
+    assert "nested too deep" in mistake("train", "bad.toml")
 
 
 def test_a_recipe_file_that_is_not_toml_is_named(mistake, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from equipoise.errors import ModelWarning
 from equipoise.models import load as loading
 from equipoise.models.load import load
 from equipoise.models.tiny import MAX_TOKEN_BYTES, train_tokenizer
@@ -164,6 +165,20 @@ JSON_FILES = ("config.json", "generation_config.json", "tokenizer_config.json", 
 def test_a_file_that_holds_something_else_is_one_line(copied, name, text):
     (copied / name).write_text(text)
     refused(copied, "cannot (load a model|read a JSON object)|needed: a JSON object")
+
+
+def test_weights_that_the_config_leaves_out_are_told_of(copied):
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    with pytest.warns(ModelWarning, match=r"9 weights in .* left out, first 'model\.layers\.1\."):
+        load(copied)
+
+
+def test_an_attention_kernel_of_the_hub_is_never_fetched(copied, monkeypatch):
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(config | {"attn_implementation": "owner/kernel"}))
+    monkeypatch.setattr(loading, "AutoModelForCausalLM", None)  # nothing is loaded
+    refused(copied, "asks for code from the Hub")
 
 
 @pytest.mark.parametrize("name", JSON_FILES)

@@ -120,6 +120,30 @@ def test_a_damaged_checkpoint_is_left_for_an_older_one_and_named(name, how, out)
     assert name in left or (name, how) == (MANIFEST, "gone")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"optimizer.pt"', '"config.json"'),
+        lambda text: json.dumps(json.loads(text) | {"state": None}),
+        lambda text: json.dumps({key: value for key, value in json.loads(text).items() if key != "itself"}),
+        lambda text: json.dumps([text]),
+        lambda text: "[" * 100_000,
+    ],
+    ids=["another file", "another state", "without its own checksum", "a list", "deep"],
+)
+def test_a_manifest_that_changed_is_damaged_however_well_it_reads(change, out):
+    path = out / "checkpoints" / "checkpoint-4" / MANIFEST
+    path.write_text(change(path.read_text()))
+    assert chosen(out) == (2, [f"left checkpoint-4: its {MANIFEST} is damaged"])
+
+
+def test_a_folder_in_a_manifest_s_place_is_one_that_was_cut_off(out):
+    path = out / "checkpoints" / "checkpoint-4" / MANIFEST
+    path.unlink()
+    path.mkdir()
+    assert chosen(out) == (2, ["left checkpoint-4: was cut off while being saved"])
+
+
 @pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors"])
 def test_a_run_with_a_damaged_checkpoint_ends_with_the_same_weights(name, out, unbroken, capsys):
     damage(out, name, "gone" if name == "optimizer.pt" else "half")
@@ -159,7 +183,7 @@ def test_a_past_self_that_no_checkpoint_can_make_again_is_one_line(how, past, tm
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
-@pytest.mark.parametrize("line", [b'{"step": 3, "pay', b"\xff\xfe rubbish", b"", b'{"step": 9}', b"[]"])
+@pytest.mark.parametrize("line", [b'{"step": 3, "pay', b"\xff\xfe rubbish", b"", b'{"step": 9}', b"[" * 100_000, b"[]"])
 def test_a_damaged_line_of_metrics_is_played_again_from_a_checkpoint_before_it(line, out, unbroken):
     metrics = out / "metrics.jsonl"
     lines = metrics.read_bytes().splitlines()

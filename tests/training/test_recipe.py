@@ -125,6 +125,13 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"rl": {"steps": -1}}, "got steps=-1"),
         ({"sft": {"batch_size": 0}}, "got batch_size=0"),
         ({"lora": {"rank": -1}}, "got lora rank -1"),
+        ({"lora": {"rank": 2**31 - 1}}, "got lora rank 2147483647; allowed: 0 .off. to "),
+        ({"rl": {"report_to": [1]}}, r"'rl\.report_to' takes a list of strings; got 1"),
+        ({"play": {"train_pool": [["nash"]]}}, r"'play\.train_pool' takes a list of strings; got \['nash'\]"),
+        ({"objective": {"rule": [1]}}, r"'objective\.rule' takes a list of strings; got 1"),
+        ({"games": [[]]}, r"'games' takes a list of strings; got \[\]"),
+        ({"by_game": {"kuhn_poker": {"objective": 3}}}, r"'by_game\.kuhn_poker\.objective' is a section; got 3"),
+        ({"by_game": {"kuhn_poker": {"parameters": 3}}}, r"'by_game\.kuhn_poker\.parameters' is a section; got 3"),
         ({"sampling": {"temperature": 0.0}}, r"sampling\.temperature = 0.*needs more than 0"),
         ({"game_parameters": {"hands": 0}}, "got hands=0; allowed: a whole number from 1 to 100"),
         ({"game_parameters": {"rounds": 2}}, "kuhn_poker has no parameter 'rounds'; known: hands"),
@@ -208,8 +215,9 @@ def test_numbers_are_finite_and_moderate(override, where):
     refused({}, rf"got {where}=.*; allowed: a finite number", [override])
 
 
-def test_a_temperature_is_finite():
-    refused({}, r"got temperature inf; allowed: .*finite number", ["sampling.temperature=inf"])
+@pytest.mark.parametrize("value", ["inf", "1e-300"])
+def test_a_temperature_is_finite_and_no_logit_divided_by_it_is_not(value):
+    refused({}, f"got temperature {value}; allowed: .*finite number", [f"sampling.temperature={value}"])
 
 
 @pytest.mark.parametrize("text", ["rl.steps=3\nrl.save_every=2", "rl.steps=3\n[sft]", "seed=1\nlora = { rank = 2 }"])

@@ -8,7 +8,7 @@ import torch
 from transformers import TrainerCallback
 
 from equipoise.policies.plain_scoring import token_log_probs
-from equipoise.training.loss import examples_of, padded, weighted_loss
+from equipoise.training.loss import Example, examples_of, padded, passes, weighted_loss
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row, merged
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
@@ -272,3 +272,12 @@ def test_a_line_in_the_logs_holds_the_means_of_the_steps_since_the_last(model, t
     played = [(step, {k: v for k, v in line.items() if k.startswith("play/")}) for step, line in logged.lines]
     assert played[:2] == [(2, {"play/payoff": 0.5}), (4, {"play/payoff": 2.5, "play/nash_conv": 5.0})]
     assert list(tmp_path.rglob("events.out.tfevents*"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 2**31])
+def test_more_passes_than_examples_are_one_for_each(count):
+    examples = [Example((1,) * length, np.zeros(length)) for length in (3, 1, 2)]
+    parts = passes(examples, count)
+    assert len(parts) == min(count, 3)
+    assert sorted(len(example.tokens) for part in parts for example in part) == [1, 2, 3]
+    assert passes([], count) == []

@@ -6,6 +6,7 @@ SIGTERM and SIGHUP do as Ctrl-C does, with 143 and 129.
 from __future__ import annotations
 
 import argparse
+import io
 import signal
 import sys
 import threading
@@ -128,6 +129,9 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
     try:
         options = parser().parse_args(arguments)
         with _own_interrupt(), _own_warnings_in_one_line():

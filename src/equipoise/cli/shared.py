@@ -34,6 +34,7 @@ class Parser(argparse.ArgumentParser):
     def _check_options(self, words: list[str]) -> None:
         """Refuses an unknown option; a value, a number and what comes after a command or -- is none."""
         known = [option for action in self._actions for option in action.option_strings]
+        bare = [option.lstrip("-") for option in known]  # dashes make no two options alike
         for word in words:
             if not _OPTION.fullmatch(word):
                 if word == "--" or self._subparsers is not None:
@@ -42,7 +43,7 @@ class Parser(argparse.ArgumentParser):
             name = word.partition("=")[0]
             start = name if name.startswith("--") else name[:2]  # -xVALUE is -x; --na stands for --name
             if not any(option.startswith(start) for option in known):
-                close = difflib.get_close_matches(name, known, n=1)
+                close = [o for o in known if o.lstrip("-") in difflib.get_close_matches(name.lstrip("-"), bare, n=1)]
                 hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
                 raise UserError(f"unknown option {name!r}; {hint}")
 
@@ -80,6 +81,10 @@ def quiet_libraries() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    if (
+        "TRANSFORMERS_VERBOSITY" not in os.environ
+    ):  # what a slow kernel or a deprecated key is about, a user cannot mend
+        logging.set_verbosity_error()
 
 
 def command_line(words: list[str], named: Mapping[str, Any], options: argparse.Namespace) -> str:
@@ -177,4 +182,6 @@ def pairs(texts: list[str]) -> dict[str, Any]:
             found[key] = json.loads(value)
         except json.JSONDecodeError:
             found[key] = value
+        except (ValueError, RecursionError):  # thousands of digits, or of brackets
+            raise UserError(f"setting {text[:40]!r}... is too long a number, or nested too deep") from None
     return found

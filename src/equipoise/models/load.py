@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from equipoise.errors import UserError
+from equipoise.errors import ModelWarning, UserError
 from equipoise.models import EMBEDDED
 from equipoise.models.sources import first_line, folder_of, is_hub_id, json_object, model_folder, short
 
@@ -102,11 +102,14 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
     if Path(source).exists():  # a local folder loads in a moment; the bar is for downloads
         logging.disable_progress_bar()
     try:
+        _refuse_kernels(source, AutoConfig.from_pretrained(source, trust_remote_code=False))
         # unless it is told no, transformers asks on the terminal whether to run a folder's own code
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, trust_remote_code=False
         )
+    except UserError:
+        raise
     except Exception as error:  # whatever a library makes of a foreign folder is the folder's fault
         if "trust_remote_code" in str(error):
             raise UserError(
@@ -121,8 +124,27 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
             f"{source} does not fit its architecture {type(model).__name__}: {len(missing)} weights are missing, "
             f"first {missing[0]!r}; is it a checkpoint of another model?"
         )
+    unused = sorted(report["unexpected_keys"])
+    if unused:
+        warnings.warn(
+            f"{len(unused)} weights in {source} have no place in a {type(model).__name__} by its config.json and are "
+            f"left out, first {unused[0]!r}",
+            ModelWarning,
+            stacklevel=2,
+        )
     _require_finite(source, model.named_parameters())
     return model.to(device).eval(), tokenizer
+
+
+def _refuse_kernels(source: str, config: Any) -> None:
+    """Refuses a config that names an attention kernel of the Hub, owner/name: code that transformers would fetch."""
+    own = [config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", {}))]
+    for named in (getattr(part, "_attn_implementation", None) for part in own):
+        if any("/" in str(kernel) for kernel in (named.values() if isinstance(named, dict) else [named])):
+            raise UserError(
+                f"the config of {source!r} asks for code from the Hub to run attention, {short(named)}, and foreign "
+                "code is never run; take attn_implementation out of its config.json"
+            )
 
 
 def _require_finite(source: str, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:

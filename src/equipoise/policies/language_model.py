@@ -37,6 +37,9 @@ from equipoise.seeds import Seed
 _WARNED: WeakSet[PreTrainedModel] = WeakSet()
 """Models that were played in a game with messages although words can imitate their turns: each is told of once."""
 
+COLDEST = 1e-4
+"""The lowest temperature but 0: where probabilities differ from greedy ones no more, logits would leave their range."""
+
 _FEW = 16
 """Legal actions up to which a reply's words are worth guessing."""
 
@@ -59,8 +62,10 @@ class Sampling:
     thinking: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise UserError(f"got temperature {self.temperature}; allowed: 0 (greedy) or a finite number above it")
+        if not (math.isfinite(self.temperature) and (self.temperature == 0 or self.temperature >= COLDEST)):
+            raise UserError(
+                f"got temperature {self.temperature}; allowed: 0 (greedy) or a finite number of at least {COLDEST}"
+            )
         if self.max_new_tokens < 1:
             raise UserError(f"got max_new_tokens {self.max_new_tokens}; allowed: 1 or more")
         if self.reasoning not in REASONING:

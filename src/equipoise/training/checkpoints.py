@@ -1,4 +1,4 @@
-"""Checkpoints that are known to be whole: a manifest with the checksum of every file, written last.
+"""Checkpoints that are known to be whole: a manifest with the checksum of every file and its own, written last.
 
 A folder without a manifest was cut off while being saved; one whose files differ from its manifest is damaged. A run
 goes on from the newest checkpoint that is whole, whose steps all have their line in metrics.jsonl and whose past selves
@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ def seal(folder: Path, step: int, state: Any) -> None:
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     checksums = {path.relative_to(folder).as_posix(): checksum(path) for path in files}
-    write_whole(folder / MANIFEST, json.dumps({"step": step, "state": state, "sha256": checksums}, indent=1) + "\n")
+    manifest = {"step": step, "state": state, "sha256": checksums}
+    write_whole(folder / MANIFEST, json.dumps({**manifest, "itself": _itself(manifest)}, indent=1) + "\n")
 
 
 def opened(folder: Path) -> Checkpoint:
@@ -63,8 +64,10 @@ def opened(folder: Path) -> Checkpoint:
         raise ValueError("was cut off while being saved")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        step, state, checksums = manifest["step"], manifest["state"], dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError):
+        if manifest.pop("itself") != _itself(manifest):
+            raise ValueError("not as it was written")
+        step, state, checksums = manifest["step"], manifest["state"], manifest["sha256"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise ValueError(f"its {MANIFEST} is damaged") from None
     for name, expected in checksums.items():
         path = folder / name
@@ -125,7 +128,7 @@ def whole_lines(metrics: Path) -> list[str]:
         try:
             if json.loads(line)["step"] != number + 1:
                 return lines[:number]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             return lines[:number]
     return lines
 
@@ -156,6 +159,11 @@ def checksum(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _itself(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 of what a manifest says beside it."""
+    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
 
 
 def _numbered(folder: Path) -> list[Path]:

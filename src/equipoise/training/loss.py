@@ -85,8 +85,9 @@ def less_divergence(experience: Experience, reference: Reference, coefficient: f
 def passes(examples: Sequence[Example], count: int) -> list[list[Example]]:
     """The examples in at most so many parts of about equal number, similar lengths together: little is padding."""
     ordered = sorted(examples, key=lambda example: len(example.tokens)) if count > 1 else list(examples)
-    cuts = [len(ordered) * part // count for part in range(count + 1)]
-    return [ordered[start:end] for start, end in pairwise(cuts) if end > start]
+    parts = min(count, len(ordered))  # however many were asked for
+    cuts = [len(ordered) * part // parts for part in range(parts + 1)] if parts else []
+    return [ordered[start:end] for start, end in pairwise(cuts)]
 
 
 def padded(examples: Sequence[Example]) -> dict[str, Any]:

@@ -185,6 +185,8 @@ class Recipe:
             raise UserError(f"recipe key {where!r} is a section; got {own!r}")
         for key in own:
             check_known(f"recipe key in [{where}]", key, dict.fromkeys(OWN_SECTIONS))
+            if not isinstance(own[key], Mapping):
+                raise UserError(f"recipe key '{where}.{key}' is a section; got {own[key]!r}")
         if "kl" in own.get("objective", {}):
             raise UserError(f"{where}.objective.kl: the KL penalty is one for the whole run; set objective.kl")
         profile = domain(name).profile(self.profile)
@@ -237,6 +239,8 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise UserError(f"{path} is not UTF-8 text; save it in that encoding") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        raise UserError(f"{path} holds a number that is too long, or is nested too deep") from None
     return parse_recipe(table, overrides)
 
 
@@ -281,7 +285,12 @@ def parse_recipe(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
     A recipe that names `games` has no default `game`. An override of one takes the place of both, and what the recipe
     says in [by_game] of games that are then left out no longer counts.
     """
-    merged: dict[str, Any] = copy.deepcopy(dict(table))
+    try:
+        merged: dict[str, Any] = copy.deepcopy(dict(table))
+    except RecursionError:
+        raise UserError(
+            "the recipe is nested too deep; its keys are section.key, or by_game.NAME.section.key"
+        ) from None
     for text in overrides:
         key, separator, value = text.partition("=")
         if not separator:

@@ -15,6 +15,9 @@ from equipoise.objectives.sepo import CreditRule, CreditWeights
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
+LARGEST_RANK = 2**14
+"""No model has wider layers to adapt; what is larger is a slip that no memory holds."""
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -104,8 +107,8 @@ class Lora:
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
 
     def __post_init__(self) -> None:
-        if self.rank < 0:
-            raise UserError(f"got lora rank {self.rank}; allowed: 0 (off) or more")
+        if not 0 <= self.rank <= LARGEST_RANK:
+            raise UserError(f"got lora rank {self.rank}; allowed: 0 (off) to {LARGEST_RANK}")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from equipoise.errors import UserError
 
@@ -52,6 +53,8 @@ def build(kind: type[Settings], table: Mapping[str, Any], where: str = "") -> Se
             values[key] = build(default, value, name)
         else:
             values[key] = _typed(name, value, known[key])
+            if isinstance(value, list) and key in _lists_of_strings(kind):
+                _require_strings(name, value)
     return kind(**values)
 
 
@@ -91,6 +94,8 @@ def from_text(text: str) -> Any:
         table = tomllib.loads(f"x = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        raise UserError(f"override value {text[:40]!r}... is too long a number, or nested too deep") from None
     if len(table) > 1:
         raise UserError(f"override value {text!r} sets more than one key; write each as a --set of its own")
     return table["x"]
@@ -129,6 +134,23 @@ def _typed(name: str, value: Any, known: dataclasses.Field[Any]) -> Any:
         takes = " or ".join(_NAMES[kind] for kind in (type(default), also) if kind is not None)
         raise UserError(f"recipe key {name!r} takes {takes}; got {value!r}")
     return value
+
+
+@lru_cache
+def _lists_of_strings(kind: type) -> frozenset[str]:
+    """The fields of a dataclass whose lists hold strings."""
+    hints = {key: (hint, *get_args(hint)) for key, hint in get_type_hints(kind).items()}
+    return frozenset(
+        key
+        for key, each in hints.items()
+        if any(get_origin(hint) is tuple and get_args(hint)[0] is str for hint in each)
+    )
+
+
+def _require_strings(name: str, values: list[Any]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise UserError(f"recipe key {name!r} takes a list of strings; got {value!r} in it")
 
 
 def _toml(value: Any) -> str:
