@@ -164,7 +164,7 @@ def test_another_agent_under_the_same_name_is_refused_and_kept(finished, mistake
         ("grim runs/nowhere/model", "no model folder 'runs/nowhere/model'; give a folder with weights, a script"),
         ("grim ./nowhere", "no model folder './nowhere'"),
         ("grim mine=", "got an agent without a source: 'mine='; write NAME=AGENT"),
-        ("grim coin --matches 1", "got 1 matches; an interval needs at least 2 of every ordered pair"),
+        ("grim coin --matches 1", "got 1 matches of every ordered pair; allowed: 2"),
         ("grim coin --seed -1", "got seed -1; seeds are 0 or more"),
         ("grim coin --jobs 0", "got --jobs 0; at least 1 is needed"),
         ("grim coin --set rounds=0", "got rounds=0; allowed: a whole number from 1 to 100"),

@@ -75,7 +75,7 @@ def contents(folder):
         ('train kuhn_poker --set rl.report_to=["nosuch"]', "unknown log target in rl.report_to 'nosuch'"),
         ("audit nowhere --game kuhn_poker", "no model folder 'nowhere'"),
         ("audit ./nowhere/model --game kuhn_poker", "no model folder './nowhere/model'"),
-        ("audit tiny --game kuhn_poker --deals 0", "at least 1"),
+        ("audit tiny --game kuhn_poker --deals 0", "allowed: 1 to"),
         ("audit tiny --game kuhn_poker --temperature -1", "got temperature -1.0; allowed: 0 "),
         ("audit tiny --game kuhn_poker --max-new-tokens 0", "got max_new_tokens 0"),
         ("audit tiny --game kuhn_poker --oppponent x", "unknown option '--oppponent'; did you mean '--opponent'?"),

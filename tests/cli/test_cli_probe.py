@@ -213,7 +213,7 @@ def test_another_agent_or_start_under_the_same_name_is_refused(finished, mistake
         ("tiny --recipe sepo/joint", "a probe plays one game, and the recipe has 6: kuhn_poker, prisoners_dilemma"),
         ("tiny --recipe kuhn_poker/sft", "the recipe takes no steps of reinforcement learning; say how many: --steps"),
         ("tiny --recipe kuhn_poker --steps 0", "got --steps 0; a learner needs at least 1"),
-        ("tiny --recipe kuhn_poker --matches 1", "got 1 matches; an interval needs at least 2"),
+        ("tiny --recipe kuhn_poker --matches 1", "got 1 matches of every ordered pair; allowed: 2"),
         ("tiny --recipe kuhn_poker --seed -1", "got seed -1; allowed: 0 to 2147483647"),
         ("tiny --recipe kuhn_poker --set rl.stps=1", "unknown recipe key in [rl] 'stps'"),
         ("grim --recipe alignment/prisoners_dilemma", "'grim' is a script, and a probe takes a model: beside a script"),

@@ -277,7 +277,7 @@ def test_one_deal_gives_no_interval():
 
 
 def test_an_audit_of_no_deals_is_refused():
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="allowed: 1 to"):
         AuditSettings(deals=0)
 
 

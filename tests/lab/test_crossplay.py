@@ -237,7 +237,7 @@ def test_faults_are_counted_with_their_denominator(dilemma):
     ("change", "says"),
     [
         ({"agents": 1}, "got 1 agent; cross-play needs at least 2"),
-        ({"matches": 1}, "got 1 matches; an interval needs at least 2"),
+        ({"matches": 1}, "got 1 matches of every ordered pair; allowed: 2"),
         ({"seed": -1}, "got seed -1; seeds are 0 or more"),
         ({"fault_rule": "ignore"}, "unknown fault rule 'ignore'"),
     ],

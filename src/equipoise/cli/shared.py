@@ -81,9 +81,7 @@ def quiet_libraries() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    if (
-        "TRANSFORMERS_VERBOSITY" not in os.environ
-    ):  # what a slow kernel or a deprecated key is about, a user cannot mend
+    if "TRANSFORMERS_VERBOSITY" not in os.environ:  # a user cannot mend a slow kernel or a deprecated key
         logging.set_verbosity_error()
 
 

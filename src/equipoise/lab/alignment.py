@@ -35,6 +35,7 @@ from equipoise.lab.results import (
 from equipoise.lab.study import Arm, ByArm, Study, hypothesis
 from equipoise.lab.study_run import StudyRun, parts
 from equipoise.lab.study_table import value
+from equipoise.metrics.payoff import payoff_bounds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -276,15 +277,15 @@ def meetings_of(game: Game, agents: Mapping[str, Policy], agent: str, matches: i
         agent: Whose meetings they are.
         matches: Matches of every ordered pair.
     """
-    settings = CrossplaySettings(matches)
+    settings, bounds = CrossplaySettings(matches), payoff_bounds(game)
     cooperation, talk = cooperation_in(game), talk_in(game)
     found = {}
     for opponent in agents:
         played: dict[tuple[str, str], Meeting] = {}
         for pair in dict.fromkeys([(agent, opponent), (opponent, agent)]):
             played[pair] = meeting_of(met(game, agents, pair, settings), cooperation, talk)
-        both = cell_of(played, agent, opponent), cell_of(played, opponent, agent)
-        found[opponent] = (*both, together_of(played, agent, opponent))
+        both = cell_of(played, agent, opponent, bounds), cell_of(played, opponent, agent, bounds)
+        found[opponent] = (*both, together_of(played, agent, opponent, bounds))
     return found
 
 

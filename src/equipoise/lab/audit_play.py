@@ -33,6 +33,9 @@ REFERENCE, GIVEN = "reference", "given"
 Company = Mapping[str, tuple[Opponent, ...]]
 """Whom an audit meets, by the pool they are in, or `REFERENCE`, or `GIVEN`."""
 
+MOST_DEALS = 10_000_000
+"""More than any interval needs; what is beyond it is a slip that no memory holds."""
+
 _Named = TypeVar("_Named")
 
 
@@ -77,8 +80,8 @@ class AuditSettings:
     hazards: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.deals < 1:
-            raise UserError(f"got {self.deals} episodes per opponent and seat; an audit needs at least 1")
+        if not 1 <= self.deals <= MOST_DEALS:
+            raise UserError(f"got {self.deals} episodes per opponent and seat; allowed: 1 to {MOST_DEALS:,}")
         if self.seed < 0:
             raise UserError(f"got seed {self.seed}; seeds are 0 or more")
         if self.exact_rounds is not None and self.exact_rounds < 1:

@@ -49,8 +49,10 @@ class CrossplaySettings:
     fault_rule: FaultRule = "forfeit"
 
     def __post_init__(self) -> None:
-        if self.matches < 2:
-            raise UserError(f"got {self.matches} matches; an interval needs at least 2 of every ordered pair")
+        if not 2 <= self.matches <= MOST_DEALS:
+            raise UserError(
+                f"got {self.matches} matches of every ordered pair; allowed: 2, for an interval, to {MOST_DEALS:,}"
+            )
         if self.seed < 0:
             raise UserError(f"got seed {self.seed}; seeds are 0 or more")
         if self.fault_rule not in FAULT_RULES:
