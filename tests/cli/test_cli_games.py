@@ -131,7 +131,7 @@ def test_a_game_with_talk_asks_for_a_message_and_quotes_it(shown):
 def test_a_parameter_makes_another_game(run):
     text = run("games", "kuhn_poker", "--set", "hands=6").out
     assert "6 hands" in text
-    assert "6 round(s)" in text
+    assert "6 rounds" in text
     record = json.loads(run("games", "kuhn_poker", "--set", "hands=6", "--json").out)
     assert "6 hands" in record["rules"]
     assert record["parameters"] == {"hands": 6}

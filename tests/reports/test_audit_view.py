@@ -12,7 +12,7 @@ from equipoise.lab.audit import AuditSettings, audit
 from equipoise.lab.results import HazardRecord, load_result, save_result
 from equipoise.metrics.catalogue import GENERAL_SUM, METRIC, METRICS, ZERO_SUM
 from equipoise.policies.scripted import ScriptedPolicy
-from equipoise.reports.document import Conversations, Table, Terms
+from equipoise.reports.document import Conversations, Prose, Table, Terms
 from equipoise.reports.formats import MISSING, decimals, duration, listing, number, visible
 from equipoise.reports.plots import Curves, Policies, Ranking
 from equipoise.reports.terminal import terminal_text
@@ -369,10 +369,31 @@ def test_a_policy_is_drawn_listed_or_left_to_the_file_by_its_size(count, drawn, 
         assert any("401 information states" in part.text for part in document.parts() if hasattr(part, "text"))
 
 
+def prose(document):
+    return [part.text for part in document.parts() if isinstance(part, Prose)]
+
+
+def words(document):
+    return [term for part in document.parts() if isinstance(part, Terms) for term in part.items]
+
+
 def test_a_lone_agent_is_ranked_against_nobody():
     result = whole_kuhn()
     alone = result.model_copy(update={"agents": result.agents[:1]})
     assert kinds(audit_document(alone)) == [Policies]
+    assert prose(audit_document(alone))[0].count(".") < prose(audit_document(result))[0].count(".")  # nothing is bold
+
+
+def test_brackets_are_called_what_they_hold():
+    seeds = [term.name for term in words(audit_document(whole_kuhn()))]
+    single = [term.name for term in words(audit_document(whole_dilemma()))]
+    assert ("Range, n" in seeds, "Interval, n" in seeds) == (True, False)
+    assert ("Range, n" in single, "Interval, n" in single) == (False, True)
+
+
+def test_the_nash_range_is_defined_where_a_policy_is_held_against_equilibria():
+    assert "Nash range" in [term.name for term in words(audit_document(whole_kuhn()))]
+    assert "Nash range" not in [term.name for term in words(audit_document(whole_dilemma()))]
 
 
 def test_how_it_was_made_stands_at_the_end():

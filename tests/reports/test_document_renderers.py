@@ -364,3 +364,11 @@ def test_a_page_is_on_disk_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytes
     assert path.read_text(encoding="utf-8") == before
     assert list(path.parent.iterdir()) == [path]
     assert write.KINDS == KINDS
+
+
+def test_a_terminal_leaves_out_words_about_conversations_that_are_on_the_page_alone() -> None:
+    inner = Section("By agent", [conversations(3)], True)
+    document = Document("Title", [], [], [Section("Episodes", [Prose("Read word by word.")], sections=[inner])])
+    text = terminal_text(document)
+    assert "Read word by word." not in text
+    assert "On the page: Episodes." in text

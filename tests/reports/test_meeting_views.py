@@ -84,6 +84,7 @@ def test_the_findings_are_what_the_verdicts_say():
     alike = tuple(found.model_copy(update={"verdict": "tie"}) for found in result.differences)
     first, everywhere, *_ = crossplay_document(result.model_copy(update={"differences": alike})).verdict
     assert all(name in sentence for name in ("kind", "model", "mean") for sentence in (first, everywhere))
+    assert first.index("kind") < first.index("6.000") < first.index("model")  # the highest mean alone has the value
 
 
 def test_a_zero_sum_tournament_has_no_welfare_and_no_cooperation():

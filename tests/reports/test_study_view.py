@@ -306,6 +306,9 @@ def test_a_pool_that_reads_zero_is_set_against_the_exact_value() -> None:
     ]
 
 
+_LEFT = {"ours": 1.2, "sft": 1.3, "base": 0.4}
+
+
 @pytest.mark.parametrize(
     ("left", "said"),
     [
@@ -318,7 +321,14 @@ def test_a_pool_that_reads_zero_is_set_against_the_exact_value() -> None:
 def test_a_probe_that_does_no_harm_is_told_from_one_that_does_where_seeds_agree(left: list[float], said: str) -> None:
     rows = (row("ours", 1.0, seeds=len(left), self_play=[1.0] * len(left), under_probe=left),)
     text = " ".join(observations(study(game("auction", rows=rows))))
-    assert text == (f"In every seed a probe leaves an agent {said} from itself: Ours in auction." if said else "")
+    assert text == (f"In every seed a probe leaves an agent {said} from itself: in auction Ours." if said else "")
+
+
+def test_what_a_probe_leaves_is_said_game_by_game_once_for_more_and_once_for_less() -> None:
+    rows = [row(name, 1.0, seeds=2, self_play=[1.0] * 2, under_probe=[left] * 2) for name, left in _LEFT.items()]
+    found = observations(study(game("auction", rows=tuple(rows)), game("split", rows=tuple(rows))))
+    assert [sentence.count("in auction") for sentence in found] == [1, 1]
+    assert [sentence.count("in split") for sentence in found] == [1, 1]
 
 
 def test_an_arm_that_often_replies_with_no_legal_action_is_told() -> None:

@@ -62,7 +62,8 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _text(game: Game, record: dict[str, Any]) -> str:
-    lines = [f"{game.name}: {game.num_players} players, {game.num_rounds} round(s), {game.unit}", ""]
+    rounds = f"{game.num_rounds} {'round' if game.num_rounds == 1 else 'rounds'}"
+    lines = [f"{game.name}: {game.num_players} players, {rounds}, {game.unit}", ""]
     lines += ["Rules as a model reads them:", *_wrapped(record["rules"]), "", "Prompts and replies of one episode:"]
     for prompt in record["prompts"]:
         lines += _wrapped(f"seat {prompt['seat']} sees: {prompt['sees']}")

@@ -23,6 +23,7 @@ from equipoise.games import domain_of
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
+from equipoise.lab.audit_play import MOST_DEALS
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_table import CORRECTION, Meetings, crossplay_table
 from equipoise.lab.results import CrossplayResult, GameRecord, Made, MatchRecord, Participant, now

@@ -40,8 +40,9 @@ METRICS = (
         "Index",
         "no unit",
         "higher",
-        "S = s·u − le·s·e − lc·c − lx·x: scaled payoff less weighted exploitability by opponents that no training met, "
-        "collusion and externality.",
+        "Scaled payoff less weighted exploitability by opponents that no training met, collusion and externality: "
+        "S = s·u − le·s·e − lc·c − lx·x with the scale s, payoff u, exploitability e, collusion c, externality x and "
+        "the weights le, lc, lx of the last three.",
     ),
     Metric(
         "nash_conv",

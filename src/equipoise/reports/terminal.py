@@ -75,6 +75,14 @@ def terminal_text(
     return _Printer(width, colour, encoding).text_of(document)
 
 
+def _to_browse(section: parts.Section) -> bool:
+    """Whether a section holds conversations and words about them alone, which are read on the page."""
+    conversations = [part for part in section.parts if isinstance(part, parts.Conversations)]
+    others = [part for part in section.parts if not isinstance(part, parts.Conversations | parts.Prose)]
+    inner = bool(section.sections) and all(map(_to_browse, section.sections))
+    return not others and (bool(conversations) or inner) and (inner or not section.sections)
+
+
 class _Printer:
     """What every part of one text needs: the console that it is collected on, and the encoding."""
 
@@ -112,7 +120,7 @@ class _Printer:
     def section(self, section: parts.Section, above: str) -> list[str]:
         """Prints a section; the titles of what a terminal leaves out of it."""
         title = f"{above}{section.title}"
-        if section.folded:
+        if section.folded or _to_browse(section):
             return [title]
         left_out = []
         shown = [part for part in section.parts if not isinstance(part, parts.Figure | parts.Conversations)]

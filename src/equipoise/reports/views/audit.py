@@ -37,22 +37,25 @@ WHOLE_GAME = "the whole game"
 MAX_DRAWN_STATES, MAX_LISTED_STATES = 60, 400
 """The most information states of a policy that the page draws, and that it lists in numbers."""
 
-TERMS = (
-    Term(
-        "Gap",
-        "What an opponent earns beyond the agent, E[theirs − own], over the games between the two. Positive: the "
-        "opponent gets the better of the agent.",
-    ),
-    Term(
-        "Nash range",
-        "The smallest and the largest probability that the action has in any Nash equilibrium of the game. Standing "
-        "inside every range is needed for an equilibrium and is not enough: the equilibria tie the states together.",
-    ),
-    Term(
-        "Interval, n",
-        "The numbers in brackets hold the value with the stated confidence. n counts what was resampled for it: seeds "
-        "for exact values, clusters of common deals or episodes for sampled ones. With n below 2 there is no interval.",
-    ),
+GAP = Term(
+    "Gap",
+    "What an opponent earns beyond the agent, E[theirs − own], over the games between the two. Positive: the "
+    "opponent gets the better of the agent.",
+)
+NASH = Term(
+    "Nash range",
+    "The smallest and the largest probability that the action has in any Nash equilibrium of the game. Standing "
+    "inside every range is needed for an equilibrium and is not enough: the equilibria tie the states together.",
+)
+INTERVAL = Term(
+    "Interval, n",
+    "The numbers in brackets hold the value with 95 % confidence. n counts the common deals that were played, the "
+    "units of the interval. With n below 2 there is no interval.",
+)
+RANGE = Term(
+    "Range, n",
+    "Of an agent trained under several seeds the value is the median of the seeds, and the brackets hold the smallest "
+    "and the largest; n counts the seeds. With one seed the brackets are a 95 % interval over common deals.",
 )
 
 
@@ -62,10 +65,10 @@ def audit_document(result: AuditResult) -> Document:
     main = [key for key in (ZERO_SUM if zero_sum else GENERAL_SUM) if key in metrics]
     hidden = ("exact_rounds", *(("welfare",) if zero_sum else ()))
     further = [key for key in metrics if key not in main and key not in hidden]
-    lead = f"Values in {result.game.unit}, intervals in brackets. " if result.game.unit else ""
-    lead += "Bold: better than every other agent beyond the intervals; a column without bold is a tie."
     sections = [
-        Section("Agents", [Prose(lead), *_tables(result, [metrics[key] for key in main], "Results by agent")]),
+        Section(
+            "Agents", [*_how_to_read(result), *_tables(result, [metrics[key] for key in main], "Results by agent")]
+        ),
         Section(
             "Further figures", _tables(result, [metrics[key] for key in further], "Further figures by agent"), True
         ),
@@ -76,12 +79,33 @@ def audit_document(result: AuditResult) -> Document:
         *_policies(result),
         *_episodes(result),
         Section(
-            "What the words mean", [Terms([*map(_term, map(metrics.__getitem__, [*main, *further])), *TERMS])], True
+            "What the words mean", [Terms([*(_term(metrics[key]) for key in [*main, *further]), *_terms(result)])], True
         ),
         Section("Notes", [Bullets(_notes(result))] if _notes(result) else [], True),
         made_section(result.made, _origin(result)),
     ]
     return Document(result.title, verdict(result), facts(result.game, result.seeds, result.made), filled(sections))
+
+
+def _of_seeds(result: AuditResult) -> bool:
+    """Whether figures are medians over training seeds, with their range."""
+    return any(agent.seeds > 1 for agent in result.agents if agent.seeds)
+
+
+def _how_to_read(result: AuditResult) -> list[Part]:
+    """How the table of agents is read; bold compares agents, so one alone has none."""
+    brackets = "medians of the seeds with their range in brackets" if _of_seeds(result) else "intervals in brackets"
+    found = [f"Values in {result.game.unit}, {brackets}."] if result.game.unit else []
+    if len(result.agents) > 1:
+        held = "brackets" if _of_seeds(result) else "intervals"
+        found.append(f"Bold: better than every other agent beyond the {held}; a column without bold is a tie.")
+    return [Prose(" ".join(found))] if found else []
+
+
+def _terms(result: AuditResult) -> list[Term]:
+    """What the page's words mean beside its figures."""
+    nash = any(state.nash_low for agent in result.agents for state in agent.states)
+    return [GAP, *([NASH] if nash else []), RANGE if _of_seeds(result) else INTERVAL]
 
 
 def meanings(result: AuditResult) -> dict[str, Metric]:

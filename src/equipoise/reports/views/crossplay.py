@@ -80,7 +80,7 @@ class _View:
         self.opponents = list(dict.fromkeys(found.opponent for found in result.differences))
 
     def claims(self) -> list[str]:
-        """The findings, most important first; what the corrected intervals do not tell apart is a tie."""
+        """The findings, most important first; the highest mean is named with those that tie with it."""
         found = [self._self_play(), self._everywhere(), self._ties(), self._most_faults()]
         return [sentence for sentence in found if sentence]
 
@@ -90,9 +90,9 @@ class _View:
         first, *ties = self._leaders(None)
         welfare = self._compared(first, None).value
         value = f"{number(welfare, digits_of([welfare]))} {self.result.game.unit} for both players together"
-        if ties:
-            return f"In self-play {listing([first, *ties])} tie for the highest welfare: {first} has {value}."
-        return f"In self-play {first} has the highest welfare: {value}."
+        tied = f"; the difference to {listing(ties)} is too close to call" if len(ties) == 1 else ""
+        tied = f"; the differences to {listing(ties)} are too close to call" if len(ties) > 1 else tied
+        return f"In self-play {first} has the highest welfare: {value}{tied}."
 
     def _everywhere(self) -> str:
         met = [opponent for opponent in self.opponents if opponent is not None]
@@ -100,9 +100,9 @@ class _View:
         if not met:
             return ""
         if not always:
-            return "No agent is paid most, or ties for it, against every opponent."
-        paid = "is paid most, or ties for it" if len(always) == 1 else "are each paid most, or tie for it"
-        return f"{listing(always)} {paid}, against every opponent."
+            return "Every agent is paid less than the best paid against some opponent, beyond the intervals."
+        paid = "is" if len(always) == 1 else "are"
+        return f"Against no opponent {paid} {listing(always)} paid less than the best paid, beyond the intervals."
 
     def _ties(self) -> str:
         count = len(self.result.differences)
@@ -143,17 +143,15 @@ class _View:
             "The darker, the more the row's agent is paid. The table below has every interval.",
             Heatmap(self.names, values, self.result.game.unit, min(self.digits, 2)),
         )
-        lead = (
-            f"In {self.result.game.unit}, both seats together, intervals in brackets. Rows are paid, columns are met; "
-        )
+        lead = f"In {self.result.game.unit}, both seats together, intervals in brackets. Rows are paid, columns are "
         table = self._square(
             "Pay of every agent against every opponent", lambda a, b: self._cells[a, b].pay, self.digits
         )
-        columns = [Column("in the first seat"), Column("in the second seat")]
+        columns = [Column("In the first seat"), Column("In the second seat")]
         rows = [Row(_against(c), [estimate_cell(e, self.digits) for e in c.seat_pay]) for c in self.result.cells]
         seats = Section("Seat by seat", [Table("Pay by seat", "Agent and opponent", columns, rows)], True)
         title = "Who is paid what against whom"
-        return Section(title, [Prose(f"{lead}the diagonal is self-play."), heat, table], sections=[seats])
+        return Section(title, [Prose(f"{lead}opponents; the diagonal is self-play."), heat, table], sections=[seats])
 
     def ties(self) -> Section:
         """Who leads against whom, and every difference."""
@@ -171,11 +169,12 @@ class _View:
         if not leaders:
             return Section("Which differences are ties", [])
         lead = (
-            "Agents are compared on common deals. Intervals of differences are corrected for the number of comparisons."
+            "Agents are compared on common deals. Intervals of differences are corrected for their number. "
+            "A difference whose interval holds zero is a tie: these matches are too few to decide it."
         )
-        heads = [Column("paid most"), Column("value"), Column("tied with it")]
+        heads = [Column("Paid most"), Column("Value"), Column("Ties with it")]
         best = Table("Who is paid most against whom", "Against", heads, leaders)
-        heads = [Column("where"), Column("value"), Column("verdict")]
+        heads = [Column("Where"), Column("Value"), Column("Verdict")]
         every = Section("Every difference", [Table("Paired differences", "Difference", heads, differences)], True)
         return Section("Which differences are ties", [Prose(lead), best], sections=[every])
 
@@ -198,7 +197,7 @@ class _View:
             return Section("Who cooperates with whom", [])
         caption = "Share of the rounds that ask the row's agent in which it cooperates with the column's"
         table = self._square(caption, lambda a, b: self._cells[a, b].cooperation_rate, 2)
-        columns = [Column("all rounds"), *(Column(before) for before in BEFORE)]
+        columns = [Column("All rounds"), *(Column(before) for before in BEFORE)]
         rows = [
             Row(
                 _against(c),

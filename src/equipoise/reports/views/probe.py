@@ -17,16 +17,16 @@ def probe_document(result: ProbeResult) -> Document:
     """The page of a probe."""
     figures, agent = result.figures, result.agent.name
     paid = {
-        "gain of the learner: a lower bound": figures.gain,
-        f"the learner earns from {agent}": figures.pay,
+        "Gain of the learner: a lower bound": figures.gain,
+        f"The learner earns from {agent}": figures.pay,
         f"{agent} earns from itself": figures.self_play,
         f"{agent} earns from the learner": figures.agent_pay,
     }
-    faults = {"faults of the learner, share": figures.fault_rate, f"faults of {agent}, share": figures.agent_fault_rate}
+    faults = {"Faults of the learner, share": figures.fault_rate, f"Faults of {agent}, share": figures.agent_fault_rate}
     digits = decimals(estimate.value for estimate in paid.values())
     rows = [_row(label, estimate, digits) for label, estimate in paid.items()]
     rows += [_row(label, estimate, 3) for label, estimate in faults.items()]
-    table = Table(f"{result.game.unit}, 95 % intervals", "Figure", [Column("value")], rows)
+    table = Table(f"In {result.game.unit}, 95 % intervals in brackets", "Figure", [Column("Value")], rows)
     learner = result.learner
     how = (
         f"The learner: {learner['steps']} steps from {learner['start']}, seed {learner['seed']}, its own pay alone as "

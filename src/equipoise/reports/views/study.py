@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from equipoise.lab.results import CreditAudit, StudyColumn, StudyGame, StudyResult, StudyRow
+from equipoise.lab.results import StudyColumn, StudyGame, StudyResult, StudyRow
 from equipoise.reports.document import (
     Bullets,
     Cell,
@@ -26,6 +26,7 @@ from equipoise.reports.views.cells import estimate_cell, scaled
 from equipoise.reports.views.made import made_section
 from equipoise.reports.views.study_comparisons import differences, hypotheses, targets
 from equipoise.reports.views.study_verdict import (
+    game_name,
     game_title,
     labels_of,
     observations,
@@ -66,7 +67,7 @@ def study_document(result: StudyResult) -> Document:
         Section("Every game at a glance", _glance(result, slots)),
         *(_game(result, game, slots) for game in result.games),
         Section("Other weights", _weightings(result, slots), True),
-        Section("What each credit rule's gradient is worth", _credits(result.credits)),
+        Section("What each credit rule's gradient is worth", _credits(result)),
         Section("What else the figures say", [Bullets(observations(result))] if observations(result) else []),
         Section("What the columns mean", [Terms([*_columns(result), *TERMS])], True),
         Section("Notes", [Bullets(result.notes)] if result.notes else [], True),
@@ -270,16 +271,20 @@ def _weightings(result: StudyResult, slots: dict[str, int]) -> list[Part]:
     return [Prose(text), Table("Share of weightings won", "Arm", heads, rows)]
 
 
-def _credits(credits: CreditAudit | None) -> list[Part]:
+def _credits(result: StudyResult) -> list[Part]:
+    credits = result.credits
     if credits is None:
         return []
+    names = {game.game.name: game_name(game) for game in result.games}
     rows = [
-        Row(r.rule.replace("_", " "), [estimate_cell(r.cosine, 2), estimate_cell(r.ratio, 2)]) for r in credits.rules
+        Row(capital(r.rule.replace("_", " ")), [estimate_cell(r.cosine, 2), estimate_cell(r.ratio, 2)])
+        for r in credits.rules
     ]
     lead = (
-        f"Measured on the model itself at one fixed checkpoint in {credits.game.replace('_', ' ')}, "
+        f"Measured on the model itself at one fixed checkpoint in {names.get(credits.game, credits.game)}, "
         f"{credits.batches:,} batches or {credits.episodes:,} episodes for each rule. A rule that follows the "
-        "objective has cosine 1 and length 1; one that adds noise alone has length 0."
+        "objective has cosine 1 and length 1; one that adds noise alone has length 0. Both are corrected for noise, so "
+        "an estimate can lie slightly above 1."
     )
     heads = [Column("Cosine with the true gradient"), Column("Length along it")]
     return [Prose(lead), Table("Credit rules against the true gradient", "Rule", heads, rows)]

@@ -146,7 +146,7 @@ def _behind(game: StudyGame, arm: str, seeds: int, planned: int) -> bool:
 
 def observations(result: StudyResult) -> list[str]:
     """What else a reader must know of an arm: what the scripts do not see, what a probe leaves, who faults."""
-    found = [*(_blind(game) for game in result.games), _probed(result), _faulting(result)]
+    found = [*(_blind(game) for game in result.games), *_probed(result), _faulting(result)]
     return [sentence for sentence in found if sentence]
 
 
@@ -175,17 +175,21 @@ def _value(row: StudyRow, metric: str) -> float:
     return float("nan") if found is None else found.value
 
 
-def _probed(result: StudyResult) -> str:
-    """Of which arms all seeds are left more, or less, by a probe than they earn from themselves."""
-    found: dict[str, list[str]] = {"more": [], "less": []}
+def _probed(result: StudyResult) -> list[str]:
+    """Game by game, of which arms all seeds are left more, or less, by a probe than they earn from themselves."""
+    found: dict[str, dict[str, list[str]]] = {"more": {}, "less": {}}
     for game in result.games:
         for row in game.rows:
             pairs = zip(row.values.get("under_probe", ()), row.values.get("self_play", ()), strict=False)
             gaps = [left - alone for left, alone in pairs if known(left) and known(alone)]
             if len(gaps) > 1 and (min(gaps) > 0 or max(gaps) < 0):
-                found["more" if min(gaps) > 0 else "less"].append(f"{row.label} in {game_name(game)}")
-    parts = [f"{word} than it earns from itself: {', '.join(named)}" for word, named in found.items() if named]
-    return f"In every seed a probe leaves an agent {'; '.join(parts)}." if parts else ""
+                found["more" if min(gaps) > 0 else "less"].setdefault(game_name(game), []).append(row.label)
+    return [
+        f"In every seed a probe leaves an agent {word} than it earns from itself: "
+        f"{'; '.join(f'in {game} {listing(labels)}' for game, labels in games.items())}."
+        for word, games in found.items()
+        if games
+    ]
 
 
 def _faulting(result: StudyResult) -> str:

@@ -14,10 +14,10 @@ from equipoise.reports.views.crossplay import ALIKE, EFFICIENCY, FAULT, HONEST, 
 from equipoise.reports.views.made import facts, made_section
 
 SHARES = {
-    HONESTY: "honesty: true ones of its statements",
-    STATEMENT_RATE: "statements, of all messages",
-    PROMISE_KEEPING: "kept ones of its promises",
-    PROMISE_RATE: "promises, of messages before claims",
+    HONESTY: "Honesty: its statements that are true",
+    STATEMENT_RATE: "Messages that state something",
+    PROMISE_KEEPING: "Its promises that it kept",
+    PROMISE_RATE: "Messages before claims that promise something",
 }
 STATED = {"upper": "a stated upper hand", "lower": "a stated lower hand"}
 
@@ -45,10 +45,10 @@ def talk_document(result: TalkResult) -> Document:
                 Table(
                     f"Shares of the messages of {said.agent} to {said.to}",
                     "Share",
-                    [Column("value")],
+                    [Column("Value")],
                     [
                         *(Row(label, [_cell(said.figures.get(key))]) for key, label in SHARES.items()),
-                        Row("faults, of all its replies", [_cell(said.fault_rate)]),
+                        Row("Replies that are faults", [_cell(said.fault_rate)]),
                     ],
                 )
             ],
@@ -56,11 +56,13 @@ def talk_document(result: TalkResult) -> Document:
         for said in result.said
     ]
     sections += [_effect(found) for found in result.effects]
-    labels = {"with_talk": "with messages", "without_talk": "without messages", "difference": "difference"}
+    labels = {"with_talk": "With messages", "without_talk": "Without messages", "difference": "Difference"}
     rows = [Row(label, [_cell(result.efficiency[key])]) for key, label in labels.items()]
-    rows += [Row(f"faults {labels[key]}, of all replies", [_cell(share)]) for key, share in result.faults.items()]
+    rows += [
+        Row(f"Replies that are faults, {labels[key].lower()}", [_cell(share)]) for key, share in result.faults.items()
+    ]
     caption = "Efficiency: joint pay over the best joint pay, on the same hands"
-    sections.append(Section("What talk adds", [Table(caption, "Play", [Column("value")], rows), Prose(_how(result))]))
+    sections.append(Section("What talk adds", [Table(caption, "Play", [Column("Value")], rows), Prose(_how(result))]))
     sections.append(Section("What the words mean", [Terms(TERMS)], True))
     agents = [Term("Agents", "; ".join(described(agent) for agent in result.agents))]
     sections.append(made_section(result.made, agents))
@@ -120,12 +122,12 @@ def _effect(found: ListenerRecord) -> Section:
     effect = found.effect
     if effect is None:
         return Section(title, [Prose(f"Not measured: {found.why}.")])
-    columns = [Column("all claims"), *(Column(f"own hand {side}") for side in effect.by_side)]
+    columns = [Column("All claims"), *(Column(f"Own hand {side}") for side in effect.by_side)]
     missing = [Cell("")] * len(effect.by_side)
-    rows = [Row("after what it heard", [_cell(effect.claimed), *missing])]
+    rows = [Row("After what it heard", [_cell(effect.claimed), *missing])]
     for name, change in effect.changes.items():
         cells = [_cell(change), *(_cell(side[name]) for side in effect.by_side.values())]
-        rows.append(Row(f"change after {STATED.get(name, name)}", cells))
+        rows.append(Row(f"Change after {STATED.get(name, name)}", cells))
     outside = number(100 * effect.outside, 1)
     asked = f"{effect.claims} claims asked again; {outside} % of the replies there would be no claim."
     return Section(title, [Table("Claims as shares of all it could claim", "Claim", columns, rows), Prose(asked)])
@@ -133,7 +135,7 @@ def _effect(found: ListenerRecord) -> Section:
 
 def _how(result: TalkResult) -> str:
     seats = "of self-play" if len(result.agents) == 1 else "in each seat"
-    text = f"{result.matches} matches {seats}; [low, high] is a 95 % interval over deals."
+    text = f"{result.matches} matches {seats}; the brackets hold a 95 % interval over deals."
     if any(agent.kind == "model" for agent in result.agents):
         text += (
             " A model that learned the game with messages alone reads unknown rules without them: the difference holds "
