@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from equipoise.arena import Match, rollout
 from equipoise.core import Opponent
 from equipoise.errors import UserError
 from equipoise.games import domain, domain_of, make_game
@@ -17,6 +18,7 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import DOMAIN, KuhnPoker
 from equipoise.models.sources import folder_of
 from equipoise.objectives.rules import Rule, rule
+from equipoise.policies import ScriptedPolicy
 from equipoise.registry import DOORS, KINDS, PluginWarning, code_of, find, listed, names
 from packages import GAME, install
 
@@ -286,3 +288,43 @@ def test_our_games_load_when_they_are_asked_for():
 
 def test_an_unknown_kind_is_one_line():
     assert line_of("gmae", "kuhn_poker").endswith("Did you mean 'game'?")
+
+
+CALLS = """
+def three(a, b, c): return {}
+def model(): return "nowhere"
+def broken(): raise RuntimeError("no weights here")
+def raises(state, legal): raise KeyError("oops")
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, "three") for kind in ("opponent", "metric", "hazard", "credit_rule", "model")]
+    + [(kind, "model") for kind in ("opponent", "metric", "hazard", "credit_rule")],
+)
+def test_a_function_that_cannot_be_called_as_the_kind_is_called_is_one_line(tmp_path, kind, name):
+    """A model's function and a script's are told apart before anything is played."""
+    file = tmp_path / "calls.py"
+    file.write_text(CALLS)
+    with pytest.raises(UserError, match=r"cannot be called with .* needed: "):
+        find(kind, f"{file}:{name}")
+
+
+def test_what_a_stranger_s_function_raises_is_one_line_that_names_it(tmp_path):
+    file = tmp_path / "calls.py"
+    file.write_text(CALLS)
+    with pytest.raises(UserError, match=r"broken' failed: RuntimeError: no weights here \(calls.py, line 4\)"):
+        find("model", f"{file}:broken")
+    script = ScriptedPolicy(find("opponent", f"{file}:raises"))
+    with pytest.raises(UserError, match=r"'raises' failed: KeyError: 'oops' \(calls.py, line 5\)"):
+        rollout(make_game("kuhn_poker"), {"raises": script}, [Match(("raises", "raises"), 0)], seed=0)
+
+
+def test_a_missing_attribute_and_a_missing_module_are_told_as_they_were_spelled(tmp_path):
+    file = tmp_path / "calls.py"
+    file.write_text(CALLS)
+    with pytest.raises(UserError, match=r"calls.py has no 'nope'"):
+        find("game", f"{file}:nope")
+    with pytest.raises(UserError, match=r"No module named 'no_such_module'$"):
+        find("game", "no_such_module:Mine")

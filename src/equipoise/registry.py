@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import inspect
 import os
 import re
 import sys
@@ -29,7 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from equipoise.errors import UserError
+from equipoise.errors import UserError, said
 
 if TYPE_CHECKING:  # it takes longer to import than all of this package's door
     from importlib.metadata import EntryPoint
@@ -194,20 +195,33 @@ def read_callable(found: Any, name: str) -> Callable[..., Any]:
     return called
 
 
-def read_function(found: object, name: str, needed: str) -> Callable[..., Any]:
-    """What was found, if it is a function; a class is none.
+def read_function(found: object, name: str, needed: str, arguments: int) -> Callable[..., Any]:
+    """What was found, if it is a function that can be called so; a class is none.
 
     Args:
         found: What somebody registered.
         name: The name it was asked by.
         needed: What would do, as the end of a message.
+        arguments: How many it will be called with.
 
     Raises:
         UserError: Where it is none.
     """
     if not callable(found) or isinstance(found, type):
         raise UserError(f"{name!r} is {described(found)}; needed: {needed}")
+    if not _takes(found, arguments):
+        raise UserError(f"{name!r} is a function that cannot be called with {arguments} arguments; needed: {needed}")
     return found
+
+
+def _takes(found: Callable[..., Any], arguments: int) -> bool:
+    try:
+        inspect.signature(found).bind(*range(arguments))
+    except TypeError:
+        return False
+    except ValueError:  # a builtin that does not say
+        return True
+    return True
 
 
 def first_line(found: Callable[..., Any], name: str) -> str:
@@ -314,7 +328,7 @@ def _from_package(door: Door, point: EntryPoint) -> Any:
     try:
         found = point.load()
     except (Exception, SystemExit) as error:  # a stranger's module may do anything while it is imported
-        raise UserError(f"{where} cannot be loaded from {point.value}: {_said(error)}") from error
+        raise UserError(f"{where} cannot be loaded from {point.value}: {said(error)}") from error
     return _read(door, found, point.name, where)
 
 
@@ -338,7 +352,7 @@ def _from_spec(door: Door, spec: str) -> Any:
             public = [name for name in vars(module) if not name.startswith("_")]
             close = difflib.get_close_matches(part, public, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise UserError(f"{door.called} {spec!r}: {module.__name__} has no {part!r}.{hint}") from None
+            raise UserError(f"{door.called} {spec!r}: {spec.rpartition(':')[0]} has no {part!r}.{hint}") from None
     return found
 
 
@@ -346,7 +360,7 @@ def _module(name: str, spec: str, door: Door) -> ModuleType:
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{door.called} {spec!r} cannot be loaded: {_said(error)}") from error
+        raise UserError(f"{door.called} {spec!r} cannot be loaded: {said(error)}") from error
 
 
 def _file_module(file: Path, wanted: str) -> ModuleType:
@@ -367,7 +381,7 @@ def _file_module(file: Path, wanted: str) -> ModuleType:
     except BaseException as error:
         del sys.modules[name]
         if isinstance(error, (Exception, SystemExit)):
-            raise UserError(f"{str(file)!r} cannot be loaded: {_said(error)}") from error
+            raise UserError(f"{str(file)!r} cannot be loaded: {said(error)}") from error
         raise
     _FILES.append(path)
     return module
@@ -379,15 +393,3 @@ def _read(door: Door, found: Any, name: str, where: str) -> Any:
         return _named(door.read)(found, name)
     except UserError as error:
         raise UserError(str(error) if where == f"{name!r}" else f"{where}: {error}") from None
-
-
-def _said(error: BaseException) -> str:
-    """An exception in one line: its type, its message, and the last line of code it passed through."""
-    traceback, place = error.__traceback__, ""
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if not file.startswith("<") and Path(file) != Path(__file__):
-            place = f" ({Path(file).name}, line {traceback.tb_lineno})"
-        traceback = traceback.tb_next
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{f': {text}' if text else ''}{place}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from equipoise.core import Estimate
 from equipoise.games import make_game
 from equipoise.lab.results import GameRecord, HypothesisRecord, Made, StudyCell, StudyColumn, StudyGame, StudyTarget
-from equipoise.lab.study import Arm, Study
+from equipoise.lab.study import Arm, Measured, Study
 from equipoise.lab.study_run import StudyRun, parts
 from equipoise.metrics.deal_scores import DealScores
 
@@ -24,13 +24,13 @@ class Counted:
         return {"matches": self.matches, "game": game}
 
     def measured(self, study, recipe, source, key):
-        return {"figures": {"pay": Estimate(float(parts(key)[2]), -1.0, 9.0, 4, method="t over deals")}}
+        return Measured({"pay": Estimate(float(parts(key)[2]), -1.0, 9.0, 4, method="t over deals")})
 
     def references(self, study, game):
         return self.scripts
 
     def reference(self, study, game, player):
-        return {"figures": {"pay": Estimate(7.0, 7.0, 7.0, 1, method="exact")}}
+        return Measured({"pay": Estimate(7.0, 7.0, 7.0, 1, method="exact")})
 
     def game(self, study, game, cells, references):
         columns = [StudyColumn(key=key, title=key, definition=text, digits=2) for key, text in COLUMNS.items()]

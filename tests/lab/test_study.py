@@ -11,9 +11,9 @@ from small_study import SMALL, Counted, changed, hypothesis, run_of
 from equipoise.errors import UserError
 from equipoise.lab.alignment import AGENT as MET_AGENT
 from equipoise.lab.alignment import ALIGNMENT, PLAYERS, meetings_of, scripted
-from equipoise.lab.results import StudyCell, StudyTarget, load_result
+from equipoise.lab.results import StudyCell, StudyTarget, load_result, result_json
 from equipoise.lab.sepo import SEPO
-from equipoise.lab.study import Arm, Study, read_study
+from equipoise.lab.study import Arm, Measured, Study, read_study
 from equipoise.lab.study_run import StudyRun, chosen, key, parts, player_of
 from equipoise.registry import find
 from equipoise.training.recipe import Recipe, load_recipe
@@ -260,3 +260,36 @@ def test_the_cooperative_scripts_earn_the_published_reference(game, alone, greed
     found = meetings_of(task.game, agents, MET_AGENT, 400)
     assert found[MET_AGENT][0].pay.value == pytest.approx(alone, rel=0.01)
     assert found["greedy"][1].pay.value == pytest.approx(greedy_takes, rel=0.02)
+
+
+class Landed:
+    """Measures what a landed cell says."""
+
+    def __init__(self, cell):
+        self.cell = cell
+
+    def decided_by(self, study, game):
+        return {}
+
+    def reference(self, study, game, player):
+        return Measured(**{field.name: getattr(self.cell, field.name) for field in dataclasses.fields(Measured)})
+
+
+@pytest.mark.parametrize(
+    ("study", "game", "player"), [("sepo", "split", "fair"), ("alignment", "prisoners_dilemma", "always_defect")]
+)
+def test_everything_measured_reaches_the_cell(study, game, player):
+    """A landed cell of each study measured again is the same file but for when and how long."""
+    landed = load_result(RESULTS / study / "cells" / game / f"reference-{player}.json", StudyCell)
+    small = changed(name=study, games=(game,), recipes={game: "sepo/split"}, targets={}, measure=Landed(landed))
+    again = run_of(small)(f"{game}/reference-{player}")
+    assert result_json(again.model_copy(update={"made": landed.made})) == result_json(landed)
+
+
+def test_a_measure_that_gives_something_else_is_refused_in_one_line():
+    class Loose(Landed):
+        def reference(self, study, game, player):
+            return {"figures": {}}
+
+    with pytest.raises(UserError, match=r"study 'small' gave a value of type dict; needed: .*Measured"):
+        run_of(changed(measure=Loose(None)))("split/reference-fair")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from equipoise.lab.study import Study
     from equipoise.lab.study_run import StudyRun
 
-"""Scripts of a checkout, by the name of the study that an earlier command line had."""
-
 
 def add_to(verbs: Any) -> None:
     """Adds the command to the parser."""

@@ -216,7 +216,7 @@ def read_opponent(found: object, name: str) -> Opponent:
     if isinstance(found, Opponent):
         return found
     needed = "an Opponent, or a function of an information state and the legal actions that gives their probabilities"
-    return Opponent(short_name(name), read_function(found, name, needed), True, f"found as {name}")
+    return Opponent(short_name(name), read_function(found, name, needed, 2), True, f"found as {name}")
 
 
 def read_hazard(found: object, name: str) -> Hazard:
@@ -227,5 +227,5 @@ def read_hazard(found: object, name: str) -> Hazard:
     """
     if isinstance(found, Hazard):
         return found
-    scores = read_function(found, name, "a Hazard, or a function of an episode and a seat")
+    scores = read_function(found, name, "a Hazard, or a function of an episode and a seat", 2)
     return Hazard(scores, first_line(scores, name))

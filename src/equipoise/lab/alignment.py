@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from equipoise.core import Estimate, Game
 from equipoise.games import Profile
@@ -23,16 +22,14 @@ from equipoise.lab.probe import measure_probe, train_probe
 from equipoise.lab.results import (
     Drawn,
     GameRecord,
-    MeetingFigures,
     ProbeFigures,
     Settings,
     StudyCell,
     StudyColumn,
     StudyGame,
     StudyTarget,
-    TogetherFigures,
 )
-from equipoise.lab.study import Arm, ByArm, Study, hypothesis
+from equipoise.lab.study import Arm, ByArm, Measured, Meetings, Study, hypothesis
 from equipoise.lab.study_run import StudyRun, parts
 from equipoise.lab.study_table import value
 from equipoise.metrics.payoff import payoff_bounds
@@ -43,9 +40,6 @@ from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.training.recipe import Recipe
 
 AGENT, NAIVE = "agent", "naive"
-
-Meetings = Mapping[str, tuple[MeetingFigures, MeetingFigures, TogetherFigures]]
-"""By opponent: the agent's figures there, the opponent's, and what both reach together."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +198,7 @@ class MeetingMeasure:
         probe = {"steps": self.probe_steps[game], "rollouts": self.probe_rollouts}
         return {"start": fingerprint(start), "matches": self.matches, "probe": probe}
 
-    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> dict[str, Any]:
+    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> Measured:
         """See `Measure`."""
         game, arm, seed = parts(key)
         agent, task = _policy(AGENT, source, recipe), recipe.tasks[0]
@@ -216,7 +210,7 @@ class MeetingMeasure:
         folder = study.work / game / f"probe-{arm}-{seed}"
         learner = _policy("probe", str(train_probe(learning, source, self.probe_steps[game], folder)), recipe)
         probe = measure_probe(task.game, agent, learner, CrossplaySettings(self.matches))
-        return {"figures": figures_of(meetings, probe), "meetings": meetings, "probe": probe}
+        return Measured(figures_of(meetings, probe), meetings=meetings, probe=probe)
 
     def game(self, study: StudyRun, game: str, cells: ByArm, references: Mapping[str, StudyCell]) -> StudyGame:
         """See `Measure`."""
@@ -248,14 +242,14 @@ class MeetingMeasure:
         players = PLAYERS[game]
         return players.cooperative, players.greedy, players.reciprocal
 
-    def reference(self, study: StudyRun, game: str, player: str) -> dict[str, Any]:
+    def reference(self, study: StudyRun, game: str, player: str) -> Measured:
         """See `Measure`."""
         task = study.task(game)
         agents = scripted(task.profile, {AGENT: player, **PLAYERS[game].met()})
         meetings = meetings_of(task.game, agents, AGENT, self.matches)
         figures = figures_of(meetings, None)
         figures.pop("fault_rate", None)  # a script has no replies to misread
-        return {"figures": figures, "meetings": meetings}
+        return Measured(figures, meetings=meetings)
 
     def summary(self, cell: StudyCell) -> str:
         """See `Measure`."""

@@ -24,7 +24,7 @@ from equipoise.lab.results import GameRecord, Made, ProbeResult, now
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store
 from equipoise.lab.study_run import chosen
 from equipoise.training.progress import Counting
-from equipoise.training.recipe import Recipe, find_recipe, load_recipe
+from equipoise.training.recipe import Recipe, load_recipe
 from equipoise.training.run import versions
 
 LEARNER = "learner"
@@ -125,7 +125,7 @@ def learner_recipe(text: str, named: str | None, changes: list[str], start: str 
         ValueError: For an agent that is in no run folder where no recipe is named, or a recipe of several games.
     """
     _, source = name_and_source(text)
-    path = run_recipe(source) if named is None else find_recipe(named)
+    path = run_recipe(source) if named is None else named
     if path is None:
         if "/" in source and not Path(source).exists():
             raise UserError(f"no folder {source!r}; give a run folder, or a hub id with --recipe")

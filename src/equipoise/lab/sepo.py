@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from equipoise.core import Game
 from equipoise.games import SEPO_GAMES
@@ -26,7 +25,7 @@ from equipoise.lab.results import (
     StudyGame,
     Weighting,
 )
-from equipoise.lab.study import Arm, ByArm, Study, hypothesis
+from equipoise.lab.study import Arm, ByArm, Measured, Study, hypothesis
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import value
 from equipoise.metrics import index_over_grid
@@ -104,27 +103,22 @@ class AuditMeasure:
         exact = {"exact_rounds": settings.exact_rounds, "learned_episodes": settings.learned_episodes}
         return {"deals": self.deals, **exact}
 
-    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> dict[str, Any]:
+    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> Measured:
         """See `Measure`."""
         model, tokenizer = load(source)
         return self._audit(LanguageModelPolicy("agent", model, tokenizer, recipe.sampling), recipe)
 
-    def _audit(self, policy: Policy, recipe: Recipe) -> dict[str, Any]:
+    def _audit(self, policy: Policy, recipe: Recipe) -> Measured:
         game = recipe.tasks[0].game
         found = audited(policy, game, replace(self.settings(game.name), profile=recipe.profile)).agent
-        return {
-            "figures": found.estimates,
-            "deals": found.deals,
-            "opponents": found.opponents,
-            "faults": found.faults,
-        }
+        return Measured(found.estimates, found.deals, found.opponents, found.faults)
 
     def references(self, study: StudyRun, game: str) -> tuple[str, ...]:
         """The first opponent of the train pool, and the players that hazards are explained by."""
         profile = study.task(game).profile
         return tuple(dict.fromkeys([*(o.name for o in profile.pools.train[:1]), *profile.references.values()]))
 
-    def reference(self, study: StudyRun, game: str, player: str) -> dict[str, Any]:
+    def reference(self, study: StudyRun, game: str, player: str) -> Measured:
         """See `Measure`."""
         recipe = study.base(game)
         script = replace(recipe.tasks[0].profile.find(player), name="agent")

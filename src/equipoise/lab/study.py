@@ -13,8 +13,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from equipoise.core import Estimate
 from equipoise.errors import UserError
-from equipoise.lab.results import HypothesisRecord, Settings, StudyCell, StudyGame, StudyTarget
+from equipoise.lab.results import (
+    HypothesisRecord,
+    MeetingFigures,
+    OpponentRecord,
+    ProbeFigures,
+    Settings,
+    StudyCell,
+    StudyGame,
+    StudyTarget,
+    TogetherFigures,
+)
+from equipoise.metrics.deal_scores import DealScores
 from equipoise.registry import described, nearest
 from equipoise.training.recipe import Recipe
 
@@ -31,6 +43,9 @@ REFERENCE = "reference"
 
 ByArm = Mapping[str, Sequence[StudyCell]]
 """The finished cells of a game by arm, each arm's by seed."""
+
+Meetings = Mapping[str, tuple[MeetingFigures, MeetingFigures, TogetherFigures]]
+"""By opponent: the agent's figures there, the opponent's, and what both reach together."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.+]+")
 
@@ -80,20 +95,48 @@ class Size:
     overrides: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one agent or scripted player; each field goes into the field of its `StudyCell`.
+
+    Attributes:
+        figures: By name, the columns of the study's tables among them.
+        deals: Figures by deal, so that intervals can count seeds and deals; without them they count seeds alone.
+        opponents: Against each opponent of an audit.
+        faults: Share of decisions by kind of fault.
+        meetings: Against each agent it met.
+        probe: What a learner gained from it.
+    """
+
+    figures: Mapping[str, Estimate]
+    deals: Mapping[str, DealScores] = field(default_factory=dict)
+    opponents: tuple[OpponentRecord, ...] = ()
+    faults: Mapping[str, float] = field(default_factory=dict)
+    meetings: Meetings = field(default_factory=dict)
+    probe: ProbeFigures | None = None
+
+
 class Measure(Protocol):
     """What a study measures of every agent. It must be picklable: cells are computed by worker processes."""
 
     def decided_by(self, study: StudyRun, game: str) -> Settings:
         """What decides a measurement beside the agent, as JSON."""
 
-    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> dict[str, Any]:
-        """The fields of a `StudyCell` that were measured of one agent, `figures` among them."""
+    def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> Measured:
+        """What is found of one agent.
+
+        Args:
+            study: The study.
+            recipe: How the agent was made, its game and its sampling among it.
+            source: Its model, as `load` takes it.
+            key: The name of its cell: game, arm and seed (`study_run.parts`).
+        """
 
     def references(self, study: StudyRun, game: str) -> tuple[str, ...]:
         """Scripted players of a game's profile that are measured as the agents are."""
 
-    def reference(self, study: StudyRun, game: str, player: str) -> dict[str, Any]:
-        """The fields of a `StudyCell` that were measured of one scripted player."""
+    def reference(self, study: StudyRun, game: str, player: str) -> Measured:
+        """The same of one scripted player."""
 
     def game(self, study: StudyRun, game: str, cells: ByArm, references: Mapping[str, StudyCell]) -> StudyGame:
         """What there is to say of a game beside its rows: columns, hazards, weightings.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from equipoise.errors import UserError
 from equipoise.lab.claims import claimed
 from equipoise.lab.results import CandidateRecord, Made, Settings, StudyCell, now
 from equipoise.lab.store import ResultCodec, Store
-from equipoise.lab.study import REFERENCE, Size, Study
+from equipoise.lab.study import REFERENCE, Measured, Size, Study
 from equipoise.lab.workers import Cell
+from equipoise.registry import described
 from equipoise.training.recipe import Recipe, Task, load_recipe
 from equipoise.training.run import train, versions
 
@@ -43,6 +45,15 @@ def player_of(name: str) -> tuple[str, str] | None:
     game, _, rest = name.rpartition("/")
     before, _, player = rest.partition("-")
     return (game, player) if before == REFERENCE else None
+
+
+@dataclass(frozen=True)
+class Training:
+    """How an agent's training went: its time, the checkpoints it considered, and the step of the one it took."""
+
+    seconds: float = math.nan
+    candidates: tuple[CandidateRecord, ...] = ()
+    chosen: int | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,7 @@ class StudyRun:
         if reference is not None:
             game, player = reference
             measured = self.study.measure.reference(self, game, player)
-            return self._cell(name, started, game=game, arm=player, seed=0, reference=True, **measured)
+            return self._cell(name, measured, started)
         game, arm, seed = parts(name)
         recipe, source = self.recipe(game, arm, seed), ""
         if self.study.arms[arm].kind == "trained":
@@ -142,17 +153,38 @@ class StudyRun:
         trained_s = time.perf_counter() - started
         measured = self.study.measure.measured(self, recipe, source or recipe.model, name)
         candidates, step = _selection(self.run_folder(game, arm, seed)) if source else ((), None)
-        measured |= {"candidates": candidates, "chosen": step, "train_seconds": trained_s}
-        return self._cell(name, started, game=game, arm=arm, seed=seed, **measured)
+        return self._cell(name, measured, started, Training(trained_s, candidates, step))
 
-    def _cell(self, name: str, started: float, **fields: Any) -> StudyCell:
+    def _cell(self, name: str, measured: Measured, started: float, training: Training = Training()) -> StudyCell:
+        """A cell with what was measured; without `training` it is a scripted player's."""
+        if not isinstance(measured, Measured):
+            needed = "needed: an equipoise.lab.study.Measured"
+            raise UserError(f"the measure of study {self.study.name!r} gave {described(measured)}; {needed}")
+        reference = player_of(name)
+        game, arm, seed = parts(name) if reference is None else (*reference, 0)
         made = Made(
             created=now(),
             seconds=time.perf_counter() - started,
             versions=versions(),
             by=self.made_by(name),
         )
-        return StudyCell(study=self.study.name, made=made, **fields)
+        return StudyCell(
+            study=self.study.name,
+            game=game,
+            arm=arm,
+            seed=seed,
+            reference=reference is not None,
+            made=made,
+            train_seconds=training.seconds,
+            figures=dict(measured.figures),
+            deals=dict(measured.deals),
+            opponents=measured.opponents,
+            faults=dict(measured.faults),
+            candidates=training.candidates,
+            chosen=training.chosen,
+            meetings=dict(measured.meetings),
+            probe=measured.probe,
+        )
 
     def model(self, game: str, arm: str, seed: int) -> Path:
         """The folder of a trained model, trained by the first of the cells that need it to get here.

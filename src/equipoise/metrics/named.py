@@ -46,4 +46,4 @@ def read_metric(found: object, name: str) -> AgentMetric:
         UserError: For anything that is no function.
     """
     needed = "a function of episodes and an agent's name that gives an Estimate"
-    return cast(AgentMetric, read_function(found, name, needed))
+    return cast(AgentMetric, read_function(found, name, needed, 2))

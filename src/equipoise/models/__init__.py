@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from equipoise.errors import UserError
-from equipoise.registry import described
+from equipoise.errors import UserError, said
+from equipoise.registry import described, read_function
 
 TINY = Path(__file__).parent / "embedded"
 TINY_TALK = Path(__file__).parent / "embedded_talk"
@@ -24,7 +24,13 @@ def read_model(found: object, name: str) -> Path:
     Raises:
         UserError: For anything else, or a folder that is not there.
     """
-    given = found() if callable(found) and not isinstance(found, type) else found
+    given = found
+    if callable(found) and not isinstance(found, type):
+        function = read_function(found, name, "the folder of a model, or a function without arguments that gives it", 0)
+        try:
+            given = function()
+        except Exception as error:  # a stranger's code
+            raise UserError(f"model {name!r} failed: {said(error)}") from error
     if not isinstance(given, str | Path):
         raise UserError(f"{name!r} is {described(given)}; needed: the folder of a model, or a function that gives it")
     folder = Path(given)

@@ -112,4 +112,4 @@ def read_rule(found: object, name: str) -> Rule:
     """
     if isinstance(found, Rule):
         return found
-    return Rule(cast(CreditRule, read_function(found, name, "a Rule, or a function of a batch and weights")))
+    return Rule(cast(CreditRule, read_function(found, name, "a Rule, or a function of a batch and weights", 2)))

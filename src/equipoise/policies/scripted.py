@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from equipoise.core import Action, Behaviour, Game, InformationState, Opponent, Reply
-from equipoise.errors import UserError
+from equipoise.errors import UserError, said
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.seeds import Seed
 
@@ -14,13 +14,18 @@ PolicyTable = Mapping[InformationState, Mapping[Action, float]]
 
 
 class _BehaviourSession(Session):
-    def __init__(self, behaviour: Behaviour) -> None:
-        self._behaviour = behaviour
+    def __init__(self, name: str, behaviour: Behaviour) -> None:
+        self._name, self._behaviour = name, behaviour
 
     def replies(self, requests: Sequence[Request]) -> list[Reply]:
-        return [
-            Reply(action=sample(self._behaviour(r.information_state, r.legal), r.stream.random())) for r in requests
-        ]
+        try:
+            return [
+                Reply(action=sample(self._behaviour(r.information_state, r.legal), r.stream.random())) for r in requests
+            ]
+        except UserError:
+            raise
+        except Exception as error:  # a script may be a stranger's
+            raise UserError(f"the script {self._name!r} failed: {said(error)}") from error
 
 
 class ScriptedPolicy(Policy):
@@ -33,7 +38,7 @@ class ScriptedPolicy(Policy):
         self.behaviour = opponent.behaviour
 
     def session(self, game: Game, seed: Seed) -> Session:
-        return _BehaviourSession(self.behaviour)
+        return _BehaviourSession(self.name, self.behaviour)
 
 
 class TabularPolicy(Policy):
@@ -54,4 +59,4 @@ class TabularPolicy(Policy):
         return self.table[information_state]
 
     def session(self, game: Game, seed: Seed) -> Session:
-        return _BehaviourSession(self.behaviour)
+        return _BehaviourSession(self.name, self.behaviour)
