@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from equipoise.arena import Match, rollout
@@ -18,6 +19,7 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import DOMAIN, KuhnPoker
 from equipoise.models.sources import folder_of
 from equipoise.objectives.rules import Rule, rule
+from equipoise.objectives.sepo import CreditBatch, CreditWeights
 from equipoise.policies import ScriptedPolicy
 from equipoise.registry import DOORS, KINDS, PluginWarning, code_of, find, listed, names
 from packages import GAME, install
@@ -83,10 +85,10 @@ def test_a_file_is_loaded_once_and_two_files_of_one_name_are_two_modules(tmp_pat
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "rules.py").write_text("def mine(batch, weights):\n    return batch.own\n")
-    first = rule(f"{tmp_path}/a/rules.py:mine").credits
+    first = rule(f"{tmp_path}/a/rules.py:mine").credits.__wrapped__
     monkeypatch.chdir(tmp_path / "a")
-    assert rule("rules.py:mine").credits is first
-    assert rule(f"{tmp_path}/b/rules.py:mine").credits is not first
+    assert rule("rules.py:mine").credits.__wrapped__ is first
+    assert rule(f"{tmp_path}/b/rules.py:mine").credits.__wrapped__ is not first
 
 
 def test_a_plain_function_is_an_opponent_a_hazard_and_a_rule_of_self_play(tmp_path):
@@ -328,3 +330,29 @@ def test_a_missing_attribute_and_a_missing_module_are_told_as_they_were_spelled(
         find("game", f"{file}:nope")
     with pytest.raises(UserError, match=r"No module named 'no_such_module'$"):
         find("game", "no_such_module:Mine")
+
+
+RULES = """
+def raises(batch, weights): raise KeyError("oops")
+def nothing(batch, weights): return None
+def short(batch, weights): return batch.own[:, :1]
+def endless(batch, weights): return batch.own * float("inf")
+def good(batch, weights): return batch.own
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("raises", r"failed: KeyError: 'oops' \(rules.py, line 2\)"),
+        ("nothing", r"shape \(\); needed: \(2, 3\)"),
+        ("short", r"shape \(2, 1\); needed: \(2, 3\)"),
+        ("endless", "not finite"),
+    ],
+)
+def test_what_a_stranger_s_credit_rule_does_wrong_is_one_line(tmp_path, name, says):
+    (tmp_path / "rules.py").write_text(RULES)
+    batch = CreditBatch.of_self_play(np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3), dtype=bool), np.zeros(2, int))
+    assert rule(f"{tmp_path}/rules.py:good").credits(batch, CreditWeights()).tolist() == batch.own.tolist()
+    with pytest.raises(UserError, match=says):
+        rule(f"{tmp_path}/rules.py:{name}").credits(batch, CreditWeights())

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small_study import Counted, cell, changed, hypothesis, run_of
 from equipoise.core import Estimate
 from equipoise.errors import UserError
 from equipoise.lab.alignment import ALIGNMENT
-from equipoise.lab.results import StudyTarget, parse_result, result_json
+from equipoise.lab.results import StudyResult, StudyTarget, load_result, parse_result, result_json
 from equipoise.lab.sepo import SEPO, AuditMeasure
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import CREDITS, arms_of, difference, study_result, summed
@@ -429,3 +430,21 @@ def test_a_game_without_held_out_players_says_whose_exploitability_its_index_cou
     profile = replace(task.profile, pools=replace(task.profile.pools, held_out=()), references={}, weak=())
     monkeypatch.setattr(StudyRun, "task", lambda run, game: replace(task, profile=profile))
     assert "exploiter pool" in definition()
+
+
+@pytest.mark.parametrize("study", ["sepo", "alignment"])
+def test_no_interval_of_a_landed_study_leaves_the_range_of_its_figure(study):
+    result = load_result(Path(__file__).parents[2] / "results" / study, StudyResult)
+    for game in result.games:
+        ranges = {column.key: column.range for column in game.columns}
+        for row in game.rows:
+            for name, found in row.estimates.items():
+                low, high = ranges.get(name) or (-math.inf, math.inf)
+                outside = found.low < low - 1e-9 or found.high > high + 1e-9  # false where either is not known
+                assert not outside, (game.game.name, row.arm, name)
+
+
+def test_a_clipped_figure_s_interval_stays_in_its_range_though_its_scores_by_deal_do_not():
+    cells = [cell("ours", seed, deals=[-3.0, 3.2] * 20) for seed in range(3)]  # the mean is 0.1
+    found = summed(cells, "pay", "mean", (0.0, 4.0))
+    assert found.low == 0.0 < found.value < found.high <= 4.0

@@ -32,7 +32,7 @@ from equipoise.lab.results import (
 from equipoise.lab.study import Arm, ByArm, Measured, Meetings, Study, hypothesis
 from equipoise.lab.study_run import StudyRun, parts
 from equipoise.lab.study_table import value
-from equipoise.metrics.payoff import payoff_bounds
+from equipoise.metrics.payoff import payoff_bounds, welfare_bounds
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -279,7 +279,7 @@ def meetings_of(game: Game, agents: Mapping[str, Policy], agent: str, matches: i
         for pair in dict.fromkeys([(agent, opponent), (opponent, agent)]):
             played[pair] = meeting_of(met(game, agents, pair, settings), cooperation, talk)
         both = cell_of(played, agent, opponent, bounds), cell_of(played, opponent, agent, bounds)
-        found[opponent] = (*both, together_of(played, agent, opponent, bounds))
+        found[opponent] = (*both, together_of(played, agent, opponent, welfare_bounds(game)))
     return found
 
 

@@ -8,6 +8,7 @@ those of the checkpoint that did best on other deals.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,7 +30,10 @@ from equipoise.lab.study import Arm, ByArm, Measured, Study, hypothesis
 from equipoise.lab.study_run import StudyRun
 from equipoise.lab.study_table import value
 from equipoise.metrics import index_over_grid
+from equipoise.metrics.bounded import Bounds
 from equipoise.metrics.catalogue import METRIC
+from equipoise.metrics.payoff import payoff_bounds, welfare_bounds
+from equipoise.metrics.pool import gap_bounds
 from equipoise.metrics.sepo_index import EXPLOITABILITY
 from equipoise.metrics.weightings import pareto_front, share_of_weightings_won
 from equipoise.models.load import load
@@ -175,13 +179,15 @@ def _column(name: str, profile: Profile, game: Game) -> StudyColumn:
     """One figure as a column: as the catalogue has it, and as the game means it."""
     metric = METRIC.get(name)
     hazard = profile.measures.get(name)
+    low, high = _range(name, profile, game)
     digits = 3 if game.max_reward < _LARGE else 2
     meaning = "" if hazard is None else f"{hazard.definition[:1].upper()}{hazard.definition[1:].rstrip('.')}."
     if name == "sepo_index" and not profile.pools.held_out:
         meaning = "Exploitability by the exploiter pool, since the game has no held-out one."
     if metric is None:
         unit = "" if hazard is None else hazard.unit
-        return StudyColumn(key=name, title=name.replace("_", " "), definition=meaning, unit=unit, digits=digits)
+        title = name.replace("_", " ")
+        return StudyColumn(key=name, title=title, definition=meaning, unit=unit, digits=digits, low=low, high=high)
     title = f"{metric.title} ({metric.group.lower()})" if metric.title in _AMBIGUOUS else metric.title
     return StudyColumn(
         key=name,
@@ -191,7 +197,24 @@ def _column(name: str, profile: Profile, game: Game) -> StudyColumn:
         direction=metric.direction,
         digits=1 if metric.scale == 100 else digits,
         scale=metric.scale,
+        low=low,
+        high=high,
     )
+
+
+def _range(name: str, profile: Profile, game: Game) -> Bounds:
+    """The least and the most that a figure can be per round; NaN where that is not known."""
+    hazard, spread = profile.measures.get(name), game.max_reward - game.min_reward
+    if hazard is not None:
+        return hazard.low, hazard.high
+    known = {
+        **dict.fromkeys(("payoff", "robustness", "commitment_value"), payoff_bounds(game)),
+        **dict.fromkeys(("worst_case_advantage", "worst_case_lower_bound", "exploitation"), gap_bounds(game)),
+        **dict.fromkeys((*EXPLOITABILITY.values(), "security_gap"), (0.0, spread)),
+        "nash_conv": (0.0, game.num_players * spread),
+        "welfare": welfare_bounds(game),
+    }
+    return known.get(name, (math.nan, math.nan))
 
 
 _AMBIGUOUS = {

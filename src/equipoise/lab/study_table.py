@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,9 +45,6 @@ CORRECTION = (
     "exploratory, and its interval is not corrected."
 )
 
-
-SHARE = (0.0, 1.0)
-"""The range of a figure that is shown in per cent."""
 
 CREDITS = "gradients.json"
 """What `research.model_gradients` writes beside a study's cells."""
@@ -127,8 +124,8 @@ def _game(
     differences: Sequence[StudyDifference],
 ) -> StudyGame:
     game = run.study.measure.game(run, name, by_arm, scripts)
-    shares = {column.key for column in game.columns if column.scale == 100}
-    rows = [_row(run, arm, found, shares) for arm, found in by_arm.items()]
+    ranges = {column.key: column.range for column in game.columns}
+    rows = [_row(run, arm, found, ranges) for arm, found in by_arm.items()]
     rows += [
         StudyRow(arm=player, label=player.replace("_", " "), kind="reference", seeds=0, estimates=cell.figures)
         for player, cell in scripts.items()
@@ -137,12 +134,12 @@ def _game(
     return game.model_copy(update={"rows": tuple(rows), "differences": tuple(differences), "targets": targets})
 
 
-def _row(run: StudyRun, arm: str, cells: Sequence[StudyCell], shares: Collection[str]) -> StudyRow:
+def _row(run: StudyRun, arm: str, cells: Sequence[StudyCell], ranges: Mapping[str, Bounds | None]) -> StudyRow:
     made, central = run.study.arms[arm], run.study.central
     names = list(dict.fromkeys(name for cell in cells for name in cell.figures))
     estimates = cells[0].figures
     if made.kind == "trained":
-        estimates = {name: summed(cells, name, central, SHARE if name in shares else None) for name in names}
+        estimates = {name: summed(cells, name, central, ranges.get(name)) for name in names}
     values = {name: tuple(value(cell, name) for cell in cells) for name in names}
     return StudyRow(arm=arm, label=made.label, kind=made.kind, seeds=len(cells), estimates=estimates, values=values)
 
@@ -167,9 +164,14 @@ def summed(cells: Sequence[StudyCell], name: str, central: str, bounds: Bounds |
         return Estimate(math.nan, math.nan, math.nan, 0, method="not measured")
     if central == "median":
         return over_seeds(known)
-    if all(name in cell.deals for cell in cells):
-        return over_seeds_and_deals([cell.deals[name] for cell in cells], bounds)
-    return seed_mean(known, bounds=bounds)
+    if not all(name in cell.deals for cell in cells):
+        return seed_mean(known, bounds=bounds)
+    tables = [cell.deals[name] for cell in cells]
+    scores = [score for table in tables for score in table.scores]
+    low, high = bounds or (-math.inf, math.inf)
+    # what is clipped, like exploitability, has a range that its scores by deal, which are not clipped, may leave
+    found = over_seeds_and_deals(tables, bounds if low <= min(scores) and max(scores) <= high else None)
+    return replace(found, low=float(np.clip(found.low, low, high)), high=float(np.clip(found.high, low, high)))
 
 
 @dataclass(frozen=True)

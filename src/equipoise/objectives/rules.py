@@ -12,16 +12,17 @@ Recipes name it in `objective.rule`: one of ours by name, anybody's by `package.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import UserError
+from equipoise.errors import UserError, said
 from equipoise.objectives import alignment, sepo
 from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
-from equipoise.registry import find, names, read_function
+from equipoise.registry import find, is_foreign, names, read_function
 
 Played = Literal["pools", "self_play"]
 """What a rule credits: play against the scripted pools, or play against oneself and one's past."""
@@ -110,6 +111,26 @@ def read_rule(found: object, name: str) -> Rule:
     Raises:
         UserError: For anything else.
     """
-    if isinstance(found, Rule):
+    needed = "a Rule, or a function of a batch and weights"
+    read = found if isinstance(found, Rule) else Rule(cast(CreditRule, read_function(found, name, needed, 2)))
+    return replace(read, credits=_checked(read.credits, name)) if is_foreign("credit_rule", name) else read
+
+
+def _checked(rule: CreditRule, name: str) -> CreditRule:
+    """A stranger's rule, whose mistakes are one line."""
+
+    @wraps(rule)
+    def credits(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
+        try:
+            found = np.asarray(rule(batch, weights), dtype=np.float64)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"the credit rule {name!r} failed: {said(error)}") from error
+        if found.shape != batch.own.shape:
+            raise UserError(f"the credit rule {name!r} gave credits of shape {found.shape}; needed: {batch.own.shape}")
+        if not np.isfinite(found).all():
+            raise UserError(f"the credit rule {name!r} gave credits that are not finite numbers")
         return found
-    return Rule(cast(CreditRule, read_function(found, name, "a Rule, or a function of a batch and weights", 2)))
+
+    return credits

@@ -64,7 +64,10 @@ class StudyCell(Value):
 
 
 class StudyColumn(Value):
-    """One figure that a study shows: its key, full name, definition, unit, which values are better, digits, factor."""
+    """One figure that a study shows: key, full name, definition, unit, which values are better, digits, factor, range.
+
+    `low` and `high` are the least and the most that it can be, NaN where that is not known.
+    """
 
     key: str
     title: str
@@ -73,6 +76,14 @@ class StudyColumn(Value):
     direction: Literal["lower", "higher", ""] = ""
     digits: int = 3
     scale: float = 1.0
+    low: Number = math.nan
+    high: Number = math.nan
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The least and the most that it can be, for a share 0 and 1; None where that is not known."""
+        ends = (0.0, 1.0) if self.scale == 100 else (self.low, self.high)
+        return ends if ends[0] <= ends[1] else None
 
 
 class StudyRow(Value):
