@@ -69,3 +69,12 @@ def test_force_and_resume_are_two_wishes(out):
     with pytest.raises(UserError, match="--resume and --force"):
         forced(out, resume=True)
     assert (out / "metrics.jsonl").exists()
+
+
+def test_a_recipe_that_was_changed_after_the_run_began_is_told_of_on_resume(out):
+    assert open_folder(Recipe(), out, {}, resume=True) == ""
+    changed = Recipe(seed=2)
+    (out / "recipe.toml").write_text(changed.to_toml())
+    assert "was changed after the run began" in open_folder(changed, out, {}, resume=True)
+    (out / "versions.json").write_text("{}")  # of a run that did not note it
+    assert open_folder(changed, out, {}, resume=True) == ""

@@ -9,11 +9,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from equipoise.errors import UserError
-from equipoise.training.checkpoints import write_whole
+from equipoise.training.checkpoints import checksum, write_whole
 from equipoise.training.recipe import Recipe
 
 RECIPE, VERSIONS = "recipe.toml", "versions.json"
 """What a run folder holds from the first moment: both make it one."""
+
+_BEGUN = "recipe"
+"""Under which `VERSIONS` has the checksum of the recipe that the run began with."""
 
 WRITTEN = (
     RECIPE,
@@ -38,8 +41,8 @@ WRITTEN = (
 
 def open_folder(
     recipe: Recipe, out: Path, versions: Mapping[str, str], *, resume: bool = False, force: bool = False
-) -> None:
-    """Makes the folder of a new run, or checks that of an old one.
+) -> str:
+    """Makes the folder of a new run, or checks that of an old one; what a user should know of it, "" for nothing.
 
     Args:
         recipe: What is run.
@@ -59,7 +62,9 @@ def open_folder(
             raise UserError(f"nothing to resume in {out}: it has no {RECIPE}; start without --resume")
         if written.read_text(encoding="utf-8", errors="replace") != recipe.to_toml():
             raise UserError(f"{out} was started with another recipe (see {written}); use it unchanged, or a new folder")
-        return
+        if _begun_with(out / VERSIONS) not in (None, checksum(written)):
+            return f"{written} was changed after the run began: what is left of it goes by the new one"
+        return ""
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; choose another folder")
     found = {path.name for path in out.iterdir()} if out.exists() else set()
@@ -71,7 +76,16 @@ def open_folder(
         )
     out.mkdir(parents=True, exist_ok=True)
     write_whole(written, recipe.to_toml())
-    write_whole(out / VERSIONS, json.dumps(dict(versions), indent=1) + "\n")
+    write_whole(out / VERSIONS, json.dumps({**versions, _BEGUN: checksum(written)}, indent=1) + "\n")
+    return ""
+
+
+def _begun_with(file: Path) -> object:
+    """The checksum of the recipe that a run began with; None where that is not known."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8")).get(_BEGUN)
+    except (OSError, ValueError, RecursionError, AttributeError):
+        return None
 
 
 def _remove(out: Path) -> None:

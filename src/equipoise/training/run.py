@@ -90,7 +90,8 @@ def train(
     out = Path(out)
     has_two_agents(recipe)  # refused before there is a folder
     _check_log_targets(recipe.rl.report_to)
-    open_folder(recipe, out, versions(), resume=resume, force=force)
+    if note := open_folder(recipe, out, versions(), resume=resume, force=force):
+        print(note, file=sys.stderr)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
     with hearing(stopping("stopped", out)):
