@@ -196,7 +196,7 @@ def test_a_folder_of_other_settings_is_refused_and_kept(finished, mistake, chang
         ("liar --set talk=false", "trust_and_split has no messages with talk=false; judge it with --set talk=true"),
         ("liar --set rounds=0", "got rounds=0; allowed: a whole number from 1 to 100"),
         ("liar --set rounds", "setting 'rounds' has no '='"),
-        ("liar --matches 1", "got 1 matches; an interval needs at least 2"),
+        ("liar --matches 1", "got 1 matches of every ordered pair; allowed: 2"),
         ("liar --seed -1", "got seed -1; seeds are 0 or more"),
         ("lier", "unknown agent 'lier'; scripts of trust_and_split: honest_tit_for_tat, "),
         ("liar --with lire", "unknown agent 'lire'; scripts of trust_and_split"),

@@ -90,7 +90,7 @@ def test_a_missing_folder_is_told_without_asking_the_hub(name, tmp_path, monkeyp
     refused(name, f"no model folder '{name}'; give .* hub id owner/name whose owner is neither 'runs' nor a folder")
 
 
-@pytest.mark.parametrize("kind", ["AutoTokenizer", "AutoModelForCausalLM"])
+@pytest.mark.parametrize("kind", ["AutoConfig", "AutoTokenizer", "AutoModelForCausalLM"])
 def test_a_hub_id_goes_to_the_hub_as_it_is(kind, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
@@ -99,9 +99,11 @@ def test_a_hub_id_goes_to_the_hub_as_it_is(kind, folder, tmp_path, monkeypatch):
         asked.append(source)
         raise OSError("we couldn't connect")
 
-    if kind == "AutoModelForCausalLM":
-        tokenizer = loading.AutoTokenizer.from_pretrained(folder)
-        monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda source, **_: tokenizer)
+    for before in ("AutoConfig", "AutoTokenizer"):  # asked for in this order
+        if before == kind:
+            break
+        found = getattr(loading, before).from_pretrained(folder)
+        monkeypatch.setattr(getattr(loading, before), "from_pretrained", lambda source, found=found, **_: found)
     monkeypatch.setattr(f"equipoise.models.load.{kind}.from_pretrained", hub)
     refused("owner/name", "cannot load a model from 'owner/name': we couldn't connect")
     assert asked == ["owner/name"]
