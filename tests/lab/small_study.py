@@ -34,7 +34,7 @@ class Counted:
 
     def game(self, study, game, cells, references):
         columns = [StudyColumn(key=key, title=key, definition=text, digits=2) for key, text in COLUMNS.items()]
-        rate = StudyColumn(key="rate", title="rate", definition="A share.", unit="%", scale=100)
+        rate = StudyColumn(key="rate", title="rate", definition="A share.", unit="%", scale=100, low=0, high=1)
         return StudyGame(game=GameRecord.of(make_game(game)), columns=(*columns, rate), rows=())
 
     def summary(self, cell):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from equipoise.core import CHANCE, Game, State
 
+MOST_DEALS = 10_000_000
+"""More than any interval needs; what is beyond it is a slip that no memory holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from equipoise.arena import Match, against, rollout
+from equipoise.arena import MOST_DEALS, Match, against, rollout
 from equipoise.core import Episode, FaultRule, Game, Opponent
 from equipoise.errors import UserError
 from equipoise.games import domain_of, script_of
@@ -32,9 +32,6 @@ REFERENCE, GIVEN = "reference", "given"
 
 Company = Mapping[str, tuple[Opponent, ...]]
 """Whom an audit meets, by the pool they are in, or `REFERENCE`, or `GIVEN`."""
-
-MOST_DEALS = 10_000_000
-"""More than any interval needs; what is beyond it is a slip that no memory holds."""
 
 _Named = TypeVar("_Named")
 

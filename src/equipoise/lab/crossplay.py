@@ -16,14 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from equipoise.arena import Match, rollout
+from equipoise.arena import MOST_DEALS, Match, rollout
 from equipoise.core import FAULT_RULES, Episode, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import domain_of
 from equipoise.games.domain import Cooperation, Talk
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
-from equipoise.lab.audit_play import MOST_DEALS
 from equipoise.lab.crossplay_meeting import Meeting, meeting_of
 from equipoise.lab.crossplay_table import CORRECTION, Meetings, crossplay_table
 from equipoise.lab.results import CrossplayResult, GameRecord, Made, MatchRecord, Participant, now

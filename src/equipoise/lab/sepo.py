@@ -213,6 +213,7 @@ def _range(name: str, profile: Profile, game: Game) -> Bounds:
         **dict.fromkeys((*EXPLOITABILITY.values(), "security_gap"), (0.0, spread)),
         "nash_conv": (0.0, game.num_players * spread),
         "welfare": welfare_bounds(game),
+        **dict.fromkeys(("fault_rate", "max_state_fault", "mean_state_fault"), (0.0, 1.0)),
     }
     return known.get(name, (math.nan, math.nan))
 

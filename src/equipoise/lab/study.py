@@ -155,16 +155,7 @@ class Measure(Protocol):
 def hypothesis(
     name: str, arm: str, minus: str, metric: str, text: str, expected: Literal["above", "below"]
 ) -> HypothesisRecord:
-    """A comparison that a study names before it runs, in one line.
-
-    Args:
-        name: Short and unique.
-        arm: Whose figure.
-        minus: Whose figure is taken from it.
-        metric: Which.
-        text: The sentence, with {arm}, {minus} and {more} (more or less).
-        expected: On which side of zero the difference is expected.
-    """
+    """A `HypothesisRecord` in one line; it says what each of them is."""
     return HypothesisRecord(name=name, arm=arm, minus=minus, metric=metric, text=text, expected=expected)
 
 

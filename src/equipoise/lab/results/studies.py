@@ -81,9 +81,8 @@ class StudyColumn(Value):
 
     @property
     def range(self) -> tuple[float, float] | None:
-        """The least and the most that it can be, for a share 0 and 1; None where that is not known."""
-        ends = (0.0, 1.0) if self.scale == 100 else (self.low, self.high)
-        return ends if ends[0] <= ends[1] else None
+        """The least and the most that it can be; None where that is not known."""
+        return (self.low, self.high) if self.low <= self.high else None
 
 
 class StudyRow(Value):
