@@ -157,10 +157,10 @@ def listed(kind: Kind) -> tuple[Listed, ...]:
         package = ", ".join(_package(point) for point in offered)
         problem = ""
         try:
-            with warnings.catch_warnings(record=True) as said:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", PluginWarning)
                 find(kind, name)
-            problem = next((str(w.message) for w in said if issubclass(w.category, PluginWarning)), "")
+            problem = next((str(w.message) for w in caught if issubclass(w.category, PluginWarning)), "")
         except UserError as error:
             problem = str(error)
         rows.append(Listed(name, package, problem))
