@@ -21,6 +21,7 @@ ORDER = {
     "seeds": -1,
     "core": 0,
     "registry": 0,
+    "engines": 1,
     "games": 1,
     "policies": 2,
     "arena": 3,
@@ -38,8 +39,8 @@ ORDER = {
 LIGHT = ("equipoise", *(f"equipoise.{name}" for name in ("core", "games", "arena", "metrics", "objectives")))
 OPTIONAL = {
     "peft": ("models/", "training/"),
-    "torch": ("policies/", "models/", "training/"),
-    "transformers": ("policies/", "models/", "training/", "cli/"),
+    "torch": ("engines/", "policies/", "models/", "training/"),
+    "transformers": ("engines/", "policies/", "models/", "training/", "cli/"),
     "matplotlib": ("reports/",),
     "jinja2": ("reports/",),
 }

@@ -1,0 +1,1 @@
+"""Engines: where a language model's tokens come from."""
