@@ -72,7 +72,7 @@ class _GenerateSession(Session):
             return_tensors="pt",
             return_dict=True,
         )
-        output = policy.model.generate(
+        output = policy.engine.model.generate(
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
             do_sample=True,

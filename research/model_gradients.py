@@ -35,7 +35,7 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed, Use
 from equipoise.training.experience import SepoPlay
 from equipoise.training.loss import examples_of, padded, weighted_loss
-from equipoise.training.play import AGENT, Experience
+from equipoise.training.play import AGENT, Experience, trained_model
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
 from research.command import exit_code
 
@@ -116,7 +116,7 @@ def policy_gradient(policy: LanguageModelPolicy, experience: Experience) -> np.n
         policy: Whose parameters; it must be the policy that played.
         experience: Its credited rows.
     """
-    model, examples = policy.model, examples_of(experience)
+    model, examples = trained_model(policy), examples_of(experience)
     model.zero_grad(set_to_none=True)
     with torch.enable_grad():
         for start in range(0, len(examples), _ROWS_AT_ONCE):

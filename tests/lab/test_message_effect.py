@@ -14,6 +14,7 @@ import pytest
 from equipoise.arena import Match, rollout
 from equipoise.arena.matchups import enumerated_deals
 from equipoise.core import Reply
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.games import domain, make_game
 from equipoise.games.trust_and_split.seen import current, finished
 from equipoise.lab.message_effect import heard_claims, message_effect, message_effect_scores
@@ -21,7 +22,6 @@ from equipoise.metrics.estimate import paired_difference
 from equipoise.models.load import load
 from equipoise.policies import Policy, ScriptedPolicy, Session, TabularPolicy
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.policies.plain_scoring import token_log_probs
 
 DOMAIN = domain("trust_and_split")
 TALK = DOMAIN.talk
@@ -192,7 +192,7 @@ def test_a_language_model_s_claim_is_what_its_probabilities_renormalised_expect(
         for state in states:
             prompt = tiny.transcript(ROUND, state, seat, legal)
             rows = [(prompt, tiny.chat.reply(str(action))) for action in legal]
-            masses = np.array([math.exp(scores.sum()) for scores in token_log_probs(tiny.model, rows)])
+            masses = np.array([math.exp(scores.sum()) for scores in token_log_probs(tiny.engine.model, rows)])
             expected.append(masses @ np.arange(11) / masses.sum() / 10)
             left.append(1 - masses.sum())
         assert heard[index] == pytest.approx(expected[0], abs=1e-5)
@@ -220,7 +220,7 @@ def test_a_listener_that_cannot_tell_its_probabilities_is_refused_in_one_line(ti
     claims = one_round("honest_greedy", "honest_cooperative")
     with pytest.raises(ValueError, match=r"'mute' \(Mute\) cannot tell how likely its claims are; give a script"):
         message_effect(ROUND, Mute(), claims, TALK)
-    thinker = LanguageModelPolicy("thinker", tiny.model, tiny.tokenizer, Sampling(reasoning="brief"))
+    thinker = LanguageModelPolicy("thinker", tiny.engine.model, tiny.tokenizer, Sampling(reasoning="brief"))
     with pytest.raises(ValueError, match="exact action probabilities need replies that are the action alone"):
         message_effect(ROUND, thinker, claims, TALK)
 

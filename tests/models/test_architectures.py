@@ -6,13 +6,12 @@ import torch
 import transformers
 
 from equipoise.arena import Match, rollout
+from equipoise.engines.exactness import attends_to_everything, keeps_cache
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.metrics import information_states
-from equipoise.policies.chat import ChatFormat
-from equipoise.policies.exactness import attends_to_everything, keeps_cache
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, merged, transcript_row
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
@@ -89,14 +88,14 @@ def assert_recorded_is_scored(model, tokenizer, temperature):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_six_hands_are_recorded_as_one_plain_forward_pass_scores_them(new_model, tokenizer, name):
     model = new_model(name)
-    assert keeps_cache(model, ChatFormat.of(tokenizer)) == ARCHITECTURES[name]
+    assert keeps_cache(model) == ARCHITECTURES[name]
     assert_recorded_is_scored(model, tokenizer, 0.7)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, kept) in OTHERS.items() if kept is not None])
 def test_other_classes_are_recorded_as_plain_passes_score_them_and_scored_as_they_are(tokenizer, name):
     model = another(name, tokenizer)
-    assert keeps_cache(model, ChatFormat.of(tokenizer)) == OTHERS[name][1]
+    assert keeps_cache(model) == OTHERS[name][1]
     assert_recorded_is_scored(model, tokenizer, 0.7)
     policy, game = LanguageModelPolicy("agent", model, tokenizer), KuhnPoker(hands=2)
     states = information_states(game)[::9]
@@ -113,7 +112,7 @@ def test_other_classes_are_recorded_as_plain_passes_score_them_and_scored_as_the
 @pytest.mark.parametrize("name", ["MptForCausalLM", "BloomForCausalLM", "FalconForCausalLM", "GPT2LMHeadModel"])
 def test_rounding_does_not_hide_that_positions_come_from_slots(tokenizer, name):
     half = another(name, tokenizer).to(torch.bfloat16)
-    assert keeps_cache(half, ChatFormat.of(tokenizer)) == OTHERS[name][1]
+    assert keeps_cache(half) == OTHERS[name][1]
 
 
 @pytest.mark.filterwarnings("ignore:.*reference PyTorch implementation")
@@ -121,7 +120,11 @@ def test_rounding_does_not_hide_that_positions_come_from_slots(tokenizer, name):
 def test_an_architecture_without_attention_to_all_tokens_is_refused_in_one_line(tokenizer, name):
     policy = LanguageModelPolicy("agent", another(name, tokenizer), tokenizer)
     states = information_states(KuhnPoker())
-    for use in (policy.decoder, lambda: policy.action_probabilities(KuhnPoker(), states)):
+    matches = [Match(("agent", "agent"), 0)]
+    for use in (
+        lambda: rollout(KuhnPoker(), {"agent": policy}, matches, seed=0),
+        lambda: policy.action_probabilities(KuhnPoker(), states),
+    ):
         with pytest.raises(UserError, match=name) as caught:
             use()
         assert "\n" not in str(caught.value)
@@ -136,21 +139,21 @@ def test_positions_that_change_with_the_length_are_never_kept(new_model):
 
 
 def test_a_model_is_tried_once_and_left_as_it_was(new_model, tokenizer, monkeypatch):
-    model, chat, passes = new_model(), ChatFormat.of(tokenizer), []
+    model, passes = new_model(), []
     model.train()
     model.model.layers[0].eval()
     modes = [module.training for module in model.modules()]
     forward = model.forward
     monkeypatch.setattr(model, "forward", lambda *a, **k: passes.append(1) or forward(*a, **k))
-    assert keeps_cache(model, chat)
+    assert keeps_cache(model)
     first = len(passes)
-    assert keeps_cache(model, chat)
+    assert keeps_cache(model)
     assert 0 < len(passes) == first
     assert [module.training for module in model.modules()] == modes
 
 
 def test_a_cache_that_is_silently_wrong_is_found(new_model, tokenizer, monkeypatch):
-    model, chat = new_model(), ChatFormat.of(tokenizer)
+    model = new_model()
     forward = model.forward
 
     def misplaced(*args, position_ids=None, **settings):
@@ -158,12 +161,12 @@ def test_a_cache_that_is_silently_wrong_is_found(new_model, tokenizer, monkeypat
 
     monkeypatch.setattr(model, "forward", misplaced)
     with pytest.raises(UserError, match="LlamaForCausalLM"):
-        keeps_cache(model, chat)
+        keeps_cache(model)
 
 
 def test_a_model_with_fewer_tokens_than_its_tokenizer_is_refused_in_one_line(new_model, tokenizer):
     with pytest.raises(UserError, match="do not fit together"):
-        keeps_cache(new_model(vocab_size=64), ChatFormat.of(tokenizer))
+        LanguageModelPolicy("agent", new_model(vocab_size=64), tokenizer)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from equipoise.arena import Match, rollout
 from equipoise.core import Fault
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.text import parse
 from equipoise.policies.chat import ChatFormat
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.rows import NOT_OURS, transcript_row
 
 TEMPLATES = files("trl") / "chat_templates"  # those of published models, as the package collects them

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from equipoise.arena import Match, rollout
+from equipoise.engines.next_token import Greedy, Tempered, next_token
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.metrics import information_states
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.policies.next_token import Greedy, Tempered, next_token
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training.recipe import Recipe
 
 HANDS, COLD = KuhnPoker(hands=2), Sampling(0.0)
@@ -27,7 +27,7 @@ def said(policy, prompt):
     reply = ()
     while len(reply) < policy.sampling.max_new_tokens and not (reply and reply[-1] in policy.chat.stops):
         with torch.inference_mode():
-            reply += (int(policy.model(input_ids=torch.tensor([prompt + reply])).logits[0, -1].argmax()),)
+            reply += (int(policy.engine.model(input_ids=torch.tensor([prompt + reply])).logits[0, -1].argmax()),)
     return reply
 
 
@@ -93,7 +93,7 @@ def test_a_faulty_greedy_reply_is_constrained_to_the_likeliest_legal_words(rando
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_exact_probabilities_are_one_for_the_greedy_reply_and_zero_elsewhere(policy, kept, monkeypatch):
-    monkeypatch.setattr("equipoise.policies.language_model.keeps_cache", lambda model, chat: kept)
+    monkeypatch.setattr("equipoise.engines.local.keeps_cache", lambda model: kept)
     certain = 0
     for (seat, seen, legal), masses in zip(STATES, policy.action_probabilities(HANDS, STATES), strict=True):
         reply = said(policy, policy.transcript(HANDS, seen, seat, legal))
@@ -106,9 +106,9 @@ def test_exact_probabilities_are_one_for_the_greedy_reply_and_zero_elsewhere(pol
 def test_plain_scores_are_zero_along_the_greedy_reply_and_minus_infinity_off_it(policy):
     prompt = policy.transcript(HANDS, *(STATES[0][i] for i in (1, 0, 2)))
     reply = said(policy, prompt)
-    assert token_log_probs(policy.model, [(prompt, reply)], 0.0)[0].tolist() == [0.0] * len(reply)
+    assert token_log_probs(policy.engine.model, [(prompt, reply)], 0.0)[0].tolist() == [0.0] * len(reply)
     other = (reply[0] + 1, *reply[1:])
-    assert token_log_probs(policy.model, [(prompt, other)], 0.0)[0][0] == -np.inf
+    assert token_log_probs(policy.engine.model, [(prompt, other)], 0.0)[0][0] == -np.inf
 
 
 def test_a_greedy_policy_is_known_as_one_and_cannot_be_trained():

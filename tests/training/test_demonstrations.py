@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.games import domain
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import POOLS
@@ -15,7 +16,6 @@ from equipoise.games.text import parse
 from equipoise.models.load import load
 from equipoise.policies.chat import ChatFormat
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.seeds import Seed
 from equipoise.training.demonstrations import (
     Demonstrations,

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from equipoise.arena import Match, rollout
+from equipoise.engines.local import wearing
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.training.population import PastSelf, PastSettings, Population, trained_weights, wearing
+from equipoise.training.population import PastSettings, Population, trained_weights
 
 
 def moved(model, seed=1):
@@ -27,6 +28,12 @@ def games(policies, seats, deals=12):
 
 def texts(episodes):
     return [[decision.reply.text for decision in episode.decisions] for episode in episodes]
+
+
+def under(policy, weights):
+    """The player that a policy is under other weights."""
+    policy.engine.put("then", weights)
+    return policy.under("past", "then")
 
 
 def test_wearing_gives_the_own_weights_back_even_after_an_error(new_model):
@@ -48,7 +55,7 @@ def test_wearing_gives_the_own_weights_back_even_after_an_error(new_model):
 def test_a_past_self_plays_as_a_copy_of_the_old_model_would(embedded):
     (model, tokenizer), old = load("tiny"), embedded[0]
     policy = LanguageModelPolicy("agent", model, tokenizer)
-    past = PastSelf("past", policy, trained_weights(model))
+    past = under(policy, trained_weights(model))
     moved(model)
     copy = LanguageModelPolicy("past", old, tokenizer)
     for seats in (("agent", "past"), ("past", "agent")):
@@ -66,7 +73,7 @@ def test_an_adapters_past_is_the_adapter_alone(embedded):
     assert weights
     assert all("lora_" in name for name in weights)
     policy = LanguageModelPolicy("agent", adapted, tokenizer)
-    past = PastSelf("past", policy, weights)
+    past = under(policy, weights)
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
             if name in weights:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.metrics import GameTree
@@ -22,7 +23,6 @@ from equipoise.metrics.exact import nash_conv
 from equipoise.models.load import load
 from equipoise.models.tiny import FOLDER
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.training import progress, run
 from equipoise.training.adversaries import agent_tables
 from equipoise.training.callbacks import Counted

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.training.loss import Example, examples_of, padded, passes, weighted_loss
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row, merged

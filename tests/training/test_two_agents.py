@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from equipoise.arena import Match, rollout
+from equipoise.engines.local import wearing
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.games import domain, make_game
 from equipoise.games.wrapped import WrappedGame, WrappedState
 from equipoise.models.load import load
 from equipoise.objectives.rules import rule
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.seeds import Seed
 from equipoise.training import self_play
 from equipoise.training.adapters import FIRST, SECOND, add_second, weights_of
@@ -25,7 +26,7 @@ from equipoise.training.checkpoints import newest
 from equipoise.training.joint import weighted
 from equipoise.training.loss import examples_of, padded, weighted_loss
 from equipoise.training.play import AGENT, Experience
-from equipoise.training.population import PastSettings, wearing
+from equipoise.training.population import PastSettings
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.rows import NOT_OURS, Row, Side, credited_rows, merged, per_turn, transcript_row
 from equipoise.training.run import train
@@ -216,7 +217,7 @@ def assert_sampled_from(model, row, weights):
 
 
 def test_each_seat_is_sampled_from_its_own_agent_and_nothing_is_switched_afterwards(agent, tmp_path, watched):
-    model, before = agent.model, parameters(agent.model)
+    model, before = agent.engine.model, parameters(agent.engine.model)
     play_of(tmp_path).collect(agent, Seed(3).at(0), 0)
     assert {episode.policies for episode in watched} == {(AGENT, SECOND)}
     for episode in watched[:4]:
@@ -251,7 +252,7 @@ def test_each_agent_is_credited_with_its_own_advantage_and_has_a_mean_of_its_own
 
 
 def test_each_agent_meets_the_others_past_and_the_past_is_not_trained(agent, tmp_path, watched):
-    play, model = play_of(tmp_path, PastSettings(every=1, probability=1.0)), agent.model
+    play, model = play_of(tmp_path, PastSettings(every=1, probability=1.0)), agent.engine.model
     play.collect(agent, Seed(3).at(0), 0)
     old = {adapter: adapter_of(model, adapter) for adapter in (FIRST, SECOND)}
     with torch.no_grad():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from equipoise.seeds import Seed
@@ -88,7 +89,7 @@ class Context:
         while piece is not None and piece.length > start:
             parts.append(piece.new[max(0, start - piece.length + len(piece.new)) :])
             piece = piece.before
-        return tuple(token for part in reversed(parts) for token in part)
+        return parts[0] if len(parts) == 1 else tuple(chain.from_iterable(reversed(parts)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,11 +116,13 @@ class Engine(Protocol):
         name: The name it is asked for by.
         can: What it can do.
         vocabulary: How many tokens its model knows.
+        stops: Tokens that end a text by the model's own settings.
     """
 
     name: str
     can: Capabilities
     vocabulary: int
+    stops: tuple[int, ...]
 
     def sample(
         self,

@@ -20,6 +20,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from equipoise.engines.engine import Ids
 from equipoise.errors import ModelWarning, UserError
 from equipoise.games.text import quoted
 from equipoise.policies.spelling import Spelling
@@ -28,7 +29,6 @@ from equipoise.policies.template import render
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Ids = tuple[int, ...]
 _MARKS = ("@@rules@@", "@@seen@@", "@@said@@", "@@next@@")
 _THOUGHT = "@@thought@@"
 

@@ -1,8 +1,8 @@
 """Low-rank adapters: where they go, and two agents that are two adapters on one base, which exists once.
 
 The first agent is the adapter that is always active. While the second one plays, its weights stand in the place of the
-first's (`population.WornPolicy`), so no adapter is ever switched and no gradient is switched off with it. In a training
-step every row goes through its own adapter (`loss.weighted_loss`).
+first's (`Engine.put`), so no adapter is ever switched and no gradient is switched off with it. In a training step every
+row goes through its own adapter (`loss.weighted_loss`).
 """
 
 from __future__ import annotations

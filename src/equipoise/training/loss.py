@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from equipoise.engines.engine import Ids
 from equipoise.errors import UserError
-from equipoise.policies.chat import Ids
 from equipoise.training.adapters import FIRST
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedModel
 
+from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed
 from equipoise.training.rows import Row
@@ -34,6 +36,18 @@ class Experience:
     counts: np.ndarray
     episodes: int
     metrics: dict[str, float] = field(default_factory=dict)
+
+
+def trained_model(policy: LanguageModelPolicy) -> PreTrainedModel:
+    """The model in this process that training moves and under whose weights a policy's engine answers.
+
+    Raises:
+        UserError: For an engine whose model is elsewhere.
+    """
+    model: PreTrainedModel | None = getattr(policy.engine, "model", None)
+    if model is None:
+        raise UserError(f"the engine {policy.engine.name!r} has no model in this process; use --engine local or vllm")
+    return model
 
 
 class Play(ABC):

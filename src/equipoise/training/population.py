@@ -1,6 +1,6 @@
-"""Past selves: snapshots of the trained weights, worn by the one model in turn.
+"""Past selves: snapshots of the trained weights, which the engine puts in the place of the current ones in turn.
 
-A past self is not a second model. Its weights (of an adapter, or all where there is none) are kept beside the model,
+A past self is not a second model. Its weights (of an adapter, or all where there is none) have a name with the engine,
 and while it answers they stand in the place of the current ones: the base model exists once, whatever the number of
 players. Snapshots are safetensors files in the run folder, so a resumed run meets the past it left; their checksums
 stand in the manifest of every checkpoint.
@@ -8,8 +8,7 @@ stand in the manifest of every checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from equipoise.core import Action, Game, Reply
+from equipoise.engines.engine import Engine
+from equipoise.engines.local import Weights
 from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.policies.policy import Policy, Request, Session
-from equipoise.seeds import Seed
 from equipoise.training.checkpoints import checksum
-
-Weights = Mapping[str, torch.Tensor]
+from equipoise.training.play import trained_model
 
 
 def past_name(step: int) -> str:
@@ -38,56 +35,6 @@ def past_name(step: int) -> str:
 def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """A copy of the parameters that training moves: an adapter's, or all of them."""
     return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
-
-
-@contextmanager
-def wearing(model: PreTrainedModel, weights: Weights) -> Iterator[None]:
-    """Within it the model has other weights; afterwards its own, untouched. Nothing is copied."""
-    parameters = dict(model.named_parameters())
-    own = {name: parameters[name].data for name in weights}
-    try:
-        for name, value in weights.items():
-            parameters[name].data = value
-        yield
-    finally:
-        for name, value in own.items():
-            parameters[name].data = value
-
-
-class _WornSession(Session):
-    """A language model's session whose every call is answered under other weights."""
-
-    def __init__(self, model: PreTrainedModel, weights: Weights, inner: Session) -> None:
-        self._model, self._weights, self._inner = model, weights, inner
-
-    def replies(self, requests: Sequence[Request]) -> list[Reply]:
-        with wearing(self._model, self._weights):
-            return self._inner.replies(requests)
-
-    def retract(self, requests: Sequence[Request]) -> None:
-        self._inner.retract(requests)
-
-    def constrained(self, requests: Sequence[Request]) -> list[Action]:
-        with wearing(self._model, self._weights):
-            return self._inner.constrained(requests)
-
-
-class WornPolicy(Policy):
-    """A language model under other weights than its own: another agent on the same base, or a past self."""
-
-    def __init__(self, name: str, policy: LanguageModelPolicy, weights: Weights) -> None:
-        """Args: name: Of this player. policy: Whose model it is. weights: What stands in the place of its own."""
-        self.name = name
-        self._policy, self._weights = policy, weights
-
-    def session(self, game: Game, seed: Seed) -> Session:
-        with wearing(self._policy.model, self._weights):  # the rules are read at once
-            inner = self._policy.session(game, seed)
-        return _WornSession(self._policy.model, self._weights, inner)
-
-
-class PastSelf(WornPolicy):
-    """A language model as it was: the same model under a snapshot's weights."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +76,7 @@ class Population:
         self._folder, self._settings = folder, settings
         self._kept: dict[int, Weights] = {}
         self._checksums: dict[str, str] = {}
+        self._playing: list[tuple[Engine, str]] = []
         self.steps: list[int] = []
 
     def note(self, model: PreTrainedModel, step: int) -> None:
@@ -156,16 +104,28 @@ class Population:
             return list(known)
         return sorted(int(step) for step in rng.choice(known, size=self._settings.offered, replace=False))
 
-    def player(self, step: int, policy: LanguageModelPolicy) -> PastSelf:
+    def player(self, step: int, policy: LanguageModelPolicy) -> LanguageModelPolicy:
         """The self of a step, as the model was."""
-        return PastSelf(past_name(step), policy, self.weights(step, policy))
+        return self.under(past_name(step), policy, self.weights(step, policy))
+
+    def under(self, name: str, policy: LanguageModelPolicy, weights: Weights) -> LanguageModelPolicy:
+        """A policy under weights that its engine has until `dismiss`."""
+        policy.engine.put(name, weights)
+        self._playing.append((policy.engine, name))
+        return policy.under(name, name)
+
+    def dismiss(self) -> None:
+        """Has the engine forget the weights of all that played."""
+        for engine, name in self._playing:
+            engine.drop(name)
+        self._playing.clear()
 
     def weights(self, step: int, policy: LanguageModelPolicy) -> Weights:
         """The weights of a step; they are read from disk once and only kept while they are in use."""
         self._kept = {kept: weights for kept, weights in self._kept.items() if kept in self._recently(step)}
         if step not in self._kept:
             try:
-                self._kept[step] = load_file(self._path(step), device=str(policy.model.device))
+                self._kept[step] = load_file(self._path(step), device=str(trained_model(policy).device))
             except (OSError, SafetensorError) as error:
                 raise UserError(f"cannot read the past self {self._path(step)}: {error}; use --resume") from error
         return self._kept[step]

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from equipoise.core import Action, Decision, Episode, Game, InformationState
+from equipoise.engines.engine import Ids
 from equipoise.errors import UserError
 from equipoise.games.text import Reasoning, observations, render_reply, render_rules
-from equipoise.policies.chat import ChatFormat, Ids
+from equipoise.policies.chat import ChatFormat
 
 NOT_OURS = -1
 Reason = Callable[[InformationState, Action], str]

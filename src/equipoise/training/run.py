@@ -23,11 +23,11 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 
+from equipoise.engines.engine import Ids
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
-from equipoise.policies.chat import Ids
 from equipoise.policies.language_model import LanguageModelPolicy
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import adapted_modules, add_second
 from equipoise.training.adversaries import ExactCurve

@@ -25,7 +25,7 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.seeds import Seed, Use
-from equipoise.training.play import AGENT, Experience, Play
+from equipoise.training.play import AGENT, Experience, Play, trained_model
 from equipoise.training.population import PastSettings, Population, past_name
 from equipoise.training.rows import Rows, Side, credited_rows, merged, per_turn
 
@@ -141,7 +141,7 @@ class SelfPlay(Play):
 
     def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
         """Plays one step's episodes and returns their credited rows; randomness is keyed by `seed` alone."""
-        self.population.note(policy.model, step)
+        self.population.note(trained_model(policy), step)
         rng = seed.at(Use.MATCHES).generator()
         past = self.population.offered(rng, step)
         others = [*self.scripts, *map(past_name, past), *([FROZEN] if self.past.frozen else [])]
@@ -153,6 +153,7 @@ class SelfPlay(Play):
             seed=seed.at(Use.PLAY),
             fault_rule=self.settings.fault_rule,
         )
+        self.population.dismiss()
         sides, credits = self._credited(episodes, drawn)
         return self._experience(sides, credits, episodes, drawn)
 
@@ -168,7 +169,8 @@ class SelfPlay(Play):
     def _frozen(self, policy: LanguageModelPolicy) -> LanguageModelPolicy:
         """The frozen opponent, loaded once; it replies as the learner does, at the same temperature."""
         if self._loaded is None:
-            model, tokenizer = load(self.past.frozen, dtype=policy.model.dtype, device=str(policy.model.device))
+            own = trained_model(policy)
+            model, tokenizer = load(self.past.frozen, dtype=own.dtype, device=str(own.device))
             self._loaded = LanguageModelPolicy(FROZEN, model, tokenizer, policy.sampling)
         return self._loaded
 

@@ -12,8 +12,8 @@ import numpy as np
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
-from equipoise.policies.plain_scoring import token_log_probs
 from equipoise.seeds import Seed, Use
 from equipoise.training.loss import Example
 from equipoise.training.rows import NOT_OURS, Row

@@ -17,8 +17,8 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.training.adapters import SECOND, weights_of
 from equipoise.training.joint import weighted
-from equipoise.training.play import AGENT, Experience
-from equipoise.training.population import PastSelf, WornPolicy, past_name
+from equipoise.training.play import AGENT, Experience, trained_model
+from equipoise.training.population import past_name
 from equipoise.training.recipe import Recipe
 from equipoise.training.rows import Side
 from equipoise.training.self_play import FROZEN, Drawn, SelfPlay, fault_rate
@@ -32,11 +32,11 @@ class TwoAgentPlay(SelfPlay):
 
     def _players(self, policy: LanguageModelPolicy, past: Sequence[int]) -> dict[str, Policy]:
         players = super()._players(policy, past)
-        present = weights_of({name: p.data for name, p in policy.model.named_parameters()}, SECOND)
-        players[SECOND] = WornPolicy(SECOND, policy, present)
+        present = weights_of({name: p.data for name, p in trained_model(policy).named_parameters()}, SECOND)
+        players[SECOND] = self.population.under(SECOND, policy, present)
         for step in past:
             name, weights = _seconds(past_name(step)), weights_of(self.population.weights(step, policy), SECOND)
-            players[name] = PastSelf(name, policy, weights)
+            players[name] = self.population.under(name, policy, weights)
         return players
 
     def _seats(self, learner: int, opponent: str) -> tuple[str, ...]:

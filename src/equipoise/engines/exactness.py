@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,19 +19,16 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from equipoise.engines.decoder import Decoder
+from equipoise.engines.engine import Context, Ids
+from equipoise.engines.kept import KeptDecoder
+from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.engines.recomputing import RecomputingDecoder
+from equipoise.engines.scoring import reply_log_probs
 from equipoise.errors import UserError
-from equipoise.policies.chat import ChatFormat, Ids
-from equipoise.policies.decoding import Context, Decoder
-from equipoise.policies.decoding_kept import KeptDecoder
-from equipoise.policies.decoding_recomputing import RecomputingDecoder
-from equipoise.policies.plain_scoring import token_log_probs
-from equipoise.policies.scoring import reply_probabilities
-from equipoise.policies.token_trie import ROOT, TokenTrie
 
-_WORDS = (
-    "Two players meet eight times. Each one says yes or no, both at once. If both say yes, each gets 3; if both say "
-    "no, each gets 1; else the one that says no gets 5 and the other 0. You met, and the other player was late again."
-)
+_START, _SHOWN = 24, (24, 17, 5, 9)
+"""Tokens of a trial that both conversations begin with, and of what is shown in each turn of one and the other."""
 _REPLY, _LONG, _STEPS = 24, 4, 3
 """Tokens of a scored reply, how many of them hang from one prompt, and tokens drawn in a turn.
 
@@ -40,7 +38,7 @@ Long replies side by side put many slots between a reply and its prompt: what ta
 _KEPT: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
 
-def keeps_cache(model: PreTrainedModel, chat: ChatFormat) -> bool:
+def keeps_cache(model: PreTrainedModel) -> bool:
     """Whether kept keys and packed scoring are exact for a model; if not, recomputing whole transcripts is.
 
     Tried once for every model, in a moment.
@@ -50,7 +48,7 @@ def keeps_cache(model: PreTrainedModel, chat: ChatFormat) -> bool:
     """
     if model not in _KEPT:
         with _evaluating(model):
-            _KEPT[model] = _tried(model, _Trial.of(model, chat))
+            _KEPT[model] = _tried(model, _Trial.of(model))
     return _KEPT[model]
 
 
@@ -65,6 +63,13 @@ def attends_to_everything(model: PreTrainedModel) -> bool:
     if layers is not None:
         return all(kind == "full_attention" for kind in layers)
     return not any("window" in name and value for name, value in config.to_dict().items())
+
+
+def _texts(model: PreTrainedModel, lengths: Sequence[int]) -> list[Ids]:
+    """Texts of so many tokens, of tokens from all over the vocabulary."""
+    size = model.config.get_text_config().vocab_size
+    tokens = iter(i * (i + 37) * 7 % size for i in range(1, sum(lengths) + 1))
+    return [tuple(islice(tokens, length)) for length in lengths]
 
 
 @contextmanager
@@ -101,14 +106,10 @@ class _Trial:
     tolerance: float
 
     @classmethod
-    def of(cls, model: PreTrainedModel, chat: ChatFormat) -> _Trial:
-        words = (chat.words(_WORDS) * (_REPLY * (_LONG + 1)))[: _REPLY * (_LONG + 2)]
-        start = chat.prefix(_WORDS[:40])
-        parts = [words[i : i + _STEPS] for i in range(0, 4 * _STEPS, _STEPS)]
-        shown = [chat.observation(_WORDS[:length]) for length in (90, 60, 12, 30)]
-        turns = (((shown[0], parts[0]), (shown[2], parts[1])), ((shown[1], parts[2]), (shown[3], parts[3])))
-        long = tuple(words[i * _REPLY : (i + 1) * _REPLY] for i in range(_LONG))
-        _require_rows(model, max((*start, *words, *(i for ids in shown for i in ids))))
+    def of(cls, model: PreTrainedModel) -> _Trial:
+        start, *shown, first, second, third, fourth = _texts(model, (_START, *_SHOWN, *[_STEPS] * 4))
+        turns = (((shown[0], first), (shown[2], second)), ((shown[1], third), (shown[3], fourth)))
+        long = tuple(_texts(model, (_REPLY,) * _LONG))
         return cls(
             start,
             turns,
@@ -130,7 +131,7 @@ def _tried(model: PreTrainedModel, trial: _Trial) -> bool:
     keepable = attends_to_everything(model) and _reads_positions(model, trial.start)
     if keepable and _is_exact(trial, KeptDecoder, model) and _packs(model, trial):
         return True
-    if _is_exact(trial, lambda model: RecomputingDecoder(model, trial.start[-1]), model):
+    if _is_exact(trial, RecomputingDecoder, model):
         return False
     raise UserError(
         f"got a {type(model).__name__}, an architecture whose sampled and scored probabilities would not agree here "
@@ -161,11 +162,9 @@ def _is_exact(trial: _Trial, make: Any, model: PreTrainedModel) -> bool:
 
 def _packs(model: PreTrainedModel, trial: _Trial) -> bool:
     """Whether replies packed side by side have the probabilities of plain passes."""
-    trie = TokenTrie()
-    prompts = [trial.start + turns[0][0] for turns in trial.turns]
-    asked = [(trie.leaf(ROOT, prompts[0]), trial.long), (trie.leaf(ROOT, prompts[1]), trial.long[:1])]
+    prompts = [Context(trial.start + turns[0][0]) for turns in trial.turns]
     try:
-        found = np.log(np.maximum(reply_probabilities(model, trie, asked, 1.0)[0], 1e-300))
+        found = np.array(reply_log_probs(model, prompts, (trial.long, trial.long[:1]), 1.0)[0])
     except Exception:  # as above
         return False
     return trial.agrees([found / _REPLY], [trial.scored / _REPLY])
@@ -174,23 +173,22 @@ def _packs(model: PreTrainedModel, trial: _Trial) -> bool:
 @torch.inference_mode()
 def _drawn(decoder: Decoder, trial: _Trial) -> list[np.ndarray]:
     """Log-probabilities of the drawn tokens as a session would come by them, conversation by conversation."""
-    decoder.feed([Context(())], [trial.start[:-1]])
-    contexts = [decoder.context(trial.start, 0, 1)] * len(trial.turns)
+    contexts = [Context(trial.start)] * len(trial.turns)
     found: list[list[float]] = [[] for _ in trial.turns]
     for turn in zip(*trial.turns, strict=True):
         replies = [reply for _, reply in turn]
         ahead = (tuple(reply[:2] for reply in replies), ())  # one row runs words ahead, not all of them drawn
-        logits = decoder.feed(contexts, [shown for shown, _ in turn], ahead)
+        contexts = [context.then(shown) for context, (shown, _) in zip(contexts, turn, strict=True)]
+        logits = decoder.feed(contexts, ahead)
         for step in range(_STEPS):
             if step:
                 logits = decoder.branch(np.arange(len(turn)), np.array([reply[step - 1] for reply in replies]))
             scores = torch.log_softmax(logits.float(), dim=-1)
             for row, reply in enumerate(replies):
                 found[row].append(float(scores[row, reply[step]]))
-        contexts = [
-            decoder.context(context.ids + shown + reply, row, 1)
-            for row, (context, (shown, reply)) in enumerate(zip(contexts, turn, strict=True))
-        ]
+        contexts = [context.then(reply) for context, reply in zip(contexts, replies, strict=True)]
+        for row, context in enumerate(contexts):
+            decoder.remember(context, row)
     return [np.array(scores) for scores in found]
 
 
@@ -215,12 +213,3 @@ def _plain(model: PreTrainedModel, prompt: Ids, reply: Ids) -> np.ndarray:
         raise UserError(f"the model, a {type(model).__name__}, gives probabilities that are not finite numbers")
     chosen: np.ndarray = scores.gather(1, torch.tensor(reply, device=scores.device)[:, None])[:, 0].cpu().numpy()
     return chosen
-
-
-def _require_rows(model: PreTrainedModel, token: int) -> None:
-    embeddings: Any = model.get_input_embeddings()
-    rows = len(embeddings.weight)
-    if token >= rows:
-        raise UserError(
-            f"the tokenizer writes token {token}, and the model has {rows} tokens; they do not fit together"
-        )

@@ -9,26 +9,28 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from equipoise.policies.chat import Ids
-from equipoise.policies.decoding import Context, left_padded
+from equipoise.engines.decoder import left_padded, rows_at_once
+from equipoise.engines.engine import Context, Ids
+
+_PAD = 0
+"""The token that fills the left; no row sees it."""
+_ROWS = 128
+"""Rows of a batch: each has all its transcript's keys and values in the model's own cache."""
 
 
 class RecomputingDecoder:
     """Serves every architecture, at the price of running each transcript again every turn."""
 
-    def __init__(self, model: PreTrainedModel, pad: int) -> None:
-        """Args: model: Any causal language model. pad: The token that fills the left."""
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Args: model: Any causal language model."""
         self._model = model
-        self._pad = pad
         self._cache: Any = None
         self._mask = torch.zeros(0)
+        self.most = min(_ROWS, rows_at_once(model.config.get_text_config().vocab_size))
 
-    def feed(
-        self, contexts: Sequence[Context], chunks: Sequence[Ids], likely: Sequence[tuple[Ids, ...]] | None = None
-    ) -> torch.Tensor:
-        """Runs every context with its chunk from the start, nothing ahead; logits after the last token, [U, V]."""
-        whole = [context.ids + chunk for context, chunk in zip(contexts, chunks, strict=True)]
-        tokens, real = left_padded(whole, self._pad)
+    def feed(self, contexts: Sequence[Context], likely: Sequence[tuple[Ids, ...]] = ()) -> torch.Tensor:
+        """Runs every context from the start, nothing ahead; logits after the last token, [U, V]."""
+        tokens, real = left_padded([context.ids for context in contexts], _PAD)
         self._cache = None
         self._mask = torch.from_numpy(real.astype(np.int64)).to(self._model.device)
         return self._forward(torch.from_numpy(tokens))
@@ -40,9 +42,8 @@ class RecomputingDecoder:
         self._mask = torch.cat([self._mask[rows], self._mask.new_ones((len(parents), 1))], dim=1)
         return self._forward(torch.from_numpy(tokens.astype(np.int64))[:, None])
 
-    def context(self, ids: Ids, row: int, unfed: int) -> Context:
-        """The tokens alone; nothing is kept."""
-        return Context(ids)
+    def remember(self, context: Context, row: int) -> None:
+        """Nothing is kept."""
 
     @torch.inference_mode()
     def _forward(self, tokens: torch.Tensor) -> torch.Tensor:

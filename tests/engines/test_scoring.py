@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
+from equipoise.engines import scoring
+from equipoise.engines.engine import Context
+from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.engines.token_trie import ROOT, Packing, TokenTrie
 from equipoise.games.first_rounds import FirstRounds
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.prisoners_dilemma import DOMAIN as DILEMMA
+from equipoise.games.text import observations
 from equipoise.metrics import information_states
-from equipoise.policies import scoring
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
-from equipoise.policies.plain_scoring import token_log_probs
-from equipoise.policies.token_trie import ROOT, Packing, TokenTrie
+from equipoise.policies.prompts import prompts
 
 TWO_HANDS, ROUNDS = KuhnPoker(hands=2), DILEMMA.make(rounds=3)
 STATES = {game: information_states(game) for game in (TWO_HANDS, ROUNDS)}
@@ -23,7 +26,16 @@ def plain(policy, game, states):
         for seat, seen, legal in states
         for action in legal
     ]
-    return [row.sum() for row in token_log_probs(policy.model, rows, policy.sampling.temperature)]
+    return [row.sum() for row in token_log_probs(policy.engine.model, rows, policy.sampling.temperature)]
+
+
+def spelled(policy, game, seen, seat, legal):
+    """The tokens of a transcript, observation by observation."""
+    texts, actions = observations(game, seen, seat, legal)
+    ids = policy.rules(game) + policy.chat.observation(texts[0])
+    for action, text in zip(actions, texts[1:], strict=True):
+        ids += policy.chat.reply(game.action_text(action)) + policy.chat.after_reply + policy.chat.observation(text)
+    return ids
 
 
 def logs(masses):
@@ -64,20 +76,20 @@ def test_prompts_of_the_trie_are_the_transcripts_of_the_policy(embedded):
     policy = LanguageModelPolicy("agent", *embedded)
     for game, states in STATES.items():
         trie = TokenTrie()
-        nodes = scoring.prompt_nodes(trie, game, policy.chat, policy.rules(game), states)
-        for node, (seat, seen, legal) in zip(nodes, states, strict=True):
-            ids = []
+        contexts = prompts(game, policy.chat, policy.rules(game), states)
+        for context, (seat, seen, legal) in zip(contexts, states, strict=True):
+            ids, node = [], trie.node_of(context)
             while node != ROOT:
                 ids.append(trie.tokens[node])
                 node = trie.parents[node]
-            assert tuple(reversed(ids)) == policy.transcript(game, seen, seat, legal)
+            assert tuple(reversed(ids)) == context.ids == spelled(policy, game, seen, seat, legal)
 
 
 def test_both_seats_of_a_symmetric_game_share_their_prompts_and_every_prefix_is_fed_once(embedded, monkeypatch):
     policy = LanguageModelPolicy("agent", *embedded)
     states = STATES[ROUNDS]
     trie = TokenTrie()
-    nodes = scoring.prompt_nodes(trie, ROUNDS, policy.chat, policy.rules(ROUNDS), states)
+    nodes = [trie.node_of(context) for context in prompts(ROUNDS, policy.chat, policy.rules(ROUNDS), states)]
     assert len(set(nodes)) == len(states) / 2
     assert len(trie) < sum(len(policy.transcript(ROUNDS, seen, seat, legal)) for seat, seen, legal in states) / 4
     fed = []
@@ -95,12 +107,12 @@ def test_both_seats_of_a_symmetric_game_share_their_prompts_and_every_prefix_is_
 def test_score_takes_any_prompts_replies_of_one_token_and_repeats(embedded):
     policy = LanguageModelPolicy("agent", *embedded)
     rng = np.random.default_rng(0)
-    prompts = [tuple(int(t) for t in rng.integers(5, 300, size=n)) for n in (1, 4, 4, 30)]
-    prompts.append(prompts[1] + (7, 8))
-    replies = [[("a", (9,)), ("b", (9, 10)), ("c", (7, 8, 9))] for _ in prompts] + [[]]
-    masses = policy.score([*prompts, prompts[0]], replies)
-    rows = [(prompt, ids) for prompt, options in zip(prompts, replies, strict=False) for _, ids in options]
-    expected = [row.sum() for row in token_log_probs(policy.model, rows)]
+    asked = [Context(tuple(int(t) for t in rng.integers(5, 300, size=n))) for n in (1, 4, 4, 30)]
+    asked += [asked[1].then((7, 8)), Context((*asked[1].ids, 7, 8))]
+    replies = [[("a", (9,)), ("b", (9, 10)), ("c", (7, 8, 9))] for _ in asked] + [[]]
+    masses = policy.score([*asked, asked[0]], replies)
+    rows = [(prompt.ids, ids) for prompt, options in zip(asked, replies, strict=False) for _, ids in options]
+    expected = [row.sum() for row in token_log_probs(policy.engine.model, rows)]
     np.testing.assert_allclose(logs(masses[:-1]), expected, atol=1e-4)
     assert masses[-1] == {}
     assert policy.score([], []) == []

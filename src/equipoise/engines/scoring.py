@@ -19,11 +19,9 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 
-from equipoise.core import Action, Game, InformationState
-from equipoise.games.text import render_observation
-from equipoise.policies.chat import ChatFormat, Ids
-from equipoise.policies.next_token import next_token
-from equipoise.policies.token_trie import ROOT, Packing, TokenTrie
+from equipoise.engines.engine import Context, Ids
+from equipoise.engines.next_token import next_token
+from equipoise.engines.token_trie import Packing, TokenTrie
 
 PACK_TOKENS = 192
 """Tokens of one row: so many that few rows read the same keys, so few that little attention is masked away."""
@@ -31,68 +29,35 @@ PASS_TOKENS, PASS_SLOTS, PASS_LOGITS = 4_096, 20_480, 1 << 27
 """Bounds of one pass: tokens fed, keys held per layer, and logits, all of them over its padded rows."""
 
 
-def prompt_nodes(
-    trie: TokenTrie,
-    game: Game,
-    chat: ChatFormat,
-    rules: Ids,
-    states: Sequence[tuple[int, InformationState, tuple[Action, ...]]],
-) -> list[int]:
-    """The node at which the reply starts, for each (seat, information state, legal actions).
-
-    The path to it is `LanguageModelPolicy.transcript`: own earlier replies stand in it in their plain words.
-    """
-    start = trie.leaf(ROOT, rules)
-    nodes: dict[tuple[int, InformationState], int] = {}
-    turns: dict[tuple[int, InformationState, tuple[Action, ...]], Ids] = {}
-
-    def node_of(seat: int, seen: InformationState, legal: tuple[Action, ...] | None) -> int:
-        known = nodes.get((seat, seen))
-        if known is not None:
-            return known
-        if legal is None:
-            legal = game.legal_at(seen, seat)
-        cut = next((i for i in range(len(seen) - 1, -1, -1) if seen[i].kind == "act" and seen[i].player == seat), None)
-        before = start if cut is None else node_of(seat, seen[:cut], None)
-        news = seen if cut is None else seen[cut:]
-        turn = turns.get((seat, news, legal))
-        if turn is None:
-            closed = () if cut is None else chat.reply(game.action_text(news[0].value)) + chat.after_reply
-            shown = news if cut is None else news[1:]
-            turn = turns[seat, news, legal] = closed + chat.observation(render_observation(game, shown, seat, legal))
-        node = nodes[seat, seen] = trie.leaf(before, turn)
-        return node
-
-    return [node_of(*state) for state in states]
-
-
-def reply_probabilities(
-    model: PreTrainedModel, trie: TokenTrie, asked: Sequence[tuple[int, Sequence[Ids]]], temperature: float
+def reply_log_probs(
+    model: PreTrainedModel, prompts: Sequence[Context], replies: Sequence[Sequence[Ids]], temperature: float
 ) -> list[list[float]]:
-    """Probability of each reply at each prompt.
+    """Log-probability of each reply after its prompt.
 
     Args:
         model: A causal language model that keeps a plain cache.
-        trie: Holds the prompts; the replies are added to it.
-        asked: Prompts by their last node, each with the replies to score, none of them empty.
+        prompts: What is before them, none empty.
+        replies: The replies to score after each prompt, none of them empty.
         temperature: Divides the logits; 0 is greedy.
     """
+    trie = TokenTrie()
+    nodes = [trie.node_of(prompt) for prompt in prompts]
     index: dict[tuple[int, Ids], int] = {}
-    nodes: list[int] = []
+    positions: list[int] = []
     targets: list[int] = []
     starts: list[int] = []
-    for node, replies in asked:
-        for reply in replies:
+    for node, options in zip(nodes, replies, strict=True):
+        for reply in options:
             if (node, reply) not in index:
                 index[node, reply] = len(starts)
-                starts.append(len(nodes))
-                nodes += [node, *trie.grow(node, reply[:-1])]
+                starts.append(len(positions))
+                positions += [node, *trie.grow(node, reply[:-1])]
                 targets += reply
     if not starts:
-        return [[] for _ in asked]
-    scores = _Passes(model, trie, np.array(nodes), np.array(targets), temperature).log_probs()
-    masses = np.exp(np.add.reduceat(scores, starts)).tolist()
-    return [[masses[index[node, reply]] for reply in replies] for node, replies in asked]
+        return [[] for _ in prompts]
+    scores = _Passes(model, trie, np.array(positions), np.array(targets), temperature).log_probs()
+    sums = np.add.reduceat(scores, starts).tolist()
+    return [[sums[index[node, reply]] for reply in options] for node, options in zip(nodes, replies, strict=True)]
 
 
 @dataclass(eq=False, slots=True)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from equipoise.policies import plain_scoring
-from equipoise.policies.plain_scoring import token_log_probs
+from equipoise.engines import plain_scoring
+from equipoise.engines.plain_scoring import token_log_probs
 
 
 def rows_of(model, count, longest):

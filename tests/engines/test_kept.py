@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from equipoise.policies.decoding import Context
-from equipoise.policies.decoding_ahead import MOST_AHEAD, tree_batch, tree_of
-from equipoise.policies.decoding_kept import KeptDecoder
+from equipoise.engines.ahead import MOST_AHEAD, tree_batch, tree_of
+from equipoise.engines.engine import Context
+from equipoise.engines.kept import KeptDecoder
 
 RULES, TURNS = tuple(range(10, 30)), [tuple(range(40, 48)), tuple(range(50, 55)), (60,)]
 REPLIES = ((7, 8, 4), (7, 9, 4))
@@ -33,10 +33,12 @@ def passes(embedded, monkeypatch):
     return model, shapes
 
 
-def after_rules(model):
-    decoder = KeptDecoder(model)
-    decoder.feed([Context(())], [RULES[:-1]])
-    return decoder, decoder.context(RULES, 0, 1)
+def begun(model):
+    """A decoder, and the context of rules that it has read."""
+    decoder, root = KeptDecoder(model), Context(RULES)
+    decoder.feed([root.then((9,)), root.then((8,))])
+    assert root.memory is not None
+    return decoder, root
 
 
 def test_a_tree_holds_every_reply_but_its_end_once():
@@ -56,9 +58,9 @@ def test_replies_with_too_many_beginnings_are_not_run_ahead():
 
 def test_logits_are_those_of_a_plain_forward_pass_with_and_without_tokens_ahead(embedded):
     model, _ = embedded
-    decoder, root = after_rules(model)
+    decoder, root = begun(model)
     likely = [REPLIES, (), ((11, 4),)]
-    logits = decoder.feed([root] * 3, TURNS, likely)
+    logits = decoder.feed([root.then(turn) for turn in TURNS], likely)
     lines = [RULES + turn for turn in TURNS]
     for row, line in enumerate(lines):
         torch.testing.assert_close(logits[row], plain(model, line), atol=1e-4, rtol=0)
@@ -73,21 +75,24 @@ def test_logits_are_those_of_a_plain_forward_pass_with_and_without_tokens_ahead(
 
 def test_a_context_goes_on_after_a_reply_that_was_run_ahead(embedded):
     model, _ = embedded
-    decoder, root = after_rules(model)
-    decoder.feed([root], TURNS[:1], [REPLIES])
+    decoder, root = begun(model)
+    decoder.feed([root.then(TURNS[0])], [REPLIES])
     decoder.branch(np.array([0, 0]), np.array([7, 7]))
     decoder.branch(np.array([0, 1]), np.array([8, 9]))
     lines = [RULES + TURNS[0] + reply for reply in REPLIES]
-    contexts = [decoder.context(line, row, 1) for row, line in enumerate(lines)]
-    logits = decoder.feed([*contexts, contexts[0]], [TURNS[1], TURNS[1], TURNS[2]])
+    contexts = [Context(line) for line in lines]
+    for row, context in enumerate(contexts):
+        decoder.remember(context, row)
+    following = [contexts[0].then(TURNS[1]), contexts[1].then(TURNS[1]), contexts[0].then(TURNS[2])]
+    logits = decoder.feed(following)
     for row, line in enumerate([lines[0] + TURNS[1], lines[1] + TURNS[1], lines[0] + TURNS[2]]):
         torch.testing.assert_close(logits[row], plain(model, line), atol=1e-4, rtol=0)
 
 
 def test_a_token_that_was_run_ahead_costs_no_pass_and_another_token_costs_one(passes):
     model, shapes = passes
-    decoder, root = after_rules(model)
-    decoder.feed([root], TURNS[:1], [REPLIES])
+    decoder, root = begun(model)
+    decoder.feed([root.then(TURNS[0])], [REPLIES])
     shapes.clear()
     decoder.branch(np.array([0, 0]), np.array([7, 7]))
     decoder.branch(np.array([0, 1]), np.array([8, 9]))
@@ -98,27 +103,65 @@ def test_a_token_that_was_run_ahead_costs_no_pass_and_another_token_costs_one(pa
 
 def test_slots_are_free_again_when_no_context_needs_them(embedded):
     model, _ = embedded
-    decoder, root = after_rules(model)
+    decoder, root = begun(model)
+    decoder._front = []
     free = len(decoder._store._free)
     for _ in range(3):
-        decoder.feed([root] * 3, TURNS, [REPLIES] * 3)
-        kept = decoder.context(RULES + TURNS[0], 0, 0)
-        assert len(decoder._store._free) == free - 3 - sum(map(len, TURNS)) - 3 * 3
+        decoder.feed([root.then(turn) for turn in TURNS], [REPLIES] * 3)
+        kept = root.then(TURNS[0]).then((30,))
+        decoder.remember(kept, 0)
+        assert len(decoder._store._free) == free - sum(map(len, TURNS)) - 3 * 3
         decoder.branch(np.array([0]), np.array([30]))
-        assert len(decoder._store._free) == free - 1 - len(TURNS[0]) - 1
+        assert len(decoder._store._free) == free - len(TURNS[0]) - 1
         del kept
         decoder._front = []
         assert len(decoder._store._free) == free
 
 
+def test_what_several_contexts_begin_with_is_read_once_and_what_one_has_alone_is_not_cut(passes):
+    model, shapes = passes
+    decoder, root = KeptDecoder(model), Context(RULES)
+    deeper = root.then(TURNS[0])
+    lines = [deeper.then(TURNS[1]), deeper.then(TURNS[2]), root.then(TURNS[1])]
+    logits = decoder.feed(lines)
+    assert [width for _, width in shapes[:2]] == [len(RULES), len(TURNS[0])]
+    assert sum(rows for rows, _ in shapes[2:]) == 3
+    for row, line in enumerate(lines):
+        torch.testing.assert_close(logits[row], plain(model, line.ids), atol=1e-4, rtol=0)
+    shapes.clear()
+    KeptDecoder(model).feed([Context(RULES).then(TURNS[0]).then(TURNS[1])])
+    assert shapes == [(1, len(RULES) + len(TURNS[0]) + len(TURNS[1]))]
+
+
+def test_what_another_decoder_read_is_read_again(embedded, new_model):
+    first, root = begun(new_model())
+    assert root.memory.of is first
+    logits = KeptDecoder(embedded[0]).feed([root.then(TURNS[0])])
+    torch.testing.assert_close(logits[0], plain(embedded[0], RULES + TURNS[0]), atol=1e-4, rtol=0)
+
+
 def test_more_tokens_than_the_store_began_with_are_kept_as_they_were(embedded):
     model, _ = embedded
-    decoder, root = after_rules(model)
+    decoder, root = begun(model)
     rng = np.random.default_rng(0)
     chunks = [tuple(rng.integers(5, 600, 300).tolist()) for _ in range(20)]
-    decoder.feed([root] * 20, chunks)
+    decoder.feed([root.then(chunk) for chunk in chunks])
     assert decoder._store.size > 4_096
-    contexts = [decoder.context(RULES + chunk, row, 0) for row, chunk in enumerate(chunks)]
-    logits = decoder.feed(contexts, [(9,)] * 20)
+    contexts = [root.then(chunk).then((9,)) for chunk in chunks]
+    for row, context in enumerate(contexts):
+        decoder.remember(context, row)
+    logits = decoder.feed(contexts)
     for row in (0, 7, 19):
         torch.testing.assert_close(logits[row], plain(model, (*RULES, *chunks[row], 9)), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("entries", [1, 2_000, 20_000])
+def test_a_pass_is_bounded_and_its_bound_changes_nothing(passes, monkeypatch, entries):
+    model, shapes = passes
+    contexts = [Context(RULES + tuple(range(10, 10 + n))) for n in range(40)]
+    expected = KeptDecoder(model).feed(contexts)
+    shapes.clear()
+    monkeypatch.setattr("equipoise.engines.kept.PASS_SEEN", entries)
+    torch.testing.assert_close(KeptDecoder(model).feed(contexts), expected, atol=1e-4, rtol=0)
+    assert all(rows == 1 or rows * width * width <= entries for rows, width in shapes)
+    assert len(shapes) > 3

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from equipoise.policies.chat import Ids
+from equipoise.engines.engine import Ids
 
 MOST_AHEAD = 3
 """Tokens run ahead of a turn: each costs about a third of a pass of its own, and most of them are not drawn."""

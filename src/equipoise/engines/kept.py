@@ -1,11 +1,12 @@
 """A decoder that keeps the keys and values of every transcript between its turns and feeds each token once.
 
-A tick's rows are run in passes of rows that are fed about as much. The likely tokens of the reply ride along (see
-`decoding_ahead`), so that most replies need no pass of their own.
+What several contexts begin with is run once for all of them. A tick's rows are run in passes of rows that are fed about
+as much. The likely tokens of the reply ride along (see `ahead`), so that most replies need no pass of their own.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -13,15 +14,26 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from equipoise.policies.chat import Ids
-from equipoise.policies.decoding import Context, left_padded
-from equipoise.policies.decoding_ahead import Tree, tree_batch, tree_of
-from equipoise.policies.key_value_store import Store, Stretch, pass_cache
+from equipoise.engines.ahead import MOST_AHEAD, Tree, tree_batch, tree_of
+from equipoise.engines.decoder import left_padded, rows_at_once
+from equipoise.engines.engine import Context, Ids
+from equipoise.engines.key_value_store import Store, Stretch, pass_cache
 
-PASS_ROWS = 128
-"""Rows of a forward pass: enough to fill matrix products, few enough for a CPU's cache."""
+PASS_ROWS, PASS_SEEN = 128, 1 << 25
+"""Bounds of a forward pass: rows, enough to fill matrix products and few enough for a CPU's cache; and entries of its
+attention mask, 128 MiB in float32, which bounds the keys that are gathered too."""
 _SMALL_PASS, _SLACK = 32, 2
+_WORTH = 16
+"""Tokens that are worth a pass of their own, to be read once for several rows and not in each of them."""
 _NOTHING = tree_of(())
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What a context has of its decoder: the keys and values of its first tokens."""
+
+    of: KeptDecoder
+    stretch: Stretch
 
 
 @dataclass(eq=False, slots=True)
@@ -37,20 +49,21 @@ class KeptDecoder:
     """Serves architectures whose layers all attend to every earlier token."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Args: model: See `equipoise.policies.exactness.keeps_cache`."""
+        """Args: model: See `equipoise.engines.exactness.keeps_cache`."""
         self._model = model
         self._store = Store(model.config.get_text_config().num_hidden_layers)
         self._front: list[_Tip] = []
         self._logits = torch.zeros(0)
+        self.most = rows_at_once(model.config.get_text_config().vocab_size, MOST_AHEAD)
 
     @torch.inference_mode()
-    def feed(
-        self, contexts: Sequence[Context], chunks: Sequence[Ids], likely: Sequence[tuple[Ids, ...]] | None = None
-    ) -> torch.Tensor:
-        """Appends a chunk to each context (plus its unfed tokens); logits after the last token, [U, V]."""
-        new = [context.ids[context.held :] + chunk for context, chunk in zip(contexts, chunks, strict=True)]
-        trees = [_NOTHING] * len(new) if likely is None else [tree_of(replies) for replies in likely]
-        self._front, self._logits = self._forward([context.place for context in contexts], new, trees)
+    def feed(self, contexts: Sequence[Context], likely: Sequence[tuple[Ids, ...]] = ()) -> torch.Tensor:
+        """Reads what it has not read of each context; logits after the last token, [U, V]."""
+        self._read_shared(contexts)
+        starts = [self._read_of(context) for context in contexts]
+        new = [context.since(_length(start)) for context, start in zip(contexts, starts, strict=True)]
+        trees = [tree_of(replies) for replies in likely] if likely else [_NOTHING] * len(new)
+        self._front, self._logits = self._forward(starts, new, trees)
         return self._logits[self._places(self._front)]
 
     @torch.inference_mode()
@@ -61,6 +74,7 @@ class KeptDecoder:
         known = [tip for tip in tips if tip is not None]
         missing = [pair for pair, tip in zip(wanted, tips, strict=True) if tip is None]
         logits = self._logits[self._places(known)]
+        self._front = known
         if missing:
             stretches = [tip.stretch for tip, _ in missing]
             run, fresh = self._forward(stretches, [(token,) for _, token in missing], [_NOTHING] * len(missing))
@@ -69,13 +83,34 @@ class KeptDecoder:
             logits = torch.cat([logits, found])[torch.from_numpy(np.argsort(order)).to(found.device)]
             following = iter(run)
             self._front = [next(following) if tip is None else tip for tip in tips]
-        else:
-            self._front = known
         return logits
 
-    def context(self, ids: Ids, row: int, unfed: int) -> Context:
-        """The context of a row whose last `unfed` tokens have not been fed."""
-        return Context(ids, len(ids) - unfed, self._front[row].stretch)
+    def remember(self, context: Context, row: int) -> None:
+        """Notes at a context what was read of it: row `row`, all its tokens but the last."""
+        context.memory = _Memory(self, self._front[row].stretch)
+
+    def _read_of(self, context: Context) -> Stretch | None:
+        """What was read of a context by this decoder, as far as it was."""
+        piece: Context | None = context
+        while piece is not None:
+            if isinstance(piece.memory, _Memory) and piece.memory.of is self:
+                return piece.memory.stretch
+            piece = piece.before
+        return None
+
+    def _read_shared(self, contexts: Sequence[Context]) -> None:
+        """Reads what comes before several of the contexts and has not been read, piece after piece, where it is long."""
+        unread: Counter[Context] = Counter()
+        for context in contexts:
+            least = _length(self._read_of(context)) + _WORTH
+            piece = context.before
+            while piece is not None and piece.length >= least:
+                unread[piece] += 1
+                piece = piece.before
+        for piece in sorted((piece for piece, count in unread.items() if count > 1), key=lambda piece: piece.length):
+            start = self._read_of(piece)
+            (tip,), _ = self._forward([start], [piece.since(_length(start))], [_NOTHING])
+            piece.memory = _Memory(self, tip.stretch)
 
     def _places(self, tips: Sequence[_Tip]) -> torch.Tensor:
         return torch.tensor([tip.at for tip in tips], dtype=torch.long, device=self._model.device)
@@ -86,7 +121,8 @@ class KeptDecoder:
         """Runs the new tokens after their starts; a tip for each, and the logits that tips point into, [N, V]."""
         tips: list[_Tip | None] = [None] * len(new)
         parts: list[torch.Tensor] = []
-        for group in _groups(np.array([len(ids) for ids in new])):
+        fed = np.array([len(ids) for ids in new])
+        for group in _groups(fed, fed + [_length(start) for start in starts]):
             begin = sum(len(part) for part in parts)
             logits, run = self._pass([starts[i] for i in group], [new[i] for i in group], [trees[i] for i in group])
             parts.append(logits.flatten(0, 1))
@@ -155,14 +191,27 @@ def _with_ahead(stretch: Stretch, after: Sequence[Stretch], tree: Tree, at: int)
     return tip
 
 
-def _groups(widths: np.ndarray) -> Iterator[list[int]]:
-    """Rows cut into passes of at most `PASS_ROWS` that are fed about as much."""
+def _length(stretch: Stretch | None) -> int:
+    """Tokens from the start of a transcript to the end of a stretch."""
+    return 0 if stretch is None else len(stretch.path)
+
+
+def _groups(fed: np.ndarray, seen: np.ndarray) -> Iterator[list[int]]:
+    """Rows cut into passes that are fed about as much, within the bounds of a pass.
+
+    Args:
+        fed: New tokens of each row.
+        seen: All its tokens.
+    """
     group: list[int] = []
-    for row in np.argsort(widths, kind="stable").tolist():
-        wider = len(group) >= _SMALL_PASS and widths[row] > widths[group[0]] + _SLACK
-        if len(group) == PASS_ROWS or wider:
+    most = 0
+    for row in np.argsort(fed, kind="stable").tolist():
+        most = max(most, int(seen[row]))
+        wider = len(group) >= _SMALL_PASS and fed[row] > fed[group[0]] + _SLACK
+        larger = (len(group) + 1) * (int(fed[row]) + MOST_AHEAD) * (most + MOST_AHEAD) > PASS_SEEN
+        if group and (len(group) == PASS_ROWS or wider or larger):
             yield group
-            group = []
+            group, most = [], int(seen[row])
         group.append(row)
     if group:
         yield group

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from equipoise.policies.chat import Ids
-from equipoise.policies.next_token import next_token
+from equipoise.engines.engine import Ids
+from equipoise.engines.next_token import next_token
 
 _PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
 """Bounds of one plain forward pass, padding included: tokens fed, and logits (tokens x vocabulary)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise.policies.chat import Ids
+from equipoise.engines.engine import Context, Ids
 
 ROOT = 0
 """The node before the first token."""
@@ -26,6 +26,7 @@ class TokenTrie:
         self.tokens: list[int] = [-1]
         self.parents: list[int] = [-1]
         self._children: dict[int, int] = {}
+        self._known: dict[Context, int] = {}
 
     def __len__(self) -> int:
         return len(self.tokens) - 1
@@ -49,6 +50,18 @@ class TokenTrie:
         """The node at the end of `ids` after `node`."""
         path = self.grow(node, ids)
         return path[-1] if path else node
+
+    def node_of(self, context: Context) -> int:
+        """The node at the end of a context; a piece that several share is followed once."""
+        pieces: list[Context] = []
+        piece: Context | None = context
+        while piece is not None and piece not in self._known:
+            pieces.append(piece)
+            piece = piece.before
+        node = ROOT if piece is None else self._known[piece]
+        for piece in reversed(pieces):
+            node = self._known[piece] = self.leaf(node, piece.new)
+        return node
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,135 @@
+"""The engine of this process: any transformers model, on the CPU or one GPU.
+
+Each distinct transcript is run once, what it holds is kept between its turns where that is exact for the architecture,
+and replies are drawn on the device. What is alive at a time is bounded whatever is asked: rows and their logits
+(`decoder`), a pass (`kept`, `scoring`, `plain_scoring`), and what is drawn from (`drawing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from transformers import PreTrainedModel
+
+from equipoise.engines.decoder import Decoder
+from equipoise.engines.drawing import Drawing
+from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sample
+from equipoise.engines.exactness import keeps_cache
+from equipoise.engines.kept import KeptDecoder
+from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.engines.recomputing import RecomputingDecoder
+from equipoise.engines.scoring import reply_log_probs
+from equipoise.errors import UserError
+from equipoise.seeds import Seed
+
+Weights = Mapping[str, torch.Tensor]
+"""Parameters by name."""
+
+
+@contextmanager
+def wearing(model: PreTrainedModel, weights: Weights) -> Iterator[None]:
+    """Within it the model has other weights; afterwards its own, untouched. Nothing is copied."""
+    parameters = dict(model.named_parameters())
+    own = {name: parameters[name].data for name in weights}
+    try:
+        for name, value in weights.items():
+            parameters[name].data = value
+        yield
+    finally:
+        for name, value in own.items():
+            parameters[name].data = value
+
+
+class LocalEngine:
+    """Serves a transformers model of this process; equal seeds give equal draws on one device.
+
+    Attributes:
+        model: The model, which training may move.
+    """
+
+    name = "local"
+    can = Capabilities(scores=True, log_probs=True, updates=True)
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Args: model: A loaded causal language model (see `equipoise.models.load`), adapters included."""
+        self.model = model
+        embeddings: Any = model.get_input_embeddings()
+        self.vocabulary: int = len(embeddings.weight)
+        ends = getattr(model.generation_config, "eos_token_id", None)
+        self.stops: tuple[int, ...] = () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
+        self._named: dict[str, Weights] = {}
+        self._decoders: WeakValueDictionary[tuple[str, int], Decoder] = WeakValueDictionary()
+
+    def sample(
+        self,
+        prompts: Sequence[Context],
+        counts: Sequence[int],
+        decoding: Decoding,
+        seed: Seed,
+        *,
+        adapter: str = "",
+        likely: Sequence[tuple[Ids, ...]] = (),
+    ) -> list[list[Sample]]:
+        with self._under(adapter), torch.inference_mode():
+            return Drawing(self._decoder(adapter), prompts, counts, decoding, seed).samples(likely)
+
+    def score(
+        self,
+        prompts: Sequence[Context],
+        replies: Sequence[Sequence[Ids]],
+        temperature: float = 1.0,
+        *,
+        adapter: str = "",
+    ) -> list[list[float]]:
+        with self._under(adapter):
+            if keeps_cache(self.model):
+                return reply_log_probs(self.model, prompts, replies, temperature)
+            texts = [prompt.ids for prompt in prompts]
+            rows = list({(p, reply): None for p, options in zip(texts, replies, strict=True) for reply in options})
+            sums = {
+                row: float(scores.sum())
+                for row, scores in zip(rows, token_log_probs(self.model, rows, temperature), strict=True)
+            }
+            return [[sums[p, reply] for reply in options] for p, options in zip(texts, replies, strict=True)]
+
+    def put(self, name: str, weights: Weights) -> None:
+        if not name:
+            with torch.no_grad():
+                parameters = dict(self.model.named_parameters())
+                for key, value in weights.items():
+                    parameters[key].copy_(value)
+            return
+        self.drop(name)
+        self._named[name] = weights
+
+    def drop(self, name: str) -> None:
+        self._named.pop(name, None)
+        for key in [key for key in self._decoders if key[0] == name]:
+            del self._decoders[key]
+
+    def close(self) -> None:
+        self._named.clear()
+        self._decoders.clear()
+
+    @contextmanager
+    def _under(self, adapter: str) -> Iterator[None]:
+        if not adapter:
+            yield
+            return
+        if adapter not in self._named:
+            raise UserError(f"got the adapter {adapter!r}; put it first; known: {', '.join(self._named) or 'none'}")
+        with wearing(self.model, self._named[adapter]):
+            yield
+
+    def _decoder(self, adapter: str) -> Decoder:
+        """The decoder whose contexts were read under these very weights; it lives as long as a context needs it."""
+        moved = 0 if adapter else sum(parameter._version for parameter in self.model.parameters())
+        decoder = self._decoders.get((adapter, moved))
+        if decoder is None:
+            decoder = KeptDecoder(self.model) if keeps_cache(self.model) else RecomputingDecoder(self.model)
+            self._decoders[adapter, moved] = decoder
+        return decoder
