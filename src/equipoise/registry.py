@@ -85,7 +85,9 @@ DOORS: Mapping[Kind, Door] = {
         "equipoise.objectives.rules:read_rule",
     ),
     "model": Door("model", "equipoise.models", "equipoise.models:OURS", "equipoise.models:read_model"),
-    "engine": Door("engine", "equipoise.engines", "equipoise.registry:NONE", "equipoise.registry:read_callable"),
+    "engine": Door(
+        "engine", "equipoise.engines", "equipoise.models.serving:OURS", "equipoise.models.serving:read_engine"
+    ),
     "report": Door("report", "equipoise.reports", "equipoise.registry:NONE", "equipoise.registry:read_callable"),
     "study": Door("study", "equipoise.studies", "equipoise.lab.study:OURS", "equipoise.lab.study:read_study"),
 }

@@ -13,11 +13,11 @@ from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.lab import model_audit
 from equipoise.lab.audit import AuditSettings, audit, audited
 from equipoise.lab.model_audit import EPISODES, audit_model, audit_run, curves_of, own_parameters, own_way
+from equipoise.models.hardware import Hardware
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling, usual_reply_tokens
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.run import train
-from equipoise.training.settings import Hardware
 
 SMALL = {"play": {"rollouts": 2}, "rl": {"steps": 3, "exact_every": 1}, "seed": 3}
 IMITATING = {"demonstrations": {"experts": {"tight": 1.0}, "episodes": 20}, "sft": {"steps": 2}}

@@ -8,6 +8,7 @@ from typing import Any
 
 from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
+    HARDWARE,
     add_hardware,
     add_json,
     add_profile,
@@ -101,7 +102,7 @@ def audit(options: argparse.Namespace) -> None:
 def _command(options: argparse.Namespace) -> str:
     """The command that makes the same audit again."""
     named = {name.replace("_", "-"): getattr(options, name) for name in PLAIN if getattr(options, name) != PLAIN[name]}
-    for name in ("temperature", "max_new_tokens", "reasoning", "exact_rounds", "device", "dtype"):
+    for name in ("temperature", "max_new_tokens", "reasoning", "exact_rounds", *HARDWARE):
         named[name.replace("_", "-")] = getattr(options, name)
     named["profile"] = None if options.profile == "corrected" else options.profile
     words = ["equipoise", "audit", options.model, "--game", options.game]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
-    DEVICES,
-    DTYPES,
     Stopped,
+    add_hardware,
     add_json,
     add_sets,
     chosen_game,
     command_line,
+    hardware,
     pairs,
     quiet_libraries,
     unchecked,
@@ -53,8 +53,7 @@ def add_to(verbs: Any) -> None:
     kinds = ", ".join(REASONING)
     verb.add_argument("--reasoning", choices=REASONING, metavar="KIND", help=f"before a move: {kinds}")
     verb.add_argument("--thinking", action="store_true", help="let a thinking model think before it replies")
-    verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
-    verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
+    add_hardware(verb)
     verb.add_argument("--jobs", type=int, default=1, help="pairs played at a time, one thread each (default: 1)")
     verb.add_argument("--out", type=Path, help="folder for result, page and episodes (default: runs/crossplay/GAME)")
     add_sets(verb, "a game parameter: rounds=10")
@@ -97,6 +96,7 @@ def _tournament(options: argparse.Namespace) -> Tournament:
     from equipoise.lab.crossplay import CrossplaySettings, check_agents
     from equipoise.lab.crossplay_agents import agents_of
     from equipoise.lab.crossplay_run import Tournament
+    from equipoise.models.hardware import Hardware
 
     settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
     game = chosen_game(options, options.game)
@@ -107,7 +107,7 @@ def _tournament(options: argparse.Namespace) -> Tournament:
     sampling |= {"thinking": True} if options.thinking else {}
     agents = agents_of(options.agents, game, sampling)
     out = options.out or Path("runs") / "crossplay" / game.name
-    return Tournament(options.game, parameters, agents, settings, out, options.device, options.dtype)
+    return Tournament(options.game, parameters, agents, settings, out, Hardware(**hardware(options)))
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -116,6 +116,6 @@ def _command(options: argparse.Namespace) -> str:
     named["fault-rule"] = options.fault_rule if options.fault_rule != "forfeit" else None
     for name in ("temperature", "max_new_tokens", "reasoning"):
         named[name.replace("_", "-")] = getattr(options, name)
-    named["dtype"] = options.dtype if options.dtype != "float32" else None
+    named |= {name: value for name, value in hardware(options).items() if name != "device"}
     thinking = ["--thinking"] if options.thinking else []
     return command_line(["equipoise", "crossplay", *options.agents, *thinking], named, options)

@@ -95,6 +95,7 @@ def command_line(words: list[str], named: Mapping[str, Any], options: argparse.N
 
 
 DEVICES, DTYPES = ("auto", "cpu", "cuda"), ("float32", "bfloat16")
+HARDWARE = ("engine", "device", "dtype")
 
 
 def add_sets(verb: argparse.ArgumentParser, what: str) -> None:
@@ -114,14 +115,15 @@ def add_json(verb: argparse.ArgumentParser) -> None:
 
 
 def add_hardware(verb: argparse.ArgumentParser) -> None:
-    """Adds --device and --dtype; what is not said is the run's own."""
+    """Adds --engine, --device and --dtype; what is not said is the run's own."""
+    verb.add_argument("--engine", metavar="NAME", help="where tokens come from (default: the run's own, or local)")
     verb.add_argument("--device", choices=DEVICES, help="where models compute (default: the run's own, or auto)")
     verb.add_argument("--dtype", choices=DTYPES, help="of a model's weights (default: the run's own, or float32)")
 
 
 def hardware(options: argparse.Namespace) -> dict[str, Any]:
-    """What was said of device and precision."""
-    return {name: getattr(options, name) for name in ("device", "dtype") if getattr(options, name) is not None}
+    """What was said of engine, device and precision."""
+    return {name: getattr(options, name) for name in HARDWARE if getattr(options, name) is not None}
 
 
 def chosen_game(

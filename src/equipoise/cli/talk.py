@@ -8,13 +8,13 @@ from typing import Any
 
 from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
-    DEVICES,
-    DTYPES,
     Stopped,
+    add_hardware,
     add_json,
     add_sets,
     check_foreign,
     command_line,
+    hardware,
     pairs,
     quiet_libraries,
     unchecked,
@@ -32,8 +32,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--seed", type=int, default=0, help="keys the deals and all play (default: 0)")
     rules = f"what a fault plays: {', '.join(FAULT_RULES)} (default: forfeit)"
     verb.add_argument("--fault-rule", choices=FAULT_RULES, default="forfeit", metavar="RULE", help=rules)
-    verb.add_argument("--device", choices=DEVICES, default="auto", help="where models compute (default: auto)")
-    verb.add_argument("--dtype", choices=DTYPES, default="float32", help="of a model's weights (default: float32)")
+    add_hardware(verb)
     add_sets(verb, "a game parameter: rounds=4")
     verb.add_argument("--out", type=Path, help="folder for result and page (default: runs/talk/AGENT or AGENT+OTHER)")
     add_json(verb)
@@ -60,18 +59,19 @@ def _planned(options: argparse.Namespace) -> Any:
     """What the options ask for; every mistake that can be seen before play is raised here."""
     from equipoise.lab.crossplay import CrossplaySettings
     from equipoise.lab.talk_run import TalkRun, talkers, talking_game
+    from equipoise.models.hardware import Hardware
 
     settings = CrossplaySettings(options.matches, options.seed, options.fault_rule)
     game = talking_game(options.agent, options.game, pairs(options.set))
     check_foreign([(options.game or game.name, game)], unchecked=options.unchecked)
     agents = talkers(list(dict.fromkeys([options.agent, options.other or options.agent])), game)
     out = options.out or Path("runs") / "talk" / "+".join(agent.name for agent in agents)
-    return TalkRun(game, agents, settings, out, options.device, options.dtype)
+    return TalkRun(game, agents, settings, out, Hardware(**hardware(options)))
 
 
 def _command(options: argparse.Namespace) -> str:
     """The command that measures the same again."""
     named = {"with": options.other, "game": options.game, "seed": options.seed or None}
     named["fault-rule"] = options.fault_rule if options.fault_rule != "forfeit" else None
-    named["dtype"] = options.dtype if options.dtype != "float32" else None
+    named |= {name: value for name, value in hardware(options).items() if name != "device"}
     return command_line(["equipoise", "talk", options.agent], {**named, "matches": options.matches}, options)

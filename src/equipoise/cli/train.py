@@ -9,12 +9,14 @@ from typing import Any
 
 from equipoise.cli.finish import finish
 from equipoise.cli.shared import (
+    HARDWARE,
     Stopped,
     add_hardware,
     add_json,
     add_sets,
     check_foreign,
     command_line,
+    hardware,
     quiet_libraries,
     unchecked,
 )
@@ -82,8 +84,7 @@ def _overrides(options: argparse.Namespace) -> list[str]:
     overrides = list(options.set)
     overrides += [f"model={json.dumps(options.model)}"] if options.model is not None else []
     overrides += [f"seed={options.seed}"] if options.seed is not None else []
-    for name in ("device", "dtype"):
-        overrides += [f'hardware.{name}="{getattr(options, name)}"'] if getattr(options, name) is not None else []
+    overrides += [f"hardware.{name}={json.dumps(value)}" for name, value in hardware(options).items()]
     return overrides + ([f"games={json.dumps(options.games)}"] if options.games else [])
 
 
@@ -91,5 +92,5 @@ def _command(options: argparse.Namespace) -> str:
     """The command that trains and audits the same again."""
     words = ["equipoise", "train", *([options.recipe] if options.recipe else [])]
     words += ["--games", *options.games] if options.games else []
-    named = {name: getattr(options, name) for name in ("model", "seed", "device", "dtype")}
+    named = {name: getattr(options, name) for name in ("model", "seed", *HARDWARE)}
     return command_line(words, named, options)

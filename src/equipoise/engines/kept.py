@@ -99,7 +99,7 @@ class KeptDecoder:
         return None
 
     def _read_shared(self, contexts: Sequence[Context]) -> None:
-        """Reads what comes before several of the contexts and has not been read, piece after piece, where it is long."""
+        """Reads, piece after piece, what comes before several of the contexts, is long and has not been read."""
         unread: Counter[Context] = Counter()
         for context in contexts:
             least = _length(self._read_of(context)) + _WORTH

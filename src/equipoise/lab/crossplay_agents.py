@@ -24,13 +24,11 @@ from equipoise.games import domain_of, script_of
 from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
 from equipoise.lab.results import Participant, Settings
 from equipoise.models import EMBEDDED
+from equipoise.models.hardware import Hardware
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.registry import code_of, find, names
-
-Device = Literal["auto", "cpu", "cuda"]
-Dtype = Literal["float32", "bfloat16"]
 
 _WHOLE, _BLOCKS, _BLOCK = 1 << 26, 64, 1 << 16
 
@@ -180,7 +178,7 @@ def _content(model: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def policy_of(agent: Agent, game: Game, device: Device = "auto", dtype: Dtype = "float32") -> Policy:
+def policy_of(agent: Agent, game: Game, hardware: Hardware | None = None) -> Policy:
     """The agent as a player of its name; a model is loaded once in a process, however many pairs it plays.
 
     Raises:
@@ -190,8 +188,8 @@ def policy_of(agent: Agent, game: Game, device: Device = "auto", dtype: Dtype = 
         return ScriptedPolicy(dataclasses.replace(script_of(game, agent.source), name=agent.name))
     from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 
-    model, tokenizer = _loaded(agent.source, device, dtype)
-    return LanguageModelPolicy(agent.name, model, tokenizer, Sampling(**agent.sampling))
+    engine, tokenizer = _served(agent.source, hardware or Hardware())
+    return LanguageModelPolicy(agent.name, engine, tokenizer, Sampling(**agent.sampling))
 
 
 def versions_of(agents: Sequence[Agent]) -> dict[str, str]:
@@ -207,9 +205,7 @@ def versions_of(agents: Sequence[Agent]) -> dict[str, str]:
 
 
 @lru_cache
-def _loaded(source: str, device: Device, dtype: Dtype) -> tuple[Any, Any]:
-    from equipoise.models.load import load
-    from equipoise.training.run import DTYPES, device_of
-    from equipoise.training.settings import Hardware
+def _served(source: str, hardware: Hardware) -> tuple[Any, Any]:
+    from equipoise.models.serving import served
 
-    return load(source, dtype=DTYPES[dtype], device=device_of(Hardware(device, dtype)))
+    return served(source, hardware)

@@ -10,7 +10,7 @@ other settings, or of other weights under the same name, is refused.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from equipoise.arena.records import write_episodes
@@ -18,12 +18,13 @@ from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import make_game
 from equipoise.lab.crossplay import CrossplaySettings, check_agents, meetings_of, met, ordered_pairs, result_of
-from equipoise.lab.crossplay_agents import Agent, Device, Dtype, policy_of, versions_of
+from equipoise.lab.crossplay_agents import Agent, policy_of, versions_of
 from equipoise.lab.crossplay_meeting import PlayedPair
 from equipoise.lab.results import CrossplayResult, Made, Settings, now
 from equipoise.lab.store import Store, ValueCodec
 from equipoise.lab.transcripts import transcripts
 from equipoise.lab.workers import Cell
+from equipoise.models.hardware import Hardware
 from equipoise.registry import code_of
 
 PAIRS, EPISODES = "pairs", "episodes"
@@ -50,8 +51,7 @@ class Tournament:
         agents: Who takes part.
         settings: How much is played.
         out: The folder.
-        device: Where models compute.
-        dtype: Of their weights.
+        hardware: Where models compute.
     """
 
     name: str
@@ -59,8 +59,7 @@ class Tournament:
     agents: tuple[Agent, ...]
     settings: CrossplaySettings
     out: Path
-    device: Device = "auto"
-    dtype: Dtype = "float32"
+    hardware: Hardware = field(default_factory=Hardware)
 
     def __post_init__(self) -> None:
         check_agents([agent.name for agent in self.agents])
@@ -102,7 +101,7 @@ class Tournament:
         """The result of one ordered pair; its episodes are written beside it, first."""
         started = time.perf_counter()
         seats, game = seats_of(key), self.game
-        players = {a.name: policy_of(a, game, self.device, self.dtype) for a in self.agents if a.name in seats}
+        players = {a.name: policy_of(a, game, self.hardware) for a in self.agents if a.name in seats}
         episodes = met(game, players, seats, self.settings)
         path = self.out / EPISODES / f"{'+'.join(seats)}.jsonl.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +144,7 @@ class Tournament:
             **({"code": code} if code else {}),
             "parameters": {**self.parameters, **game.parameters},
             **asdict(self.settings),
-            "dtype": self.dtype,
+            **self.hardware.deciding(),
         }
 
     def _made_by(self, key: str) -> Settings:

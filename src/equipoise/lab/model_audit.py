@@ -19,12 +19,11 @@ from equipoise.errors import UserError
 from equipoise.lab.agent_origin import run_of
 from equipoise.lab.audit import Audited, AuditSettings, audit_result, audited
 from equipoise.lab.results import AuditResult, CurveRecord
-from equipoise.models.load import load
+from equipoise.models.hardware import Hardware
+from equipoise.models.serving import served
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling, usual_reply_tokens
 from equipoise.training.progress import Counting
 from equipoise.training.recipe import Recipe
-from equipoise.training.run import DTYPES, device_of
-from equipoise.training.settings import Hardware
 
 EPISODES = "episodes.jsonl.gz"
 CURVES = ("nash_conv", "worst_case_advantage")
@@ -167,9 +166,11 @@ def audited_model(
     progress: Counting | None = None,
 ) -> Audited:
     """The audit of a model by its name, as `audit.audited`; `name` is its player's and `label` how it is shown."""
-    hardware = way.hardware
-    model, tokenizer = load(source, dtype=DTYPES[hardware.dtype], device=device_of(hardware))
-    return audited(LanguageModelPolicy(name, model, tokenizer, way.sampling), game, settings, label, progress)
+    engine, tokenizer = served(source, way.hardware)
+    try:
+        return audited(LanguageModelPolicy(name, engine, tokenizer, way.sampling), game, settings, label, progress)
+    finally:
+        engine.close()
 
 
 def _keep(found: Audited, folder: Path) -> None:

@@ -84,9 +84,7 @@ class ProbeRun:
         recipe, game, settings = self.recipe, self.game, self.settings
         model = train_probe(recipe, self.agent.source, recipe.rl.steps, self.learner)
         learner = Agent(LEARNER, str(model), "model", dataclasses.asdict(recipe.sampling))
-        agent, probe = (
-            policy_of(p, game, recipe.hardware.device, recipe.hardware.dtype) for p in (self.agent, learner)
-        )
+        agent, probe = (policy_of(p, game, recipe.hardware) for p in (self.agent, learner))
         return ProbeResult(
             title=f"{game.name}: a naive learner against {self.agent.name}, which stays as it is",
             made=Made(created=now(), command=command, versions=versions()),

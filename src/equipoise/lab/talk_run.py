@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from equipoise.errors import UserError
 from equipoise.games import DOMAINS, domain, domain_of, make_game
 from equipoise.lab.agent_origin import name_and_source, run_of
 from equipoise.lab.crossplay import CrossplaySettings, meetings_of, met, talk_in
-from equipoise.lab.crossplay_agents import Agent, Device, Dtype, agents_of, policy_of, versions_of
+from equipoise.lab.crossplay_agents import Agent, agents_of, policy_of, versions_of
 from equipoise.lab.crossplay_table import cell_of
 from equipoise.lab.message_effect import CLAIMS, heard_claims, message_effect
 from equipoise.lab.results import Figure, GameRecord, ListenerRecord, Made, Number, SaidRecord, TalkResult, Value, now
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store, ValueCodec
 from equipoise.lab.talk_efficiency import GAME, efficiency_with_and_without_talk
+from equipoise.models.hardware import Hardware
 from equipoise.policies.policy import Policy
 from equipoise.training.progress import Counting
 
@@ -67,16 +68,14 @@ class TalkRun:
         agents: The agent, and whom it meets; it alone for self-play.
         settings: How much is played.
         out: The folder.
-        device: Where models compute.
-        dtype: Of their weights.
+        hardware: Where models compute.
     """
 
     game: Game
     agents: tuple[Agent, ...]
     settings: CrossplaySettings
     out: Path
-    device: Device = "auto"
-    dtype: Dtype = "float32"
+    hardware: Hardware = field(default_factory=Hardware)
 
     @cached_property
     def store(self) -> Store[TalkResult]:
@@ -139,7 +138,7 @@ class TalkRun:
         return messages + (0 if self.efficiency.has(EFFICIENCY) else 2 * seatings * matches)
 
     def _players(self) -> dict[str, Policy]:
-        return {agent.name: policy_of(agent, self.game, self.device, self.dtype) for agent in self.agents}
+        return {agent.name: policy_of(agent, self.game, self.hardware) for agent in self.agents}
 
     def _messages(self, tell: Callable[[int], object]) -> MessagesPart:
         """What each agent says to the other, and what messages change in the claims of each."""
@@ -193,7 +192,7 @@ class TalkRun:
             "parameters": self.game.parameters,
             "agents": {agent.name: agent.made_by() for agent in self.agents},
             **asdict(self.settings),
-            "dtype": self.dtype,
+            **self.hardware.deciding(),
         }
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,14 @@ def load(
     for i, folder in enumerate(adapters):
         model = _adapted(_merged(model) if i else model, folder)
     return model, tokenizer
+
+
+def tokenizer_of(name: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model alone; names and errors are those of `load`."""
+    base, _ = _layers(name)
+    with _foreign(base):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    return tokenizer
 
 
 def _layers(name: str | Path) -> tuple[str, list[Path]]:
@@ -101,22 +110,13 @@ def _require_weights(folder: Path) -> None:
 def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if Path(source).exists():  # a local folder loads in a moment; the bar is for downloads
         logging.disable_progress_bar()
-    try:
+    with _foreign(source):
         _refuse_kernels(source, AutoConfig.from_pretrained(source, trust_remote_code=False))
         # unless it is told no, transformers asks on the terminal whether to run a folder's own code
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, trust_remote_code=False
         )
-    except UserError:
-        raise
-    except Exception as error:  # whatever a library makes of a foreign folder is the folder's fault
-        if "trust_remote_code" in str(error):
-            raise UserError(
-                f"{source!r} needs Python code of its own (auto_map), and foreign code is never run; use a model and "
-                "a tokenizer whose classes are in transformers"
-            ) from error
-        raise UserError(f"cannot load a model from {source!r}: {first_line(error)}") from error
     model, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
@@ -134,6 +134,22 @@ def _from_pretrained(source: str, dtype: torch.dtype, device: str) -> tuple[PreT
         )
     _require_finite(source, model.named_parameters())
     return model.to(device).eval(), tokenizer
+
+
+@contextmanager
+def _foreign(source: str) -> Iterator[None]:
+    """Turns what a library makes of a foreign folder into one line: it is the folder's fault."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # a library may fail in any way at all
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"{source!r} needs Python code of its own (auto_map), and foreign code is never run; use a model and "
+                "a tokenizer whose classes are in transformers"
+            ) from error
+        raise UserError(f"cannot load a model from {source!r}: {first_line(error)}") from error
 
 
 def _refuse_kernels(source: str, config: Any) -> None:

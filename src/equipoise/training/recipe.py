@@ -14,6 +14,7 @@ from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import DOMAINS, SEPO_GAMES, Profile, domain, make_game
 from equipoise.games.domain import ProfileName
+from equipoise.models.hardware import Hardware
 from equipoise.objectives.rules import SELF_PLAY_RULES
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import Sampling
@@ -23,7 +24,7 @@ from equipoise.training.experience import PlaySettings
 from equipoise.training.population import PastSettings
 from equipoise.training.selection import SelectionSettings
 from equipoise.training.self_play import SelfPlaySettings
-from equipoise.training.settings import Hardware, Lora, Objective, Optimisation
+from equipoise.training.settings import Lora, Objective, Optimisation
 from equipoise.training.sft import SftSettings
 from equipoise.training.tables import build, changed, check_known, check_numbers, from_text, to_toml
 
@@ -104,7 +105,7 @@ class Recipe:
         selection: Which policy of the run becomes its model.
         lora: Adapter settings.
         sampling: Temperature and reply length.
-        hardware: Device and precision.
+        hardware: Engine, device and precision.
     """
 
     game: str = "kuhn_poker"

@@ -27,6 +27,7 @@ from equipoise.engines.engine import Ids
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
+from equipoise.models.serving import Service, opened
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import adapted_modules, add_second
@@ -44,14 +45,12 @@ from equipoise.training.recipe import Recipe, Task, load_recipe
 from equipoise.training.rows import Row
 from equipoise.training.selection import Selection, sampled_index
 from equipoise.training.self_play import Credit, SelfPlay
-from equipoise.training.settings import Hardware
 from equipoise.training.sft import fit
 from equipoise.training.signals import Interrupted, hearing, stopping
 from equipoise.training.tables import check_known
 from equipoise.training.trainer import EpisodeTrainer, StepSettings, TwoAgentTrainer
 from equipoise.training.two_agents import TwoAgentPlay, has_two_agents
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BESIDE = "../sft"
 """Where `model/` finds what supervised training made."""
 PACKAGES = ("equipoise", "numpy", "torch", "transformers", "peft", "accelerate", "tokenizers")
@@ -128,6 +127,11 @@ def _play(task: Task, population: Path) -> Play:
     return SummedPlay(plays)
 
 
+def _started(recipe: Recipe, out: Path) -> str | Path:
+    """The model that reinforcement learning starts from, by name."""
+    return out / "sft" if recipe.imitates else recipe.model
+
+
 def _base(recipe: Recipe) -> str:
     """What an adapter in `model/` names as its base."""
     return BESIDE if recipe.imitates else recipe.model
@@ -135,18 +139,7 @@ def _base(recipe: Recipe) -> str:
 
 def _loaded(recipe: Recipe, source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model on the recipe's device, in its precision; an adapter is merged into its base."""
-    return load_merged(source, dtype=DTYPES[recipe.hardware.dtype], device=device_of(recipe.hardware))
-
-
-def device_of(hardware: Hardware) -> str:
-    """The device a run computes on: "cpu" or "cuda".
-
-    Raises:
-        ValueError: When a GPU is asked for and torch finds none.
-    """
-    if hardware.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("hardware.device is 'cuda' and torch finds no GPU; use 'auto' or 'cpu'")
-    return "cuda" if hardware.device != "cpu" and torch.cuda.is_available() else "cpu"
+    return load_merged(source, **recipe.hardware.loading())
 
 
 def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -219,7 +212,8 @@ def _reinforce(
     if two:
         add_second(model)
     reference = _reference(recipe, out, model)
-    policy = LanguageModelPolicy(AGENT, model, tokenizer, recipe.sampling)
+    engine = opened(Service(str(_started(recipe, out)), recipe.hardware, model))
+    policy = LanguageModelPolicy(AGENT, engine, tokenizer, recipe.sampling)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
     resumed, left = newest(checkpoints, out / "metrics.jsonl", plays.restore)
@@ -322,7 +316,7 @@ def _steps(recipe: Recipe) -> StepSettings:
         save_every=recipe.rl.save_every,
         log_every=recipe.rl.exact_every,
         report_to=recipe.rl.report_to,
-        on_cpu=device_of(recipe.hardware) == "cpu",
+        on_cpu=recipe.hardware.place() == "cpu",
         gradient_checkpointing=recipe.hardware.gradient_checkpointing,
     )
 
@@ -334,7 +328,7 @@ def _reference(recipe: Recipe, out: Path, model: Any) -> Reference:
     """
     temperature = recipe.sampling.temperature
     if not recipe.lora.rank:
-        frozen, _ = _loaded(recipe, out / "sft" if recipe.imitates else recipe.model)
+        frozen, _ = _loaded(recipe, _started(recipe, out))
         return lambda pairs: token_log_probs(frozen, pairs, temperature)
 
     def unadapted(pairs: list[tuple[Ids, Ids]]) -> list[np.ndarray]:

@@ -1,19 +1,15 @@
-"""Settings of a run that belong to no single step of it: what is maximised, how it steps, on what hardware."""
+"""Settings of a run that belong to no single step of it: what is maximised, and how it steps."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.objectives.rules import POOL_RULES, SELF_PLAY_RULES, Played, rule
 from equipoise.objectives.sepo import CreditRule, CreditWeights
-
-Device = Literal["auto", "cpu", "cuda"]
-Dtype = Literal["float32", "bfloat16"]
 
 LARGEST_RANK = 2**14
 """No model has wider layers to adapt; what is larger is a slip that no memory holds."""
@@ -143,27 +139,6 @@ class Optimisation:
             raise UserError(f"got steps={self.steps}, exact_rounds={self.exact_rounds}; allowed: 0 (off) or more")
         if self.save_every < 0:
             raise UserError(f"got save_every={self.save_every}; allowed: 1 or more, or 0 for whenever it is cheap")
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where a run computes, and in what precision.
-
-    Attributes:
-        device: "auto" (a GPU where torch finds one), "cpu" or "cuda".
-        dtype: Of the weights: "float32" or "bfloat16". An adapter's own weights stay in float32.
-        gradient_checkpointing: Computes activations twice in the backward pass to save memory.
-    """
-
-    device: Device = "auto"
-    dtype: Dtype = "float32"
-    gradient_checkpointing: bool = False
-
-    def __post_init__(self) -> None:
-        if self.device not in get_args(Device):
-            raise UserError(f"unknown device {self.device!r}; known: {', '.join(get_args(Device))}")
-        if self.dtype not in get_args(Dtype):
-            raise UserError(f"unknown dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
 
 
 def _is_weight(value: object) -> bool:
