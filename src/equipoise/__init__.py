@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from equipoise.arena import Match, against, rollout
     from equipoise.core import Decision, Episode, Estimate, Event, Fault, Game, Opponent, Pools, Reply, State
+    from equipoise.engines.local import LocalEngine
     from equipoise.errors import UserError
     from equipoise.games import Domain, domain, make_game
     from equipoise.lab.audit import AuditSettings, audit
@@ -42,6 +43,7 @@ _HOMES = {
         "Reply",
         "State",
     ),
+    "equipoise.engines.local": ("LocalEngine",),
     "equipoise.errors": ("UserError",),
     "equipoise.games": ("Domain", "domain", "make_game"),
     "equipoise.lab.audit": ("AuditSettings", "audit"),
@@ -72,6 +74,7 @@ __all__ = [
     "Fault",
     "Game",
     "LanguageModelPolicy",
+    "LocalEngine",
     "Match",
     "Opponent",
     "Policy",

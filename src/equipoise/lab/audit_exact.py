@@ -75,11 +75,11 @@ def scored(policy: Policy) -> Scored | None:
     """The policy as something that gives exact action probabilities; None for one that can only be sampled.
 
     Scripts and tables give theirs, a language model the probability of each action's words. One that reasons before it
-    acts has none: its actions' probabilities are sums over all reasons.
+    acts has none: its actions' probabilities are sums over all reasons. Nor has one whose engine scores nothing.
     """
     if isinstance(policy, ScriptedPolicy | TabularPolicy):
         return _Script(policy.behaviour)
-    if isinstance(policy, LanguageModelPolicy) and policy.sampling.reasoning != "none":
+    if isinstance(policy, LanguageModelPolicy) and not policy.is_scored:
         return None
     return policy if isinstance(policy, Scored) else None
 

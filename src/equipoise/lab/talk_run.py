@@ -29,6 +29,7 @@ from equipoise.lab.results import Figure, GameRecord, ListenerRecord, Made, Numb
 from equipoise.lab.store import RESULT_KEY, ResultCodec, Store, ValueCodec
 from equipoise.lab.talk_efficiency import GAME, efficiency_with_and_without_talk
 from equipoise.models.hardware import Hardware
+from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.training.progress import Counting
 
@@ -158,9 +159,10 @@ class TalkRun:
 
     def _effect(self, listener: Policy, played: Played, agent: str, other: str) -> ListenerRecord:
         """What messages change in the claims of a listener; or why that cannot be told."""
-        sampling = next(found.sampling for found in self.agents if found.name == agent)
-        if sampling.get("reasoning", "none") != "none":
-            why = "it reasons before it claims, so its claims have no exact probabilities"
+        if isinstance(listener, LanguageModelPolicy) and not listener.is_scored:
+            reasons = listener.sampling.reasoning != "none"
+            cause = "it reasons before it claims" if reasons else f"the engine {listener.engine.name!r} scores nothing"
+            why = f"{cause}, so its claims have no exact probabilities"
             return ListenerRecord(listener=agent, speaker=other, why=why)
         known = domain_of(self.game)
         claims = heard_claims(*_sides(played, agent, other), known, seed=self.settings.seed)

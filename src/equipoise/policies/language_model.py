@@ -129,6 +129,11 @@ class LanguageModelPolicy(Policy):
             )
         return _LanguageModelSession(self, game, seed)
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether it can tell how likely an action is: its engine scores, and nothing comes before an action."""
+        return self.engine.can.scores and self.sampling.reasoning == "none"
+
     def rules(self, game: Game) -> Ids:
         """The tokens every transcript of a game starts with."""
         return self.chat.prefix(render_rules(game, self.sampling.reasoning))

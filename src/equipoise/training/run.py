@@ -280,7 +280,7 @@ class Curve:
         self._curves = {
             task.game.name: ExactCurve(task.game, recipe.rl.exact_rounds, task.profile.pools.exploiter)
             for task in recipe.tasks
-            if recipe.sampling.reasoning == "none"  # else an action's probability is a sum over all reasons
+            if policy.is_scored
         }
 
     def figures(self) -> dict[str, float]:

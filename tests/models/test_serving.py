@@ -1,0 +1,86 @@
+"""Engines by name: ours, somebody's, and every way in which a name gives none."""
+
+import pytest
+
+from equipoise.engines.engine import Capabilities
+from equipoise.engines.local import LocalEngine
+from equipoise.errors import UserError
+from equipoise.games.kuhn_poker import KuhnPoker
+from equipoise.lab.audit import AuditSettings, audit
+from equipoise.models.hardware import Hardware
+from equipoise.models.serving import Service, opened, served
+from equipoise.policies.language_model import LanguageModelPolicy
+
+STRANGER = """
+from equipoise.engines.local import LocalEngine
+from equipoise.models.load import load
+
+class Theirs(LocalEngine):
+    name = "theirs"
+
+def opens(service):
+    return Theirs(service.model or load(service.source)[0])
+
+def elsewhere(service):
+    import a_package_that_is_not_there
+
+def nothing(service):
+    return 3
+
+VALUE = 7
+"""
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    path = tmp_path / "stranger.py"
+    path.write_text(STRANGER)
+    return path
+
+
+def test_the_local_engine_serves_a_model_by_name_and_one_that_is_here(embedded):
+    engine, tokenizer = served("tiny", Hardware())
+    assert (engine.name, engine.vocabulary, tokenizer.chat_template) == ("local", 1_280, embedded[1].chat_template)
+    assert opened(Service("tiny", Hardware(), embedded[0])).model is embedded[0]
+
+
+def test_somebodys_engine_serves_an_audit(stranger):
+    engine, tokenizer = served("tiny", Hardware(engine=f"{stranger}:opens"))
+    assert engine.name == "theirs"
+    policy = LanguageModelPolicy("agent", engine, tokenizer)
+    figures = audit(policy, KuhnPoker(), AuditSettings(deals=4)).agents[0].estimates
+    assert figures["nash_conv"].value == pytest.approx(0.499, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lokal", "unknown engine 'lokal'.*local"),
+        ("{}:VALUE", "needed: a function of a `Service`"),
+        ("{}:nothing", "gave .*, which has no 'can'"),
+        ("{}:elsewhere", "needs a package that is not installed.*a_package_that_is_not_there"),
+    ],
+)
+def test_a_name_that_gives_no_engine_is_one_line(stranger, name, line):
+    with pytest.raises(UserError, match=line) as caught:
+        served("tiny", Hardware(engine=name.format(stranger)))
+    assert "\n" not in str(caught.value)
+
+
+class Mute(LocalEngine):
+    """An engine that scores nothing."""
+
+    name = "mute"
+    can = Capabilities(scores=False, log_probs=True, updates=True)
+
+    def score(self, *args, **kwargs):
+        raise AssertionError("it was asked for scores, and said that it has none")
+
+
+def test_an_engine_that_scores_nothing_is_audited_without_exact_figures_and_says_so(embedded):
+    policy = LanguageModelPolicy("agent", Mute(embedded[0]), embedded[1])
+    result = audit(policy, KuhnPoker(), AuditSettings(deals=4))
+    assert "nash_conv" not in result.agents[0].estimates
+    assert any("No exact figures" in note for note in result.agents[0].notes)
+    with pytest.raises(UserError, match="the engine 'mute' tells no probabilities"):
+        policy.action_probabilities(KuhnPoker(), [])
