@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from equipoise.engines.engine import Context, Decoding, Engine, Ids, Sample
 from equipoise.errors import UserError
 from equipoise.seeds import Seed, Use
-
-if TYPE_CHECKING:
-    import torch
 
 Plain = Callable[[Ids, Ids, float], Sequence[float]]
 """Log-probability of each token of a reply after its prompt at a temperature, by one plain forward pass."""
@@ -38,7 +35,7 @@ class EngineCase:
 
     engine: Engine
     plain: Plain
-    adapters: Mapping[str, tuple[Mapping[str, torch.Tensor], Plain]] = field(default_factory=dict)
+    adapters: Mapping[str, tuple[Mapping[str, Any], Plain]] = field(default_factory=dict)
     tolerance: float = 1e-4
     repeats: bool = True
 
