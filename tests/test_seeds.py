@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equipoise.seeds import Seed, Use, seed_of, streams
+from equipoise.seeds import Seed, Use, keys, seed_of, streams, uniforms
 
 SOURCES = [path for room in ("src", "research") for path in Path(__file__).parents[1].joinpath(room).rglob("*.py")]
 
@@ -59,3 +59,29 @@ def test_what_would_share_another_s_stream_is_refused(root, path):
 def test_generators_are_made_in_one_module_alone(path):
     made = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert path.name == "seeds.py" or not made & {"default_rng", "SeedSequence", "RandomState"}
+
+
+def test_the_numbers_of_a_key_are_those_of_splitmix64():
+    first = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)  # of the state 0, as published
+    found = [uniforms(np.zeros(1, dtype=np.uint64), place)[0] for place in range(3)]
+    assert found == [(word >> 11) / 2**53 for word in first]
+
+
+def test_no_two_combinations_of_numbers_share_a_key():
+    a, b, c = (each.ravel() for each in np.meshgrid(range(60), range(40), range(30)))
+    found = keys(Seed(3), a, b, c)
+    assert len(np.unique(found)) == len(found) == 72_000
+    assert not set(found.tolist()) & set(keys(Seed(4), a, b, c).tolist())
+    assert not set(found.tolist()) & set(keys(Seed(3), a, b).tolist())
+    np.testing.assert_array_equal(keys(Seed(3), a[7:9], b[7:9], c[7:9]), found[7:9])
+
+
+def test_the_numbers_of_keys_are_even_and_neighbours_are_uncorrelated():
+    episodes = np.arange(20_000)
+    drawn = np.stack([uniforms(keys(Seed(1), episodes, episodes * 0 + n // 2), n % 2) for n in range(4)])
+    assert 0.0 <= drawn.min() < drawn.max() < 1.0
+    counts = np.array([np.histogram(row, 50, (0, 1))[0] for row in drawn])
+    statistic = ((counts - 400) ** 2 / 400).sum(axis=1)
+    assert (abs(statistic - 49) < 5 * np.sqrt(2 * 49)).all()
+    correlations = np.corrcoef(np.vstack([drawn, np.roll(drawn, 1, axis=1)])) - np.eye(8)
+    assert abs(correlations).max() < 5 / np.sqrt(20_000)

@@ -21,6 +21,8 @@ from equipoise.errors import UserError
 
 _TOGETHER, _PAGE = 64, 16
 _WORD = 2**32
+_STRIDE = np.uint64(0x9E3779B97F4A7C15)
+"""The odd number nearest to 2^64 over the golden ratio: steps of it come close to no earlier one for long."""
 _ROOTS = 2**128
 
 
@@ -33,8 +35,8 @@ class Use(IntEnum):
     MOVES = 1
     """In play: an episode's scripts, and what a fault plays. Followed by the block and page of a `Stream`."""
     REPLIES = 2
-    """In play: what a policy draws in its session. Followed by the first episode, 1 for policies that answer at once
-    and else 0, and the policy's place among its kind."""
+    """In play: what a policy draws. Followed by 1 for policies that answer at once and else 0, and the policy's place
+    among its kind; a language model's replies have `keys` of it."""
     MATCHES = 3
     """Who meets whom, where that is drawn."""
     PLAY = 4
@@ -105,6 +107,44 @@ class Seed:
     def integer(self) -> int:
         """A number from 0 to 2^32 - 1 that keys other libraries' generators."""
         return int(np.random.SeedSequence(self.root, spawn_key=self.path).generate_state(1)[0])
+
+
+def keys(seed: Seed, *numbers: Sequence[int]) -> np.ndarray:
+    """A key of 64 bits for each combination of numbers, [M]: what is drawn by it has nothing to do with the others.
+
+    Many thousand draws with a place of their own each, for which generators would cost more than what is drawn.
+
+    Args:
+        seed: Whose keys.
+        numbers: What tells the draws apart, each [M], of numbers from 0.
+    """
+    (root,) = np.random.SeedSequence(seed.root, spawn_key=seed.path).generate_state(1, np.uint64)
+    found = np.full(len(numbers[0]), root)
+    for part in numbers:
+        found = _mixed(found + (np.asarray(part, dtype=np.uint64) + np.uint64(1)) * _STRIDE)
+    return found
+
+
+def uniforms(keys: np.ndarray, places: np.ndarray | int) -> np.ndarray:
+    """The number in [0, 1) at a place of each key's sequence, [M].
+
+    Args:
+        keys: From `keys`, [M].
+        places: From 0, [M] or one for all.
+
+    Reference: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators (SplitMix64), OOPSLA.
+    """
+    found = _mixed(keys + (np.atleast_1d(np.asarray(places, dtype=np.uint64)) + np.uint64(1)) * _STRIDE)
+    uniform: np.ndarray = (found >> np.uint64(11)) * 2.0**-53
+    return uniform
+
+
+def _mixed(words: np.ndarray) -> np.ndarray:
+    """SplitMix64's finaliser: every bit of a word depends on all of it."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = words ^ (words >> np.uint64(31))
+    return mixed
 
 
 def seed_of(seed: int | Seed) -> Seed:

@@ -8,10 +8,15 @@ from equipoise.engines.engine import Capabilities, Context, Decoding, Sample
 from equipoise.engines.local import LocalEngine, wearing
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
-from equipoise.seeds import Seed
+from equipoise.seeds import Seed, keys
 from equipoise.testing import EngineCase, check_engine
 
 FREE = Decoding(1.0, 5, frozenset())
+
+
+def each(count, prompts=1, seed=0):
+    """Keys of so many replies to each of some prompts."""
+    return [keys(Seed(seed), [number] * count, range(count)) for number in range(prompts)]
 
 
 def plainly(model):
@@ -70,12 +75,12 @@ def test_the_model_s_own_weights_are_those_that_were_put_last(new_model):
 def test_what_was_read_under_older_weights_is_read_again(new_model):
     model = new_model()
     engine, prompt = LocalEngine(model), Context(tuple(range(10, 60)))
-    (first,) = engine.sample([prompt], [1], FREE, Seed(0))[0]
+    (first,) = engine.sample([prompt], each(1), FREE)[0]
     with torch.no_grad():
         for parameter in model.parameters():
             parameter *= 1.3
     following = first.after.then((7, 8, 9))
-    (kept,), (fresh,) = (engine.sample([c], [1], FREE, Seed(1))[0] for c in (following, Context(following.ids)))
+    (kept,), (fresh,) = (engine.sample([c], each(1, seed=1), FREE)[0] for c in (following, Context(following.ids)))
     assert kept.tokens == fresh.tokens
     np.testing.assert_allclose(kept.log_probs, fresh.log_probs, atol=1e-5)
     np.testing.assert_allclose(kept.log_probs, token_log_probs(model, [(following.ids, kept.tokens)])[0], atol=1e-4)
@@ -87,7 +92,7 @@ def test_draws_do_not_depend_on_how_many_rows_are_alive(new_model, monkeypatch, 
     prompts = [Context(tuple(range(10, 20 + n))) for n in range(6)]
 
     def drawn():
-        found = engine.sample(prompts, [9] * 6, Decoding(1.0, 6, frozenset((3, 4))), Seed(2))
+        found = engine.sample(prompts, each(9, 6), Decoding(1.0, 6, frozenset((3, 4))))
         return [[(s.tokens, s.stopped) for s in samples] for samples in found]
 
     whole = drawn()
@@ -98,9 +103,9 @@ def test_draws_do_not_depend_on_how_many_rows_are_alive(new_model, monkeypatch, 
 def test_likely_replies_change_nothing(new_model):
     engine = LocalEngine(new_model())
     prompts = [Context(tuple(range(10, 20 + n))) for n in range(4)]
-    plain = engine.sample(prompts, [30] * 4, FREE, Seed(2))
+    plain = engine.sample(prompts, each(30, 4), FREE)
     likely = [tuple({s.tokens[:3] for s in samples[:2]}) for samples in plain]
-    again = engine.sample(prompts, [30] * 4, FREE, Seed(2), likely=likely)
+    again = engine.sample(prompts, each(30, 4), FREE, likely=likely)
     assert [[s.tokens for s in samples] for samples in again] == [[s.tokens for s in samples] for samples in plain]
 
 
@@ -112,9 +117,9 @@ def test_of_the_logits_drawn_tokens_alone_reach_the_host(embedded, monkeypatch):
         return cpu(tensor, *args, **kwargs)
 
     engine = LocalEngine(embedded[0])
-    engine.sample([Context((5, 6, 7))], [1], FREE, Seed(0))  # the trial of the architecture is over
+    engine.sample([Context((5, 6, 7))], each(1), FREE)  # the trial of the architecture is over
     monkeypatch.setattr(torch.Tensor, "cpu", counted)
-    engine.sample([Context((5, 6, 7)), Context((8,))], [40, 2], FREE, Seed(0))
+    engine.sample([Context((5, 6, 7)), Context((8,))], [*each(40), *each(2)], FREE)
     assert moved
     assert max(moved) <= 2 * 42
 
@@ -127,11 +132,11 @@ def test_ten_thousand_prompts_are_answered_with_few_rows_alive(random_model, mon
         return forward(*args, **kwargs)
 
     engine = LocalEngine(random_model)
-    engine.sample([Context((5, 6, 7))], [1], FREE, Seed(0))
+    engine.sample([Context((5, 6, 7))], each(1), FREE)
     monkeypatch.setattr(random_model, "forward", counted)
     monkeypatch.setattr("equipoise.engines.decoder.LOGITS", 1 << 19)  # 512 kibi logits of 1,280 tokens: 102 rows
     prompts = [Context((i // 1_000 + 10, i // 100 % 10 + 30, i % 100 + 50)) for i in range(10_000)]
-    drawn = engine.sample(prompts, [1] * len(prompts), Decoding(1.0, 2, frozenset()), Seed(0))
+    drawn = engine.sample(prompts, each(1, len(prompts)), Decoding(1.0, 2, frozenset()))
     assert sum(len(samples) for samples in drawn) == 10_000
     assert max(rows for rows, _ in shapes) <= 102
     for i in (0, 4_321, 9_999):
@@ -143,7 +148,7 @@ def test_ten_thousand_prompts_are_answered_with_few_rows_alive(random_model, mon
 def test_a_name_that_was_not_put_is_one_line(random_model):
     engine = LocalEngine(random_model)
     with pytest.raises(UserError, match="got the adapter 'then'; put it first; known: none"):
-        engine.sample([Context((5,))], [1], FREE, Seed(0), adapter="then")
+        engine.sample([Context((5,))], each(1), FREE, adapter="then")
 
 
 class Broken(LocalEngine):
@@ -153,16 +158,18 @@ class Broken(LocalEngine):
         super().__init__(model)
         self.how = how
 
-    def sample(self, prompts, counts, decoding, seed, *, adapter="", likely=()):
+    def sample(self, prompts, keys, decoding, *, adapter="", likely=()):
         if self.how == "names" and adapter == "a":
             adapter = ""
-        if self.how == "seeds":
-            seed = Seed(0)
+        if self.how == "keys":
+            keys = [key * 0 for key in keys]
+        if self.how == "beside":
+            keys = [key + len(prompts) for key in keys]
         if self.how == "heat" and decoding.temperature:
             decoding = Decoding(1.0, decoding.max_new_tokens, decoding.stops)
         if self.how == "stops":
             decoding = Decoding(decoding.temperature, decoding.max_new_tokens, frozenset())
-        drawn = super().sample(prompts, counts, decoding, seed, adapter=adapter, likely=likely)
+        drawn = super().sample(prompts, keys, decoding, adapter=adapter, likely=likely)
         if self.how == "counts":
             return [samples[:-1] for samples in drawn]
         if self.how == "after":
@@ -174,7 +181,7 @@ class Broken(LocalEngine):
         return [[score / 2 for score in row] for row in found] if self.how == "scores" else found
 
 
-@pytest.mark.parametrize("how", ["names", "seeds", "heat", "stops", "counts", "after", "scores"])
+@pytest.mark.parametrize("how", ["names", "keys", "beside", "heat", "stops", "counts", "after", "scores"])
 def test_the_checks_find_an_engine_that_breaks_a_promise(new_model, how):
     model = new_model()
     broken = EngineCase(Broken(model, how), plainly(model), {"a": moved(model, 1)})

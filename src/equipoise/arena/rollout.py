@@ -99,8 +99,8 @@ def rollout(
         game: The game all matches play.
         policies: The players by name.
         matches: Who sits where on which deal.
-        seed: Keys all randomness: chance by (seed, deal), scripted moves by (seed, episode), models by (seed, wave,
-            place among the models).
+        seed: Keys all randomness: chance by (seed, deal), scripted moves by (seed, episode), models by (seed, place
+            among the models, episode).
         fault_rule: What a fault plays.
         max_live: Episodes alive at once; bounds memory. None shares 4,096 rounds among them: short episodes repeat
             each other's transcripts, and the more of them play together the less is computed twice.
@@ -154,7 +154,7 @@ def _wave(
     chances = streams(seed.at(Use.CHANCE), [match.deal for match in matches])
     kinds = [[name for name, policy in policies.items() if policy.immediate is kind] for kind in (False, True)]
     sessions = {  # no two policies draw the same numbers, and a further script moves no model's
-        name: policies[name].session(game, seed.at(Use.REPLIES, start, kind, number))
+        name: policies[name].session(game, seed.at(Use.REPLIES, kind, number))
         for kind, names in enumerate(kinds)
         for number, name in enumerate(names)
     }

@@ -18,7 +18,7 @@ import torch
 from equipoise.engines.decoder import Decoder
 from equipoise.engines.engine import Context, Decoding, Ids, Sample
 from equipoise.engines.next_token import next_token
-from equipoise.seeds import Seed
+from equipoise.seeds import uniforms
 
 PART = 1 << 24
 """Most probabilities that are summed up at a time: 128 MiB."""
@@ -73,17 +73,16 @@ class Drawing:
     """The replies of one call, in the making."""
 
     def __init__(
-        self, decoder: Decoder, prompts: Sequence[Context], counts: Sequence[int], decoding: Decoding, seed: Seed
+        self, decoder: Decoder, prompts: Sequence[Context], keys: Sequence[np.ndarray], decoding: Decoding
     ) -> None:
-        """Args: decoder: Runs the model. prompts, counts, decoding, seed: As `Engine.sample` takes them."""
+        """Args: decoder: Runs the model. prompts, keys, decoding: As `Engine.sample` takes them."""
         self._decoder, self._prompts, self._decoding = decoder, prompts, decoding
-        self._ends = np.cumsum(counts).tolist()
-        self._generator = seed.generator()
-        self._uniforms: list[np.ndarray] = []
+        self._keys = np.concatenate([np.zeros(0, dtype=np.uint64), *keys])
+        self._ends = np.cumsum([len(each) for each in keys]).tolist()
 
     def samples(self, likely: Sequence[tuple[Ids, ...]] = ()) -> list[list[Sample]]:
         """All replies, prompt by prompt; equal replies to one prompt are one object."""
-        done: list[Sample | None] = [None] * (self._ends[-1] if self._ends else 0)
+        done: list[Sample | None] = [None] * len(self._keys)
         starts = [0, *self._ends]
         waiting = deque(
             _Path(number, prompt, np.arange(starts[number], starts[number + 1]))
@@ -110,7 +109,8 @@ class Drawing:
         """Draws the next token of every member; a path becomes one path per distinct token, beside its parent's row."""
         rows = np.repeat(np.arange(len(paths)), [len(path.members) for path in paths])
         members = np.concatenate([path.members for path in paths])
-        places = np.concatenate([self._uniform(len(path.tokens))[path.members] for path in paths])
+        positions = np.repeat([len(path.tokens) for path in paths], [len(path.members) for path in paths])
+        places = uniforms(self._keys[members], positions)
         tokens, log_probs = draw(logits, rows, places, self._decoding.temperature)
         codes = rows * logits.shape[1] + tokens
         order = np.argsort(codes, kind="stable")
@@ -135,9 +135,3 @@ class Drawing:
             for member in path.members.tolist():
                 done[member] = sample
         return going
-
-    def _uniform(self, position: int) -> np.ndarray:
-        """The random number of every draw for its token at a position, [M]."""
-        while len(self._uniforms) <= position:
-            self._uniforms.append(self._generator.random(self._ends[-1]))
-        return self._uniforms[position]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
-from equipoise.seeds import Seed
-
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 Ids = tuple[int, ...]
@@ -127,20 +126,19 @@ class Engine(Protocol):
     def sample(
         self,
         prompts: Sequence[Context],
-        counts: Sequence[int],
+        keys: Sequence[np.ndarray],
         decoding: Decoding,
-        seed: Seed,
         *,
         adapter: str = "",
         likely: Sequence[tuple[Ids, ...]] = (),
     ) -> list[list[Sample]]:
-        """Draws `counts[i]` independent replies to `prompts[i]`.
+        """Draws replies to each prompt, one for each of its keys.
 
         Args:
             prompts: None of them empty.
-            counts: How many replies to each, at least 1.
+            keys: What keys each wanted reply, 64 bits (`seeds.keys`), at least one for every prompt. Equal keys of
+                equal prompts give equal replies, whatever is drawn beside them.
             decoding: How they are drawn.
-            seed: Keys the draws: equal calls of one engine give equal replies.
             adapter: Whose weights answer: a name given to `put`; "" for the model's own.
             likely: Whole replies that may well follow each prompt; no result depends on them.
 

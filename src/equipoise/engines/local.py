@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -24,7 +25,6 @@ from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.engines.recomputing import RecomputingDecoder
 from equipoise.engines.scoring import reply_log_probs
 from equipoise.errors import UserError
-from equipoise.seeds import Seed
 
 Weights = Mapping[str, torch.Tensor]
 """Parameters by name."""
@@ -45,7 +45,7 @@ def wearing(model: PreTrainedModel, weights: Weights) -> Iterator[None]:
 
 
 class LocalEngine:
-    """Serves a transformers model of this process; equal seeds give equal draws on one device.
+    """Serves a transformers model of this process; equal keys give equal draws on one device.
 
     Attributes:
         model: The model, which training may move.
@@ -67,15 +67,14 @@ class LocalEngine:
     def sample(
         self,
         prompts: Sequence[Context],
-        counts: Sequence[int],
+        keys: Sequence[np.ndarray],
         decoding: Decoding,
-        seed: Seed,
         *,
         adapter: str = "",
         likely: Sequence[tuple[Ids, ...]] = (),
     ) -> list[list[Sample]]:
         with self._under(adapter), torch.inference_mode():
-            return Drawing(self._decoder(adapter), prompts, counts, decoding, seed).samples(likely)
+            return Drawing(self._decoder(adapter), prompts, keys, decoding).samples(likely)
 
     def score(
         self,

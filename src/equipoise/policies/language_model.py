@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 import math
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -26,7 +28,7 @@ from equipoise.games.text import REASONING, Reasoning, render_observation, rende
 from equipoise.policies.chat import ChatFormat
 from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.prompts import Question, prompts
-from equipoise.seeds import Seed
+from equipoise.seeds import Seed, keys
 
 _WARNED: WeakSet[Engine] = WeakSet()
 """Engines that were played in a game with messages although words can imitate their turns: each is told of once."""
@@ -205,7 +207,7 @@ def _require_tokens(chat: ChatFormat, vocabulary: int) -> None:
 class _LanguageModelSession(Session):
     def __init__(self, policy: LanguageModelPolicy, game: Game, seed: Seed) -> None:
         self._policy, self._game, self._seed = policy, game, seed
-        self._asked = 0
+        self._asked: Counter[tuple[int, int]] = Counter()
         sampling = policy.sampling
         self._decoding = Decoding(sampling.temperature, sampling.max_new_tokens, policy.chat.stops)
         self._prefix = policy.rules(game)
@@ -217,6 +219,7 @@ class _LanguageModelSession(Session):
 
     def replies(self, requests: Sequence[Request]) -> list[Reply]:
         turns: dict[tuple[Context, Ids], list[int]] = {}
+        own = self._keys(requests)
         for i, request in enumerate(requests):
             who = (request.episode, request.seat)
             context = self._contexts.get(who, self._root)
@@ -224,13 +227,11 @@ class _LanguageModelSession(Session):
             turns.setdefault((context, self._chunk(request, context)), []).append(i)
         drawn = self._policy.engine.sample(
             [context.then(chunk) for context, chunk in turns],
-            [len(members) for members in turns.values()],
+            [own[members] for members in turns.values()],
             self._decoding,
-            self._seed.at(self._asked),
             adapter=self._policy.adapter,
             likely=[self._likely(requests[members[0]]) for members in turns.values()],
         )
-        self._asked += 1
         replies: list[Reply | None] = [None] * len(requests)
         for (context, chunk), members, samples in zip(turns, turns.values(), drawn, strict=True):
             shown = (self._prefix if context is self._root else ()) + chunk
@@ -273,6 +274,15 @@ class _LanguageModelSession(Session):
             legal = {a: m / total for a, m in masses.items()} if total > 0 else dict.fromkeys(masses, 1 / len(masses))
             actions.append(sample(legal, request.stream.random()))
         return actions
+
+    def _keys(self, requests: Sequence[Request]) -> np.ndarray:
+        """What keys each reply: the episode, the seat, and how many replies came before it there, [M]."""
+        told = []
+        for request in requests:
+            who = (request.episode, request.seat)
+            told.append((*who, self._asked[who]))
+            self._asked[who] += 1
+        return keys(self._seed, *zip(*told, strict=True))
 
     def _chunk(self, request: Request, context: Context) -> Ids:
         """The tokens shown now: what closes the last reply, the unread events, the opening of the next reply."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.engines.engine import Context, Decoding, Engine, Ids, Sample
 from equipoise.errors import UserError
-from equipoise.seeds import Seed, Use
+from equipoise.seeds import Seed, Use, keys
 
 Plain = Callable[[Ids, Ids, float], Sequence[float]]
 """Log-probability of each token of a reply after its prompt at a temperature, by one plain forward pass."""
@@ -30,7 +30,7 @@ class EngineCase:
         adapters: Weights to put under names, each with what a plain pass says of them; they must differ from the
             model's own. None where the engine takes no weights.
         tolerance: How far a log-probability may be off; for bfloat16 say how far.
-        repeats: Whether equal seeds promise equal draws.
+        repeats: Whether equal keys promise equal draws.
     """
 
     engine: Engine
@@ -43,10 +43,10 @@ class EngineCase:
 def check_engine(case: EngineCase, seed: int = 0) -> None:
     """Asserts that an engine keeps the promises of `Engine`.
 
-    Counts and limits; tokens that stop a reply; equal draws of equal seeds and others of another; sampled
-    log-probabilities that are those of a plain pass; scores that are those of the samples and sum to at most 1;
-    contexts that go on where a reply ended; weights by name, which leave the model's own as they are; and calls that
-    ask for nothing.
+    Counts and limits; tokens that stop a reply; equal draws of equal keys, whatever is drawn beside them, and others of
+    others; sampled log-probabilities that are those of a plain pass; scores that are those of the samples and sum to at
+    most 1; contexts that go on where a reply ended; weights by name, which leave the model's own as they are; and calls
+    that ask for nothing.
 
     Args:
         case: The engine and what is known of its model.
@@ -62,8 +62,13 @@ def check_engine(case: EngineCase, seed: int = 0) -> None:
         _check_scores(case, prompts, Seed(seed).at(Use.CHECKS, 4))
     _check_names(case, prompts, Seed(seed).at(Use.CHECKS, 5))
     nothing = Decoding(1.0, 1, frozenset())
-    assert case.engine.sample([], [], nothing, Seed(seed)) == [], "asked for no reply, it gives some"
+    assert case.engine.sample([], [], nothing) == [], "asked for no reply, it gives some"
     assert not case.engine.can.scores or case.engine.score([], []) == [], "asked for no score, it gives some"
+
+
+def _keys(seed: Seed, counts: Sequence[int]) -> list[np.ndarray]:
+    """So many keys for each prompt."""
+    return [keys(seed, [number] * count, range(count)) for number, count in enumerate(counts)]
 
 
 def _flat(samples: Sequence[Sequence[Sample]]) -> list[Sample]:
@@ -88,26 +93,28 @@ def _check_draws(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> No
     engine, counts = case.engine, [_COUNT + i for i in range(len(prompts))]
     for heat in (1.0, 0.7, 0.0):
         decoding = Decoding(heat, _LIMIT, frozenset())
-        drawn = engine.sample(prompts, counts, decoding, seed)
+        drawn = engine.sample(prompts, _keys(seed, counts), decoding)
         assert [len(samples) for samples in drawn] == counts, "it gives more or fewer replies than asked for"
         pairs = [(prompt.ids, sample) for prompt, samples in zip(prompts, drawn, strict=True) for sample in samples]
         assert all(sample.after.ids == prompt + sample.tokens for prompt, sample in pairs), "`after` is another text"
         _require_plain(case, case.plain, pairs, heat)
-        again, other = (_tokens(engine.sample(prompts, counts, decoding, s)) for s in (seed, seed.at(1)))
+        again, other = (_tokens(engine.sample(prompts, _keys(s, counts), decoding)) for s in (seed, seed.at(1)))
         if heat == 0.0:
             assert all(len(set(samples)) == 1 for samples in _tokens(drawn)), "greedy replies differ"
-            assert other == _tokens(drawn), "a greedy reply depends on the seed"
+            assert other == _tokens(drawn), "a greedy reply depends on its key"
         elif case.repeats:
-            assert again == _tokens(drawn), "equal seeds give other draws"
-            assert other != _tokens(drawn), "another seed gives the same draws"
+            assert again == _tokens(drawn), "equal keys give other draws"
+            assert other != _tokens(drawn), "other keys give the same draws"
+            alone = engine.sample(prompts[1:2], [_keys(seed, counts)[1][2:4]], decoding)
+            assert _tokens(alone) == [_tokens(drawn)[1][2:4]], "a draw depends on what is drawn beside it"
 
 
 def _check_limits(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> None:
-    free = _flat(case.engine.sample(prompts, [_COUNT] * len(prompts), Decoding(1.0, _LIMIT, frozenset()), seed))
+    free = _flat(case.engine.sample(prompts, _keys(seed, [_COUNT] * len(prompts)), Decoding(1.0, _LIMIT, frozenset())))
     assert all(len(sample.tokens) == _LIMIT and not sample.stopped for sample in free), "a reply ends before its limit"
     stops = frozenset(sample.tokens[1] for sample in free)
     for limit in (1, _LIMIT):
-        drawn = _flat(case.engine.sample(prompts, [_COUNT] * len(prompts), Decoding(1.0, limit, stops), seed))
+        drawn = _flat(case.engine.sample(prompts, _keys(seed, [_COUNT] * len(prompts)), Decoding(1.0, limit, stops)))
         for sample in drawn:
             assert 1 <= len(sample.tokens) <= limit, f"a reply of {len(sample.tokens)} tokens, and {limit} allowed"
             assert stops.isdisjoint(sample.tokens[:-1]), f"{sample.tokens} goes on after a token that ends it"
@@ -118,11 +125,13 @@ def _check_limits(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> N
 def _check_turns(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> None:
     """A context that goes on after a reply is the same as all its tokens afresh."""
     decoding = Decoding(1.0, 3, frozenset())
-    first = _flat(case.engine.sample(prompts, [2] * len(prompts), decoding, seed))
+    first = _flat(case.engine.sample(prompts, _keys(seed, [2] * len(prompts)), decoding))
     shown = prompts[0].ids
     kept = [sample.after.then(shown) for sample in first]
     fresh = [Context(context.ids) for context in kept]
-    drawn = [case.engine.sample(contexts, [2] * len(contexts), decoding, seed.at(1)) for contexts in (kept, fresh)]
+    drawn = [
+        case.engine.sample(contexts, _keys(seed.at(1), [2] * len(contexts)), decoding) for contexts in (kept, fresh)
+    ]
     for contexts, samples in zip((kept, fresh), drawn, strict=True):
         pairs = [(context.ids, s) for context, found in zip(contexts, samples, strict=True) for s in found]
         _require_plain(case, case.plain, pairs, 1.0)
@@ -132,7 +141,7 @@ def _check_turns(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> No
 
 def _check_scores(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> None:
     engine, decoding = case.engine, Decoding(0.7, 3, frozenset())
-    drawn = engine.sample(prompts, [_COUNT] * len(prompts), decoding, seed)
+    drawn = engine.sample(prompts, _keys(seed, [_COUNT] * len(prompts)), decoding)
     replies = [list(dict.fromkeys(sample.tokens for sample in samples)) for samples in drawn]
     scores = engine.score(prompts, replies, 0.7)
     for prompt, options, found in zip(prompts, replies, scores, strict=True):
@@ -148,9 +157,9 @@ def _check_scores(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> N
 
 
 def _check_names(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> None:
-    engine, decoding, counts = case.engine, Decoding(1.0, 3, frozenset()), [2] * len(prompts)
+    engine, decoding, wanted = case.engine, Decoding(1.0, 3, frozenset()), _keys(seed, [2] * len(prompts))
     try:
-        engine.sample(prompts, counts, decoding, seed, adapter="nobody")
+        engine.sample(prompts, wanted, decoding, adapter="nobody")
     except UserError:
         pass
     else:
@@ -160,7 +169,7 @@ def _check_names(case: EngineCase, prompts: Sequence[Context], seed: Seed) -> No
     for name, (weights, _) in case.adapters.items():
         engine.put(name, weights)
     for name, plain in (*((name, plain) for name, (_, plain) in case.adapters.items()), ("", case.plain)):
-        drawn = engine.sample(prompts, counts, decoding, seed, adapter=name)
+        drawn = engine.sample(prompts, wanted, decoding, adapter=name)
         pairs = [(prompt.ids, sample) for prompt, samples in zip(prompts, drawn, strict=True) for sample in samples]
         _require_plain(case, plain, pairs, 1.0)
         if engine.can.scores:
