@@ -15,6 +15,7 @@ from equipoise.lab.audit import AuditSettings, audit, audited
 from equipoise.lab.model_audit import EPISODES, audit_model, audit_run, curves_of, own_parameters, own_way
 from equipoise.models.hardware import Hardware
 from equipoise.models.load import load
+from equipoise.models.serving import served
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling, usual_reply_tokens
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.run import train
@@ -196,11 +197,11 @@ def test_the_device_and_the_precision_are_the_run_s_own_unless_told_otherwise(tm
     train(recipe, tmp_path / "r")
     asked = []
 
-    def watched(source, **settings):
-        asked.append((str(settings["dtype"]), settings["device"]))
-        return load(source, **settings)
+    def watched(source, hardware):
+        asked.append((hardware.dtype, hardware.device))
+        return served(source, hardware)
 
-    monkeypatch.setattr(model_audit, "load", watched)
+    monkeypatch.setattr(model_audit, "served", watched)
     source = str(tmp_path / "r")
     own = own_way(source, HAND, {}, {})
     told = own_way(source, HAND, {}, {"dtype": "float32"})
@@ -209,7 +210,7 @@ def test_the_device_and_the_precision_are_the_run_s_own_unless_told_otherwise(tm
     for way in (own, told):
         audit_model(source, HAND, way, AuditSettings(deals=1))
     audit_run(recipe, tmp_path / "r", AuditSettings(deals=1))
-    assert asked == [("torch.bfloat16", "cpu"), ("torch.float32", "cpu"), *[("torch.bfloat16", "cpu")] * 2]
+    assert asked == [("bfloat16", "cpu"), ("float32", "cpu"), *[("bfloat16", "cpu")] * 2]
 
 
 # A whole run

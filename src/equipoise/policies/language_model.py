@@ -30,8 +30,8 @@ from equipoise.policies.policy import Policy, Request, Session, sample
 from equipoise.policies.prompts import Question, prompts
 from equipoise.seeds import Seed, keys
 
-_WARNED: WeakSet[Engine] = WeakSet()
-"""Engines that were played in a game with messages although words can imitate their turns: each is told of once."""
+_WARNED: WeakSet[Any] = WeakSet()
+"""Models that were played in a game with messages although words can imitate their turns: each is told of once."""
 
 _SPELLED = "You hold 8 of 10: yes, no?"
 """A text whose tokens are looked up to see whether a tokenizer and a model fit together."""
@@ -120,8 +120,9 @@ class LanguageModelPolicy(Policy):
         return other
 
     def session(self, game: Game, seed: Seed) -> Session:
-        if self.chat.imitable and text_limit(game.actions) and self.engine not in _WARNED:
-            _WARNED.add(self.engine)
+        played = getattr(self.engine, "model", self.engine)
+        if self.chat.imitable and text_limit(game.actions) and played not in _WARNED:
+            _WARNED.add(played)
             warnings.warn(
                 f"the chat template of {self.name} marks turns with plain words ({self.chat.imitable!r}), which the "
                 "messages of other players can hold too: what they say may pass for a turn; where that matters, use a "
