@@ -33,7 +33,10 @@ UNLIMITED = frozenset(
 )
 """Those whose layers all see every earlier token."""
 
-SEEING = {"gemma3", "gemma4"}
+RECURRENT = frozenset({"olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next"})
+"""Those with gated delta nets, which go on from a state, between layers that see every earlier token."""
+
+SEEING = {"gemma3", "gemma4", "qwen3_5", "qwen3_5_moe"}
 """Names of models that also see or hear, and hand what they are given to a text model that is listed here."""
 
 _KINDS = {"full_attention", "sliding_attention"}
@@ -64,6 +67,29 @@ def windows(config: PreTrainedConfig) -> dict[str, int | None] | None:
     if name in ONE_WINDOW:
         return {"full_attention": None} if window is None else {"sliding_attention": window}
     return {"full_attention": None} if name in UNLIMITED else None
+
+
+def recurrent_layers(config: PreTrainedConfig) -> tuple[int, ...]:
+    """Which layers go on from a state, in a model whose others do as mask and positions say; none in any other model.
+
+    Args:
+        config: As for `windows`.
+    """
+    text: Any = config.get_text_config()
+    kinds = getattr(text, "layer_types", None) or ()
+    if text.model_type not in RECURRENT or not set(kinds) <= {"linear_attention", "full_attention"}:
+        return ()
+    if text._attn_implementation not in _MASKED or _rope_kinds(text) & _STRETCHED:
+        return ()
+    if text is not config and config.model_type not in SEEING:
+        return ()
+    return tuple(layer for layer, kind in enumerate(kinds) if kind == "linear_attention")
+
+
+def lent_layers(config: PreTrainedConfig) -> frozenset[int]:
+    """Which layers have their keys and values read by later layers too."""
+    modes = getattr(config.get_text_config(), "kv_sharing_modes", None) or ()
+    return frozenset(layer for layer, mode in enumerate(modes) if mode == "store")
 
 
 def _reads_both_ways(config: Any) -> bool:

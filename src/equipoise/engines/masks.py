@@ -31,17 +31,23 @@ def attention_masks(model: PreTrainedModel, visible: torch.Tensor, queries: torc
     """
     kinds = windows(model.config)
     assert kinds is not None, f"a {type(model).__name__} does not do as its mask says"
-    distance = queries[:, :, None] - keys[:, None, :]
     masks: dict[int | None, torch.Tensor] = {}
     for window in kinds.values():
         if window not in masks:
-            masks[window] = _additive(model, visible if window is None else visible & (distance < window))
+            near = visible if window is None else visible & (queries[:, :, None] - keys[:, None, :] < window)
+            masks[window] = additive_mask(model, near)
     if len(kinds) == 1:  # such a model may know no kinds
         return masks.popitem()[1]
     return {kind: masks[window] for kind, window in kinds.items()}
 
 
-def _additive(model: PreTrainedModel, visible: torch.Tensor) -> torch.Tensor:
+def additive_mask(model: PreTrainedModel, visible: torch.Tensor) -> torch.Tensor:
+    """One mask for all layers, [U, 1, Q, S]: 0 where a token is seen, the least number of the dtype elsewhere.
+
+    Args:
+        model: Any that takes masks with an entry for every pair of tokens.
+        visible: Whether each query may see each key, [U, Q, S].
+    """
     hidden = ~visible[:, None].to(model.device)
     return torch.zeros(hidden.shape, dtype=model.dtype, device=hidden.device).masked_fill_(
         hidden, torch.finfo(model.dtype).min
