@@ -29,7 +29,16 @@ _EXPERTS = dict(
     shared_expert_intermediate_size=32,
 )
 _SHARED = dict(hidden_size_per_layer_input=8, vocab_size_per_layer_input=VOCABULARY, num_kv_shared_layers=2)
+_RECURRENT = dict(
+    initializer_range=0.2,
+    linear_num_key_heads=2,
+    linear_num_value_heads=4,
+    linear_key_head_dim=16,
+    linear_value_head_dim=16,
+    layer_types=["linear_attention", "full_attention"] * 2,
+)
 _OWN = {
+    **{name: _RECURRENT for name in ("olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next")},
     "cohere": dict(logit_scale=3.0),
     "cohere2": dict(logit_scale=3.0),
     "gemma2": dict(final_logit_softcapping=2.0, attn_logit_softcapping=2.0, query_pre_attn_scalar=16),
@@ -53,7 +62,11 @@ _OWN = {
 
 def tiny(name, seed=0, **changes):
     """A random model of an architecture with four layers, windows of five tokens where it has windows."""
-    known = {**_SMALL, **(_EXPERTS if "moe" in name or name in ("mixtral", "gpt_oss") else {}), **_OWN.get(name, {})}
+    known = {
+        **_SMALL,
+        **(_EXPERTS if "moe" in name or name in ("mixtral", "gpt_oss", "qwen3_next") else {}),
+        **_OWN.get(name, {}),
+    }
     if "layer_types" not in AutoConfig.for_model(name).to_dict():
         del known["layer_types"]
     with torch.random.fork_rng():
