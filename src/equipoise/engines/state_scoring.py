@@ -85,10 +85,9 @@ class _Passes:
         self._distribution = next_token(temperature)
         self._vocabulary: int = model.config.get_text_config().vocab_size
         self._stretches = stretches = _Stretches(trie)
-        open_levels = stretches.deepest + 1  # of each the states of one pass may be held at a time
-        self._reader = Reader(model, open_levels)
+        self._reader = Reader(model, stretches.deepest)
         assert self._reader.states is not None
-        self._rows = min(PASS_ROWS, self._reader.states.most // open_levels)
+        self._rows = min(PASS_ROWS, self._reader.states.most // stretches.deepest)  # one pass of each depth is held
         self._targets, self._places = targets, np.array(stretches.place)[nodes]
         where = np.array(stretches.of)[nodes]
         self._by_stretch = np.argsort(where, kind="stable")  # the wanted log-probabilities, stretch by stretch
