@@ -105,17 +105,17 @@ def test_slots_are_free_again_when_no_context_needs_them(embedded):
     model, _ = embedded
     decoder, root = begun(model)
     decoder._front = []
-    free = len(decoder._store._free)
+    free = len(decoder._reader._store._free)
     for _ in range(3):
         decoder.feed([root.then(turn) for turn in TURNS], [REPLIES] * 3)
         kept = root.then(TURNS[0]).then((30,))
         decoder.remember(kept, 0)
-        assert len(decoder._store._free) == free - sum(map(len, TURNS)) - 3 * 3
+        assert len(decoder._reader._store._free) == free - sum(map(len, TURNS)) - 3 * 3
         decoder.branch(np.array([0]), np.array([30]))
-        assert len(decoder._store._free) == free - len(TURNS[0]) - 1
+        assert len(decoder._reader._store._free) == free - len(TURNS[0]) - 1
         del kept
         decoder._front = []
-        assert len(decoder._store._free) == free
+        assert len(decoder._reader._store._free) == free
 
 
 def test_what_several_contexts_begin_with_is_read_once_and_what_one_has_alone_is_not_cut(passes):
@@ -146,7 +146,7 @@ def test_more_tokens_than_the_store_began_with_are_kept_as_they_were(embedded):
     rng = np.random.default_rng(0)
     chunks = [tuple(rng.integers(5, 600, 300).tolist()) for _ in range(20)]
     decoder.feed([root.then(chunk) for chunk in chunks])
-    assert decoder._store.size > 4_096
+    assert decoder._reader._store.size > 4_096
     contexts = [root.then(chunk).then((9,)) for chunk in chunks]
     for row, context in enumerate(contexts):
         decoder.remember(context, row)
@@ -161,7 +161,7 @@ def test_a_pass_is_bounded_and_its_bound_changes_nothing(passes, monkeypatch, en
     contexts = [Context(RULES + tuple(range(10, 10 + n))) for n in range(40)]
     expected = KeptDecoder(model).feed(contexts)
     shapes.clear()
-    monkeypatch.setattr("equipoise.engines.kept.PASS_SEEN", entries)
+    monkeypatch.setattr("equipoise.engines.reader.PASS_SEEN", entries)
     torch.testing.assert_close(KeptDecoder(model).feed(contexts), expected, atol=1e-4, rtol=0)
     assert all(rows == 1 or rows * width * width <= entries for rows, width in shapes)
     assert len(shapes) > 3

@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from equipoise.arena import Match, rollout
-from equipoise.engines.exactness import attends_to_everything, keeps_cache
+from equipoise.engines.exactness import attends_to_everything, way_of
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
@@ -16,8 +16,8 @@ from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, merged, transcript_row
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
-ARCHITECTURES = {"llama": True, "qwen3": True, "gemma3": False, "gemma4": False, "qwen3_5": False}
-"""Whether masked holes in a plain key-value cache are exact for it."""
+ARCHITECTURES = {"llama": "keys", "qwen3": "keys", "gemma3": "keys", "gemma4": "keys", "qwen3_5": "states"}
+"""What is kept of a transcript between its turns."""
 
 SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2)
 WIDE = dict(initializer_range=0.2)
@@ -30,18 +30,18 @@ WINDOWS = dict(
     head_dim=16,
 )
 OTHERS = {
-    "Qwen2ForCausalLM": (SMALL | WIDE | dict(intermediate_size=64, num_key_value_heads=1), True),
-    "GPT2LMHeadModel": (dict(n_embd=32, n_layer=2, n_head=2) | WIDE, True),
-    "GPTNeoXForCausalLM": (SMALL | WIDE | dict(intermediate_size=64), True),
-    "Gemma2ForCausalLM": (SMALL | WIDE | WINDOWS, False),
+    "Qwen2ForCausalLM": (SMALL | WIDE | dict(intermediate_size=64, num_key_value_heads=1), "keys"),
+    "GPT2LMHeadModel": (dict(n_embd=32, n_layer=2, n_head=2) | WIDE, "keys"),
+    "GPTNeoXForCausalLM": (SMALL | WIDE | dict(intermediate_size=64), "keys"),
+    "Gemma2ForCausalLM": (SMALL | WIDE | WINDOWS, "keys"),
     "GPTNeoForCausalLM": (
         dict(hidden_size=32, num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]], window_size=16)
         | WIDE,
-        False,
+        "nothing",
     ),
-    "MptForCausalLM": (dict(d_model=32, n_heads=2, n_layers=2, max_seq_len=1024) | WIDE, False),
-    "BloomForCausalLM": (dict(hidden_size=32, n_layer=2, n_head=2) | WIDE, False),
-    "FalconForCausalLM": (SMALL | WIDE | dict(alibi=True), False),
+    "MptForCausalLM": (dict(d_model=32, n_heads=2, n_layers=2, max_seq_len=1024) | WIDE, "nothing"),
+    "BloomForCausalLM": (dict(hidden_size=32, n_layer=2, n_head=2) | WIDE, "nothing"),
+    "FalconForCausalLM": (SMALL | WIDE | dict(alibi=True), "nothing"),
     "MambaForCausalLM": (dict(hidden_size=32, num_hidden_layers=2, state_size=4), None),
     "Mamba2ForCausalLM": (
         dict(hidden_size=32, num_hidden_layers=2, state_size=4, num_heads=4, head_dim=16, n_groups=1),
@@ -52,7 +52,7 @@ OTHERS = {
         None,
     ),
 }
-"""Further classes with their settings: served from kept keys, by recomputing, or (None) not at all."""
+"""Further classes with their settings, and what is kept of a transcript; None where they are not served at all."""
 
 
 def another(name, tokenizer):
@@ -88,14 +88,14 @@ def assert_recorded_is_scored(model, tokenizer, temperature):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_six_hands_are_recorded_as_one_plain_forward_pass_scores_them(new_model, tokenizer, name):
     model = new_model(name)
-    assert keeps_cache(model) == ARCHITECTURES[name]
+    assert way_of(model).name == ARCHITECTURES[name]
     assert_recorded_is_scored(model, tokenizer, 0.7)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, kept) in OTHERS.items() if kept is not None])
 def test_other_classes_are_recorded_as_plain_passes_score_them_and_scored_as_they_are(tokenizer, name):
     model = another(name, tokenizer)
-    assert keeps_cache(model) == OTHERS[name][1]
+    assert way_of(model).name == OTHERS[name][1]
     assert_recorded_is_scored(model, tokenizer, 0.7)
     policy, game = LanguageModelPolicy("agent", model, tokenizer), KuhnPoker(hands=2)
     states = information_states(game)[::9]
@@ -112,7 +112,7 @@ def test_other_classes_are_recorded_as_plain_passes_score_them_and_scored_as_the
 @pytest.mark.parametrize("name", ["MptForCausalLM", "BloomForCausalLM", "FalconForCausalLM", "GPT2LMHeadModel"])
 def test_rounding_does_not_hide_that_positions_come_from_slots(tokenizer, name):
     half = another(name, tokenizer).to(torch.bfloat16)
-    assert keeps_cache(half) == OTHERS[name][1]
+    assert way_of(half).name == OTHERS[name][1]
 
 
 @pytest.mark.filterwarnings("ignore:.*reference PyTorch implementation")
@@ -145,9 +145,9 @@ def test_a_model_is_tried_once_and_left_as_it_was(new_model, tokenizer, monkeypa
     modes = [module.training for module in model.modules()]
     forward = model.forward
     monkeypatch.setattr(model, "forward", lambda *a, **k: passes.append(1) or forward(*a, **k))
-    assert keeps_cache(model)
+    assert way_of(model).name == "keys"
     first = len(passes)
-    assert keeps_cache(model)
+    assert way_of(model).name == "keys"
     assert 0 < len(passes) == first
     assert [module.training for module in model.modules()] == modes
 
@@ -161,7 +161,7 @@ def test_a_cache_that_is_silently_wrong_is_found(new_model, tokenizer, monkeypat
 
     monkeypatch.setattr(model, "forward", misplaced)
     with pytest.raises(UserError, match="LlamaForCausalLM"):
-        keeps_cache(model)
+        way_of(model)
 
 
 def test_a_model_with_fewer_tokens_than_its_tokenizer_is_refused_in_one_line(new_model, tokenizer):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from equipoise.arena import Match, rollout
+from equipoise.engines.exactness import KEYS, NOTHING
 from equipoise.engines.next_token import Greedy, Tempered, next_token
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
@@ -91,9 +92,9 @@ def test_a_faulty_greedy_reply_is_constrained_to_the_likeliest_legal_words(rando
         assert decision.action == max(masses, key=masses.get)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_exact_probabilities_are_one_for_the_greedy_reply_and_zero_elsewhere(policy, kept, monkeypatch):
-    monkeypatch.setattr("equipoise.engines.local.keeps_cache", lambda model: kept)
+@pytest.mark.parametrize("way", [KEYS, NOTHING], ids=lambda way: way.name)
+def test_exact_probabilities_are_one_for_the_greedy_reply_and_zero_elsewhere(policy, way, monkeypatch):
+    monkeypatch.setattr("equipoise.engines.local.way_of", lambda model: way)
     certain = 0
     for (seat, seen, legal), masses in zip(STATES, policy.action_probabilities(HANDS, STATES), strict=True):
         reply = said(policy, policy.transcript(HANDS, seen, seat, legal))

@@ -7,6 +7,7 @@ import pytest
 
 from equipoise.arena import Match, rollout
 from equipoise.arena.rollout import MAX_ATTEMPTS
+from equipoise.engines.exactness import NOTHING
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.kuhn_poker.opponents import POOLS
@@ -83,7 +84,7 @@ def test_a_model_that_always_faults_is_recorded_as_it_was_sampled(random_model, 
 def test_keeping_the_cache_and_recomputing_it_play_the_same_games(embedded, monkeypatch):
     model, tokenizer = embedded
     _, kept = play(model, tokenizer, SESSION, 6, sampling=HOT, rule="constrained", opponent="self")
-    monkeypatch.setattr("equipoise.engines.local.keeps_cache", lambda model: False)
+    monkeypatch.setattr("equipoise.engines.local.way_of", lambda model: NOTHING)
     _, again = play(model, tokenizer, SESSION, 6, sampling=HOT, rule="constrained", opponent="self")
     for d, e in zip(decisions(kept), decisions(again), strict=True):
         assert (d.reply.tokens.completion, d.action) == (e.reply.tokens.completion, e.action)

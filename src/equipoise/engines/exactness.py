@@ -1,30 +1,30 @@
-"""Which of the fast ways to run a model are exact for it, found out by trying them.
+"""In which way a model is run: the fastest that its config declares to be exact for it, and that is found to be.
 
-Architectures differ in what a kept key may be used for: where positions come from a key's slot in the cache (ALiBi) a
-packed pass is silently wrong, and state-space models keep no keys at all. No list of names stays right for long. So
-before a model first plays, a short conversation is run every way that would be used and compared with plain passes.
-What a short text cannot show is read from the config: windows, and positions that change with the length.
+Architectures differ in what may be kept of a text: keys and values where layers do as mask and positions say, a state
+where a layer goes on from one; where positions come from a key's slot in the cache (ALiBi) neither. No list of names
+stays right for long. So before a model first plays, a short conversation is run the declared way and compared with
+plain passes. What a short text cannot show is read from the config: windows, and positions that change with the length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from equipoise.engines import plain_scoring, scoring, state_scoring
+from equipoise.engines.architectures import recurrent_layers, windows
 from equipoise.engines.decoder import Decoder
 from equipoise.engines.engine import Context, Ids
 from equipoise.engines.kept import KeptDecoder
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.engines.recomputing import RecomputingDecoder
-from equipoise.engines.scoring import reply_log_probs
 from equipoise.errors import UserError
 
 _START, _SHOWN = 24, (24, 17, 5, 9)
@@ -35,21 +35,54 @@ _REPLY, _LONG, _STEPS = 24, 4, 3
 Long replies side by side put many slots between a reply and its prompt: what takes slots for positions is far off.
 """
 
-_KEPT: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
+ReplyLogProbs = Callable[[PreTrainedModel, Sequence[Context], Sequence[Sequence[Ids]], float], list[list[float]]]
+"""Of a model, prompts, the replies to each and a temperature: the log-probability of each whole reply."""
 
 
-def keeps_cache(model: PreTrainedModel) -> bool:
-    """Whether kept keys and packed scoring are exact for a model; if not, recomputing whole transcripts is.
+@dataclass(frozen=True)
+class Way:
+    """A way to run a model.
+
+    Attributes:
+        name: What is kept of a text between its turns.
+        decoder: What replies are drawn from.
+        reply_log_probs: How replies are scored.
+    """
+
+    name: str
+    decoder: Callable[[PreTrainedModel], Decoder]
+    reply_log_probs: ReplyLogProbs
+
+
+KEYS = Way("keys", KeptDecoder, scoring.reply_log_probs)
+"""For models whose layers do as mask and positions say, with windows or without."""
+STATES = Way("states", KeptDecoder, state_scoring.reply_log_probs)
+"""For models with layers that go on from a state, between layers that keep keys."""
+NOTHING = Way("nothing", RecomputingDecoder, plain_scoring.reply_log_probs)
+"""For all others."""
+
+_WAYS: WeakKeyDictionary[torch.nn.Module, Way] = WeakKeyDictionary()
+
+
+def way_of(model: PreTrainedModel) -> Way:
+    """The way a model is run, whose figures are those of plain passes.
 
     Tried once for every model, in a moment.
 
     Raises:
-        UserError: Where neither is, or the model's own passes fail or are not finite.
+        UserError: Where no way is exact, or the model's own passes fail or are not finite.
     """
-    if model not in _KEPT:
+    if model not in _WAYS:
         with _evaluating(model):
-            _KEPT[model] = _tried(model, _Trial.of(model))
-    return _KEPT[model]
+            _WAYS[model] = _tried(model, _Trial.of(model))
+    return _WAYS[model]
+
+
+def declared_way(model: PreTrainedModel) -> Way:
+    """The fastest way that a model's config allows."""
+    if recurrent_layers(model.config):
+        return STATES
+    return KEYS if windows(model.config) is not None or attends_to_everything(model) else NOTHING
 
 
 def attends_to_everything(model: PreTrainedModel) -> bool:
@@ -124,15 +157,16 @@ class _Trial:
         return bool(np.abs(np.concatenate(found) - np.concatenate(expected)).mean() <= self.tolerance)
 
 
-def _tried(model: PreTrainedModel, trial: _Trial) -> bool:
+def _tried(model: PreTrainedModel, trial: _Trial) -> Way:
     padded = token_log_probs(model, [(trial.start + trial.turns[0][0][0], reply) for reply in (*trial.long, (0,))])
     if not trial.agrees([np.array([scores.sum() for scores in padded[:-1]]) / _REPLY], [trial.scored / _REPLY]):
         raise UserError(f"got a {type(model).__name__}, whose results change with padding; use another architecture")
-    keepable = attends_to_everything(model) and _reads_positions(model, trial.start)
-    if keepable and _is_exact(trial, KeptDecoder, model) and _packs(model, trial):
-        return True
-    if _is_exact(trial, RecomputingDecoder, model):
-        return False
+    way = declared_way(model)
+    keeps = way is not NOTHING and _reads_positions(model, trial.start)
+    if keeps and _draws(way, model, trial) and _scores(way, model, trial):
+        return way
+    if _draws(NOTHING, model, trial):
+        return NOTHING
     raise UserError(
         f"got a {type(model).__name__}, an architecture whose sampled and scored probabilities would not agree here "
         "(state-space models are one such kind); use one that attends to earlier tokens"
@@ -153,18 +187,19 @@ def _reads_positions(model: PreTrainedModel, ids: Ids) -> bool:
     return not torch.equal(one, other)
 
 
-def _is_exact(trial: _Trial, make: Any, model: PreTrainedModel) -> bool:
+def _draws(way: Way, model: PreTrainedModel, trial: _Trial) -> bool:
+    """Whether drawn tokens have the probabilities of plain passes."""
     try:
-        return trial.agrees(_drawn(make(model), trial), trial.drawn)
+        return trial.agrees(_drawn(way.decoder(model), trial), trial.drawn)
     except Exception:  # as above
         return False
 
 
-def _packs(model: PreTrainedModel, trial: _Trial) -> bool:
-    """Whether replies packed side by side have the probabilities of plain passes."""
+def _scores(way: Way, model: PreTrainedModel, trial: _Trial) -> bool:
+    """Whether replies scored together have the probabilities of plain passes."""
     prompts = [Context(trial.start + turns[0][0]) for turns in trial.turns]
     try:
-        found = np.array(reply_log_probs(model, prompts, (trial.long, trial.long[:1]), 1.0)[0])
+        found = np.array(way.reply_log_probs(model, prompts, (trial.long, trial.long[:1]), 1.0)[0])
     except Exception:  # as above
         return False
     return trial.agrees([found / _REPLY], [trial.scored / _REPLY])

@@ -8,12 +8,12 @@ Slot 0 belongs to no token: padding is written to it and read from it, and no ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import DynamicLayer
 
 _FIRST_SLOTS = 4_096
 
@@ -21,11 +21,12 @@ _FIRST_SLOTS = 4_096
 class Store:
     """The slots of a decoder and, layer by layer, what lies in them."""
 
-    def __init__(self, layers: int) -> None:
-        """Args: layers: Layers of the model."""
+    def __init__(self, layers: int, lent: Collection[int] = ()) -> None:
+        """Args: layers: Layers of the model. lent: Those whose keys and values later layers read too."""
         self.size: int = _FIRST_SLOTS
-        self.layers = [(_Space(), _Space()) for _ in range(layers)]
-        self.scratch = (_Scratch(), _Scratch())
+        self.layers = [(Space(), Space()) for _ in range(layers)]
+        common = (_Scratch(), _Scratch())
+        self.scratch = [(_Scratch(), _Scratch()) if layer in lent else common for layer in range(layers)]
         self._free = list(range(self.size - 1, 0, -1))
 
     def take(self, count: int) -> list[int]:
@@ -63,16 +64,22 @@ class Stretch:
         self._store.give(self._own)
 
 
-class _Space:
-    """One layer's keys or values, [slots, heads, size]; None until the model has shown their shape."""
+class Space:
+    """What one layer keeps of a kind, slot by slot; nothing until the model has shown its shape."""
 
     def __init__(self) -> None:
         self._held: torch.Tensor | None = None
 
     def at_least(self, slots: int, like: torch.Tensor) -> torch.Tensor:
+        """What is held, [slots or more, ...]; slot 0 holds zeros.
+
+        Args:
+            slots: How many there must be.
+            like: Something held, [any number, ...].
+        """
         held = self._held
         if held is None or len(held) < slots:
-            self._held = like.new_empty((slots, like.shape[1], like.shape[3]))
+            self._held = like.new_empty((slots, *like.shape[1:]))
             if held is None:
                 self._held[0] = 0.0  # a hidden slot has weight zero, but zero times NaN is NaN
             else:
@@ -80,9 +87,14 @@ class _Space:
             held = self._held
         return held
 
+    def copied(self, slots: torch.Tensor) -> torch.Tensor:
+        """A copy of what lies in slots that were written, or in slot 0, [U, ...]."""
+        assert self._held is not None, "nothing was written"
+        return self._held.index_select(0, slots)
+
 
 class _Scratch:
-    """Memory that every layer of every pass gathers into: fresh memory would cost more than the gathering."""
+    """Memory that the layers of every pass gather into in turn: fresh memory would cost more than the gathering."""
 
     def __init__(self) -> None:
         self._held = torch.empty(0)
@@ -94,21 +106,14 @@ class _Scratch:
         return self._held[:count].view(shape)
 
 
-def pass_cache(store: Store, written: torch.Tensor, seen: torch.Tensor) -> Cache:
-    """The store as a model's cache for one forward pass.
-
-    Args:
-        store: What lies where.
-        written: The slot of every token of the batch, [U, W].
-        seen: The slots whose tokens each row may attend to, in the order of the mask, [U, S].
-    """
-    return Cache(layers=[_PassLayer(store, index, written, seen) for index in range(len(store.layers))])
-
-
-class _PassLayer(DynamicLayer):
+class KeyValueLayer(DynamicLayer):
     """One layer of a pass: writes the new keys and values to their slots and returns all that the rows see."""
 
     def __init__(self, store: Store, index: int, written: torch.Tensor, seen: torch.Tensor) -> None:
+        """Args: store: What lies where. index: The layer. written: The slot of every token of the batch, [U, W].
+
+        seen: The slots whose tokens each row may attend to, in the order of the mask, [U, S].
+        """
         DynamicLayer.__init__(self)
         self._store, self._index = store, index
         self._written, self._seen = written.reshape(-1), seen
@@ -118,12 +123,13 @@ class _PassLayer(DynamicLayer):
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         keys, values = self._store.layers[self._index]
-        for_keys, for_values = self._store.scratch
+        for_keys, for_values = self._store.scratch[self._index]
         return self._exchanged(keys, for_keys, key_states), self._exchanged(values, for_values, value_states)
 
-    def _exchanged(self, space: _Space, scratch: _Scratch, states: torch.Tensor) -> torch.Tensor:
-        held = space.at_least(self._store.size, states)
-        held.index_copy_(0, self._written, states.transpose(1, 2).reshape(-1, *held.shape[1:]))
+    def _exchanged(self, space: Space, scratch: _Scratch, states: torch.Tensor) -> torch.Tensor:
+        new = states.transpose(1, 2).flatten(0, 1)
+        held = space.at_least(self._store.size, new)
+        held.index_copy_(0, self._written, new)
         read = scratch.shaped((self._seen.numel(), *held.shape[1:]), states)
         torch.index_select(held, 0, self._seen.reshape(-1), out=read)
         return read.view(*self._seen.shape, *held.shape[1:]).transpose(1, 2)

@@ -19,11 +19,7 @@ from transformers import PreTrainedModel
 from equipoise.engines.decoder import Decoder
 from equipoise.engines.drawing import Drawing
 from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sample
-from equipoise.engines.exactness import keeps_cache
-from equipoise.engines.kept import KeptDecoder
-from equipoise.engines.plain_scoring import token_log_probs
-from equipoise.engines.recomputing import RecomputingDecoder
-from equipoise.engines.scoring import reply_log_probs
+from equipoise.engines.exactness import way_of
 from equipoise.errors import UserError
 
 Weights = Mapping[str, torch.Tensor]
@@ -85,15 +81,7 @@ class LocalEngine:
         adapter: str = "",
     ) -> list[list[float]]:
         with self._under(adapter):
-            if keeps_cache(self.model):
-                return reply_log_probs(self.model, prompts, replies, temperature)
-            texts = [prompt.ids for prompt in prompts]
-            rows = list({(p, reply): None for p, options in zip(texts, replies, strict=True) for reply in options})
-            sums = {
-                row: float(scores.sum())
-                for row, scores in zip(rows, token_log_probs(self.model, rows, temperature), strict=True)
-            }
-            return [[sums[p, reply] for reply in options] for p, options in zip(texts, replies, strict=True)]
+            return way_of(self.model).reply_log_probs(self.model, prompts, replies, temperature)
 
     def put(self, name: str, weights: Weights) -> None:
         if not name:
@@ -129,6 +117,6 @@ class LocalEngine:
         moved = 0 if adapter else sum(parameter._version for parameter in self.model.parameters())
         decoder = self._decoders.get((adapter, moved))
         if decoder is None:
-            decoder = KeptDecoder(self.model) if keeps_cache(self.model) else RecomputingDecoder(self.model)
+            decoder = way_of(self.model).decoder(self.model)
             self._decoders[adapter, moved] = decoder
         return decoder

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from equipoise.engines.engine import Ids
+from equipoise.engines.engine import Context, Ids
 from equipoise.engines.next_token import next_token
 
 _PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
@@ -43,6 +43,24 @@ def token_log_probs(
             wanted = torch.tensor(completion, device=scores.device)[:, None]
             result.append(scores.gather(1, wanted)[:, 0].cpu().numpy())
     return result
+
+
+def reply_log_probs(
+    model: PreTrainedModel, prompts: Sequence[Context], replies: Sequence[Sequence[Ids]], temperature: float
+) -> list[list[float]]:
+    """Log-probability of each whole reply after its prompt; equal ones are run once.
+
+    Args:
+        model: A causal language model.
+        prompts: What is before them, none empty.
+        replies: The replies to score after each prompt, none of them empty.
+        temperature: Divides the logits; 0 is greedy.
+    """
+    texts = [prompt.ids for prompt in prompts]
+    rows = list({(text, reply): None for text, options in zip(texts, replies, strict=True) for reply in options})
+    scores = token_log_probs(model, rows, temperature)
+    sums = {row: float(found.sum()) for row, found in zip(rows, scores, strict=True)}
+    return [[sums[text, reply] for reply in options] for text, options in zip(texts, replies, strict=True)]
 
 
 def _passes(rows: Sequence[tuple[Ids, Ids]], vocabulary: int) -> list[list[tuple[Ids, Ids]]]:

@@ -4,8 +4,8 @@ The prompts of a game tree share most of their words: a later state's transcript
 seats of a symmetric game read the same. All prompts and replies become one trie; its packs (`token_trie`) run many to a
 pass, each over the keys and values of the pack it hangs from. Depth first, so that few packs' keys are held at a time.
 
-Needs an architecture whose layers all attend to every earlier token (`exactness.keeps_cache`). The result is that
-of plain forward passes up to rounding.
+Needs an architecture whose layers do as mask and positions say (`exactness.KEYS`), windows included. The result is
+that of plain forward passes up to rounding.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 
+from equipoise.engines.architectures import windows
 from equipoise.engines.engine import Context, Ids
+from equipoise.engines.masks import Masks, additive_mask, attention_masks
 from equipoise.engines.next_token import next_token
-from equipoise.engines.token_trie import Packing, TokenTrie
+from equipoise.engines.token_trie import Packing, TokenTrie, reply_sums
 
 PACK_TOKENS = 192
 """Tokens of one row: so many that few rows read the same keys, so few that little attention is masked away."""
@@ -35,29 +37,16 @@ def reply_log_probs(
     """Log-probability of each reply after its prompt.
 
     Args:
-        model: A causal language model that keeps a plain cache.
+        model: A causal language model that does as its mask and positions say.
         prompts: What is before them, none empty.
         replies: The replies to score after each prompt, none of them empty.
         temperature: Divides the logits; 0 is greedy.
     """
-    trie = TokenTrie()
-    nodes = [trie.node_of(prompt) for prompt in prompts]
-    index: dict[tuple[int, Ids], int] = {}
-    positions: list[int] = []
-    targets: list[int] = []
-    starts: list[int] = []
-    for node, options in zip(nodes, replies, strict=True):
-        for reply in options:
-            if (node, reply) not in index:
-                index[node, reply] = len(starts)
-                starts.append(len(positions))
-                positions += [node, *trie.grow(node, reply[:-1])]
-                targets += reply
-    if not starts:
-        return [[] for _ in prompts]
-    scores = _Passes(model, trie, np.array(positions), np.array(targets), temperature).log_probs()
-    sums = np.add.reduceat(scores, starts).tolist()
-    return [[sums[index[node, reply]] for reply in options] for node, options in zip(nodes, replies, strict=True)]
+
+    def log_probs(trie: TokenTrie, nodes: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return _Passes(model, trie, nodes, targets, temperature).log_probs()
+
+    return reply_sums(prompts, replies, log_probs)
 
 
 @dataclass(eq=False, slots=True)
@@ -68,13 +57,13 @@ class _Ran:
         rows: Row of each pack.
         past: Slots of the past, S.
         width: New tokens of a row, Q; a pack's tokens are at the right.
-        layers: Keys and values of every layer, [U * (S + Q), heads, size] each.
+        layers: Keys and values of every layer, [U * (S + Q), heads, size] each; none of one that reads another's.
     """
 
     rows: dict[int, int]
     past: int
     width: int
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
+    layers: list[list[torch.Tensor]]
 
 
 class _Passes:
@@ -84,6 +73,7 @@ class _Passes:
         self, model: PreTrainedModel, trie: TokenTrie, nodes: np.ndarray, targets: np.ndarray, temperature: float
     ) -> None:
         self._model, self._distribution = model, next_token(temperature)
+        self._windowed = windows(model.config) is not None
         self._packing = packing = Packing.of(trie, nodes, PACK_TOKENS)
         self._place = np.empty(len(trie), dtype=np.int64)  # of each node in packing.order
         self._place[packing.order] = np.arange(len(trie))
@@ -149,7 +139,7 @@ class _Passes:
                 layer.read(kept, slots, past)
         logits = self._model(
             input_ids=torch.from_numpy(tokens).to(device),
-            attention_mask=self._mask(held, past, first, last),
+            attention_mask=self._masks(_visible(held, past, first, last), positions, past),
             position_ids=torch.from_numpy(positions).to(device),
             past_key_values=Cache(layers=[*layers]),
             use_cache=True,
@@ -175,13 +165,15 @@ class _Passes:
             slots[row, top : top + len(path)] = right + np.array(path[::-1])
         return slots
 
-    def _mask(self, held: np.ndarray, past: int, first: np.ndarray, last: np.ndarray) -> torch.Tensor:
-        """Additive attention mask: the past of the own row, and the own ancestors in the pack, [U, 1, Q, S + Q]."""
-        device, dtype = self._model.device, self._model.dtype
-        inside = (first[:, None, :] <= first[:, :, None]) & (first[:, :, None] < last[:, None, :])  # [U, Q, Q]
-        before = np.broadcast_to((np.arange(past) < held[:, None])[:, None], (*first.shape, past))
-        hidden = torch.from_numpy(~np.concatenate([before, inside], axis=2)).to(device)[:, None]
-        return torch.zeros(hidden.shape, dtype=dtype, device=device).masked_fill_(hidden, torch.finfo(dtype).min)
+    def _masks(self, visible: np.ndarray, positions: np.ndarray, past: int) -> Masks:
+        """Masks for tokens at positions [U, Q] over keys of which the first stand where they come in their text."""
+        device = self._model.device
+        shown = torch.from_numpy(visible).to(device)
+        if not self._windowed:
+            return additive_mask(self._model, shown)
+        before = np.broadcast_to(np.arange(past), (len(positions), past))
+        places = torch.from_numpy(np.concatenate([before, positions], axis=1)).to(device)
+        return attention_masks(self._model, shown, torch.from_numpy(positions).to(device), places)
 
     def _read(self, group: Sequence[int], logits: torch.Tensor) -> None:
         """Books the log-probabilities that a pass found; wanted tokens are at the right of a row."""
@@ -195,6 +187,14 @@ class _Passes:
         self._found[wanted] = chosen.double().cpu().numpy()
 
 
+def _visible(held: np.ndarray, past: int, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Whether a token sees a key: the past of its own row, and its own ancestors in the pack, [U, Q, S + Q]."""
+    inside = (first[:, None, :] <= first[:, :, None]) & (first[:, :, None] < last[:, None, :])  # [U, Q, Q]
+    before = np.broadcast_to((np.arange(past) < held[:, None])[:, None], (*first.shape, past))
+    visible: np.ndarray = np.concatenate([before, inside], axis=2)
+    return visible
+
+
 class _PackLayer(DynamicLayer):
     """One layer of a pass: the keys and values before the packs, then their own."""
 
@@ -204,7 +204,7 @@ class _PackLayer(DynamicLayer):
         self._past = 0
         self._both: list[torch.Tensor] = []
 
-    def read(self, source: tuple[torch.Tensor, torch.Tensor], slots: torch.Tensor, past: int) -> None:
+    def read(self, source: Sequence[torch.Tensor], slots: torch.Tensor, past: int) -> None:
         """Takes the past from an earlier pass, slot by slot, [U, S + Q]; the last Q are to be overwritten."""
         self._past = past
         self._both = [kept.index_select(0, slots.flatten()).unflatten(0, slots.shape) for kept in source]
@@ -221,10 +221,9 @@ class _PackLayer(DynamicLayer):
         keys, values = (held.transpose(1, 2) for held in self._both)
         return keys, values
 
-    def held(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values with one slot a row, [U * (S + Q), heads, size]."""
-        keys, values = (held.flatten(0, 1) for held in self._both)
-        return keys, values
+    def held(self) -> list[torch.Tensor]:
+        """Keys and values with one slot a row, [U * (S + Q), heads, size]; none where the layer reads another's."""
+        return [held.flatten(0, 1) for held in self._both]
 
     def get_seq_length(self) -> int:
         return self._past

@@ -7,7 +7,7 @@ keys and values it reads. Inside a pack every token sees its own ancestors alone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,37 @@ class TokenTrie:
         for piece in reversed(pieces):
             node = self._known[piece] = self.leaf(node, piece.new)
         return node
+
+
+def reply_sums(
+    prompts: Sequence[Context],
+    replies: Sequence[Sequence[Ids]],
+    log_probs: Callable[[TokenTrie, np.ndarray, np.ndarray], np.ndarray],
+) -> list[list[float]]:
+    """Log-probability of each reply after its prompt: a sum of those of its tokens.
+
+    Args:
+        prompts: None empty.
+        replies: Those to each prompt, none of them empty.
+        log_probs: Gives the log-probability of `tokens[i]` after node `nodes[i]` of a trie, [N].
+    """
+    trie = TokenTrie()
+    nodes = [trie.node_of(prompt) for prompt in prompts]
+    index: dict[tuple[int, Ids], int] = {}
+    positions: list[int] = []
+    targets: list[int] = []
+    starts: list[int] = []
+    for node, options in zip(nodes, replies, strict=True):
+        for reply in options:
+            if (node, reply) not in index:
+                index[node, reply] = len(starts)
+                starts.append(len(positions))
+                positions += [node, *trie.grow(node, reply[:-1])]
+                targets += reply
+    if not starts:
+        return [[] for _ in prompts]
+    sums = np.add.reduceat(log_probs(trie, np.array(positions), np.array(targets)), starts).tolist()
+    return [[sums[index[node, reply]] for reply in options] for node, options in zip(nodes, replies, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
