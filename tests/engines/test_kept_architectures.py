@@ -11,8 +11,7 @@ from equipoise.engines.engine import Context, Decoding
 from equipoise.engines.exactness import way_of
 from equipoise.engines.local import LocalEngine
 from equipoise.engines.plain_scoring import token_log_probs
-from equipoise.seeds import Seed
-from tests.engines.trees import tiny
+from tests.engines.trees import each, tiny
 
 KEYS = ("cohere2", "gemma2", "gemma3_text", "gemma3n_text", "gemma4_text", "gpt_oss", "llama", "mistral", "qwen2")
 STATES = ("olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next")
@@ -53,7 +52,7 @@ def fed(monkeypatch):
 def drawn(engine, prompts, seed, counts=None, adapter=""):
     """Samples of all prompts, each checked against one plain pass over its whole transcript."""
     counts = counts or [1] * len(prompts)
-    samples = engine.sample(prompts, counts, DECODING, Seed(seed), adapter=adapter)
+    samples = engine.sample(prompts, each(counts, seed), DECODING, adapter=adapter)
     for prompt, some in zip(prompts, samples, strict=True):
         for sample in some:
             assert sample.after.ids == prompt.ids + sample.tokens
@@ -119,7 +118,7 @@ def test_a_turn_is_fed_its_own_tokens_alone(fed, name):
     (one,), (other,) = drawn(engine, [root.then(TURNS[0]), root.then(TURNS[0][:4])], 1)
     shapes = fed(engine.model)
     decoding = Decoding(1.0, 1, frozenset({7}))
-    engine.sample([one.after.then(TURNS[0]), other.after.then(TURNS[0])], [1, 1], decoding, Seed(2))
+    engine.sample([one.after.then(TURNS[0]), other.after.then(TURNS[0])], each([1, 1], 2), decoding)
     assert shapes == [(2, 1 + len(TURNS[0]))]  # the last token of the reply, and the turn
 
 
@@ -130,7 +129,7 @@ def test_recurrent_layers_are_given_no_padding_and_nothing_that_may_not_follow(f
     shapes = fed(engine.model)
     decoding, root = Decoding(1.0, 1, frozenset({7})), Context(RULES)
     prompts = [root.then(turn) for turn in (*TURNS, TURNS[1][::-1])]
-    engine.sample(prompts, [1] * 5, decoding, Seed(1), likely=[((8, 9, 7), (9, 7))] * 5)
+    engine.sample(prompts, each([1] * 5, 1), decoding, likely=[((8, 9, 7), (9, 7))] * 5)
     assert shapes == [(1, len(RULES)), (1, 1), (2, 5), (1, 6), (1, 8)]
 
 

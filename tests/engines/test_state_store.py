@@ -14,8 +14,7 @@ from equipoise.engines.kept import KeptDecoder
 from equipoise.engines.local import LocalEngine
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.engines.state_store import States, state_bytes
-from equipoise.seeds import Seed
-from tests.engines.trees import tiny
+from tests.engines.trees import each, tiny
 
 NAMES = ("olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next")
 RULES = tuple(range(10, 40))
@@ -47,7 +46,7 @@ def play(engine, turns=4, conversations=6):
     contexts = [root.then((40 + number,)) for number in range(conversations)]
     for turn in range(turns):
         prompts = [context.then(tuple(range(50, 52 + turn + number % 3))) for number, context in enumerate(contexts)]
-        samples = [sample for (sample,) in engine.sample(prompts, [1] * len(prompts), DECODING, Seed(turn))]
+        samples = [sample for (sample,) in engine.sample(prompts, each([1] * len(prompts), turn), DECODING)]
         plain = token_log_probs(engine.model, [(p.ids, s.tokens) for p, s in zip(prompts, samples, strict=True)])
         np.testing.assert_allclose(
             np.concatenate([sample.log_probs for sample in samples]), np.concatenate(plain), atol=1e-4

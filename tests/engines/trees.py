@@ -3,6 +3,8 @@
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from equipoise.seeds import Seed, keys
+
 WINDOW, VOCABULARY = 5, 100
 _SMALL = dict(
     vocab_size=VOCABULARY,
@@ -72,3 +74,8 @@ def tiny(name, seed=0, **changes):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return AutoModelForCausalLM.from_config(AutoConfig.for_model(name, **{**known, **changes})).eval()
+
+
+def each(counts, seed=0):
+    """Keys of so many replies to each prompt."""
+    return [keys(Seed(seed), [number] * count, range(count)) for number, count in enumerate(counts)]

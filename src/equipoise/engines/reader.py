@@ -20,7 +20,7 @@ from equipoise.engines.decoder import left_padded
 from equipoise.engines.engine import Ids
 from equipoise.engines.key_value_store import KeyValueLayer, Store, Stretch
 from equipoise.engines.masks import Masks, additive_mask, attention_masks
-from equipoise.engines.state_store import PassCache, State, StateLayer, States
+from equipoise.engines.state_store import PassCache, StateLayer, States, TextState
 
 PASS_ROWS, PASS_SEEN = 128, 1 << 25
 """Bounds of a forward pass: rows, enough to fill matrix products and few enough for a CPU's cache; and entries of its
@@ -35,7 +35,7 @@ class Reading:
     """What was read of a text: the keys and values of its tokens, and the state of recurrent layers at its end."""
 
     stretch: Stretch
-    state: State | None
+    state: TextState | None
 
 
 @dataclass(eq=False, slots=True)
@@ -144,7 +144,7 @@ class Reader:
     def _layers(self, written: torch.Tensor, seen: torch.Tensor) -> list[KeyValueLayer]:
         return [KeyValueLayer(self._store, layer, written, seen) for layer in range(len(self._store.layers))]
 
-    def _recurrent(self, starts: Sequence[Reading | None], ends: Sequence[State | None]) -> dict[int, StateLayer]:
+    def _recurrent(self, starts: Sequence[Reading | None], ends: Sequence[TextState | None]) -> dict[int, StateLayer]:
         """The recurrent layers of a pass, which go on from the states of the starts and write those of the ends."""
         if self.states is None:
             return {}

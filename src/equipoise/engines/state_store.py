@@ -66,22 +66,22 @@ class States:
         self.layers = {layer: (Space(), Space()) for layer in recurrent_layers(model.config)}
         self._free: list[int] = []
 
-    def take(self, count: int) -> list[State]:
+    def take(self, count: int) -> list[TextState]:
         """So many states in free slots; when there are too few, the slots double, as far as there is room."""
         while count > len(self._free):
             assert self.size <= self.most, "more states at a time than there is room for"
             size = min(self.most + 1, max(_FIRST, 2 * self.size))
             self._free = [*range(size - 1, self.size - 1, -1), *self._free]
             self.size = size
-        return [State(self, self._free.pop()) for _ in range(count)]
+        return [TextState(self, self._free.pop()) for _ in range(count)]
 
-    def give(self, state: State) -> None:
+    def give(self, state: TextState) -> None:
         """Takes a state's slot back."""
         self._free.append(state.slot)
         self.kept -= state.kept
 
 
-class State:
+class TextState:
     """What the recurrent layers have of one text. When nothing goes on from it any more, its slot is free.
 
     Attributes:
