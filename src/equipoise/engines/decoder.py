@@ -13,16 +13,16 @@ import numpy as np
 import torch
 
 from equipoise.engines.engine import Context, Ids
+from equipoise.engines.memory import within
 
 
 class Decoder(Protocol):
-    """Feeds turns and branches; rows are distinct sequences.
+    """Feeds turns and branches; rows are distinct sequences."""
 
-    Attributes:
-        most: Rows that it takes at a time.
-    """
-
-    most: int
+    @property
+    def most(self) -> int:
+        """Rows that it takes at a time."""
+        ...
 
     def feed(self, contexts: Sequence[Context], likely: Sequence[tuple[Ids, ...]] = ()) -> torch.Tensor:
         """Reads what it has not read of each context; logits after the last token, [U, V].
@@ -58,7 +58,7 @@ def rows_at_once(vocabulary: int, ahead: int = 0) -> int:
         vocabulary: Tokens of the model.
         ahead: Tokens run ahead of each row.
     """
-    return max(1, min(ROWS, LOGITS // (vocabulary * (1 + ahead))))
+    return max(1, min(within(ROWS), within(LOGITS) // (vocabulary * (1 + ahead))))
 
 
 ROWS, LOGITS = 1_024, 1 << 27

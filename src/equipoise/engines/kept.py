@@ -53,11 +53,14 @@ class KeptDecoder:
         self._origins: list[weakref.ref[_Memory] | None] = []
         self._logits = torch.zeros(0)
         self._passed: deque[weakref.ref[_Memory]] = deque()
-        vocabulary, states = model.config.get_text_config().vocab_size, self._reader.states
+
+    @property
+    def most(self) -> int:
+        """Rows that it takes at a time."""
+        vocabulary, states = self._model.config.get_text_config().vocab_size, self._reader.states
         if states is None:
-            self.most = rows_at_once(vocabulary, MOST_AHEAD)
-        else:
-            self.most = max(1, min(rows_at_once(vocabulary), states.most // _ROWS_SHARE))
+            return rows_at_once(vocabulary, MOST_AHEAD)
+        return max(1, min(rows_at_once(vocabulary), states.most // _ROWS_SHARE))
 
     @torch.inference_mode()
     def feed(self, contexts: Sequence[Context], likely: Sequence[tuple[Ids, ...]] = ()) -> torch.Tensor:

@@ -20,6 +20,7 @@ from equipoise.engines.decoder import Decoder
 from equipoise.engines.drawing import Drawing
 from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sample
 from equipoise.engines.exactness import way_of
+from equipoise.engines.memory import fitting
 from equipoise.errors import UserError
 
 Weights = Mapping[str, torch.Tensor]
@@ -70,7 +71,9 @@ class LocalEngine:
         likely: Sequence[tuple[Ids, ...]] = (),
     ) -> list[list[Sample]]:
         with self._under(adapter), torch.inference_mode():
-            return Drawing(self._decoder(adapter), prompts, keys, decoding).samples(likely)
+            return fitting(
+                lambda: Drawing(self._decoder(adapter), prompts, keys, decoding).samples(likely), "drawing replies"
+            )
 
     def score(
         self,
@@ -81,7 +84,8 @@ class LocalEngine:
         adapter: str = "",
     ) -> list[list[float]]:
         with self._under(adapter):
-            return way_of(self.model).reply_log_probs(self.model, prompts, replies, temperature)
+            way = way_of(self.model)
+            return fitting(lambda: way.reply_log_probs(self.model, prompts, replies, temperature), "scoring replies")
 
     def put(self, name: str, weights: Weights) -> None:
         if not name:

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from equipoise.engines.engine import Context, Ids
+from equipoise.engines.memory import within
 from equipoise.engines.next_token import next_token
 
 _PASS_TOKENS, _PASS_LOGITS = 1 << 16, 1 << 27
@@ -70,7 +71,7 @@ def _passes(rows: Sequence[tuple[Ids, Ids]], vocabulary: int) -> list[list[tuple
     for prompt, completion in rows:
         width = max(width, len(prompt) + len(completion))
         tokens = (len(passes[-1]) + 1) * width if passes else 0
-        if not passes or tokens > _PASS_TOKENS or tokens * vocabulary > _PASS_LOGITS:
+        if not passes or tokens > within(_PASS_TOKENS) or tokens * vocabulary > within(_PASS_LOGITS):
             passes.append([])
             width = len(prompt) + len(completion)
         passes[-1].append((prompt, completion))

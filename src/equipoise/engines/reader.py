@@ -20,6 +20,7 @@ from equipoise.engines.decoder import left_padded
 from equipoise.engines.engine import Ids
 from equipoise.engines.key_value_store import KeyValueLayer, Store, Stretch
 from equipoise.engines.masks import Masks, additive_mask, attention_masks
+from equipoise.engines.memory import within
 from equipoise.engines.state_store import PassCache, StateLayer, States, TextState
 
 PASS_ROWS, PASS_SEEN = 128, 1 << 25
@@ -193,8 +194,8 @@ def _groups(fed: np.ndarray, seen: np.ndarray, small: int, slack: int) -> Iterat
     for row in np.argsort(fed, kind="stable").tolist():
         most = max(most, int(seen[row]))
         wider = len(group) >= small and group and fed[row] > fed[group[0]] + slack
-        larger = (len(group) + 1) * (int(fed[row]) + MOST_AHEAD) * (most + MOST_AHEAD) > PASS_SEEN
-        if group and (len(group) == PASS_ROWS or wider or larger):
+        larger = (len(group) + 1) * (int(fed[row]) + MOST_AHEAD) * (most + MOST_AHEAD) > within(PASS_SEEN)
+        if group and (len(group) == within(PASS_ROWS) or wider or larger):
             yield group
             group, most = [], int(seen[row])
         group.append(row)

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from equipoise.engines.decoder import left_padded, rows_at_once
 from equipoise.engines.engine import Context, Ids
+from equipoise.engines.memory import within
 
 _PAD = 0
 """The token that fills the left; no row sees it."""
@@ -26,7 +27,11 @@ class RecomputingDecoder:
         self._model = model
         self._cache: Any = None
         self._mask = torch.zeros(0)
-        self.most = min(_ROWS, rows_at_once(model.config.get_text_config().vocab_size))
+
+    @property
+    def most(self) -> int:
+        """Rows that it takes at a time."""
+        return min(within(_ROWS), rows_at_once(self._model.config.get_text_config().vocab_size))
 
     def feed(self, contexts: Sequence[Context], likely: Sequence[tuple[Ids, ...]] = ()) -> torch.Tensor:
         """Runs every context from the start, nothing ahead; logits after the last token, [U, V]."""

@@ -22,6 +22,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from equipoise.engines.architectures import windows
 from equipoise.engines.engine import Context, Ids
 from equipoise.engines.masks import Masks, additive_mask, attention_masks
+from equipoise.engines.memory import within
 from equipoise.engines.next_token import next_token
 from equipoise.engines.token_trie import Packing, TokenTrie, reply_sums
 
@@ -112,8 +113,8 @@ class _Passes:
             width, past = max(width, int(sizes[pack])), max(past, int(depths[pack]))
             asked = max(asked, int(packing.asked[pack]))
             rows = len(groups[-1]) + 1 if groups else 1
-            fits = rows * width <= PASS_TOKENS and rows * (past + width) <= PASS_SLOTS
-            if not groups or not fits or rows * asked * vocabulary > PASS_LOGITS:
+            fits = rows * width <= within(PASS_TOKENS) and rows * (past + width) <= within(PASS_SLOTS)
+            if not groups or not fits or rows * asked * vocabulary > within(PASS_LOGITS):
                 groups.append([])
                 width, past, asked = int(sizes[pack]), int(depths[pack]), int(packing.asked[pack])
             groups[-1].append(pack)

@@ -15,6 +15,7 @@ import torch
 from transformers import PreTrainedModel
 
 from equipoise.engines.engine import Context, Ids
+from equipoise.engines.memory import within
 from equipoise.engines.next_token import next_token
 from equipoise.engines.reader import NO_TREE, PASS_ROWS, PASS_SEEN, Reader, Reading
 from equipoise.engines.token_trie import ROOT, TokenTrie, reply_sums
@@ -129,8 +130,8 @@ class _Passes:
         for stretch in sorted(stretches, key=lambda stretch: len(tokens[stretch])):
             size, count = len(tokens[stretch]), len(group) + 1
             last, end = max(last, self._last(stretch)), max(end, ends[stretch])
-            larger = count * size > PASS_TOKENS or count * size * end > PASS_SEEN
-            larger = larger or count * last * self._vocabulary > PASS_LOGITS or count > self._rows
+            larger = count * size > within(PASS_TOKENS) or count * size * end > within(PASS_SEEN)
+            larger = larger or count * last * self._vocabulary > within(PASS_LOGITS) or count > self._rows
             if group and (larger or size > len(tokens[group[0]])):
                 yield group
                 group, last, end = [], self._last(stretch), ends[stretch]
