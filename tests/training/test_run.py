@@ -42,6 +42,11 @@ CASES = {
     "full": {},
     "adapter": {"lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
     "adversary": {"play": {**BASE["play"], "adversaries": ["best_response"], "refresh": 3}},
+    "exact gradients": {
+        "play": {**BASE["play"], "adversaries": ["pool", "best_response"], "refresh": 3},
+        "rl": {**BASE["rl"], "gradient": "exact"},
+        "objective": {"kl": 0.05, "entropy": 0.01, "legal": 0.1, "legal_entropy": 0.1},
+    },
     "learned": {"play": {**BASE["play"], "adversaries": ["pool", "learned"], "refresh": 3, "learned_episodes": 20}},
     "two hands": {
         "game_parameters": {"hands": 2},
@@ -136,7 +141,7 @@ def unbroken(tmp_path_factory):
         "full",
         *(
             pytest.param(c, marks=pytest.mark.slow)
-            for c in ("adapter", "adversary", "learned", "past selves", "selection", "two hands")
+            for c in ("adapter", "adversary", "exact gradients", "learned", "past selves", "selection", "two hands")
         ),
     ],
 )

@@ -6,12 +6,15 @@ or against itself, is the other half of its declaration:
     MINE = Rule(my_credits, "pools")        credits play against the pools, as SEPO's rules do
     MINE = Rule(my_credits, "self_play")    credits self-play; a plain function stands for this one
 
+A rule that estimates the gradient of a sum of terms may say so (`Expectation`); then it needs no episodes where the
+game is small (`rl.gradient = "exact"`).
+
 Recipes name it in `objective.rule`: one of ours by name, anybody's by `package.module:MINE` or `file.py:MINE`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Literal, cast, get_args
@@ -21,11 +24,26 @@ from numpy.typing import NDArray
 
 from equipoise.errors import UserError, said
 from equipoise.objectives import alignment, sepo
-from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
+from equipoise.objectives.returns import discounted_returns, immediate_rewards
+from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights, Term
 from equipoise.registry import find, is_foreign, names, read_function
 
 Played = Literal["pools", "self_play"]
 """What a rule credits: play against the scripted pools, or play against oneself and one's past."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a rule of play against the pools estimates.
+
+    Attributes:
+        terms: From weights to the terms that are added up.
+        returns: From what each time step pays, [B, T], and the discount to what each decision is credited with before
+            a baseline, [B, T]; linear in the payments.
+    """
+
+    terms: Callable[[CreditWeights], tuple[Term, ...]]
+    returns: Callable[[NDArray[np.float64], float], NDArray[np.float64]] = discounted_returns
 
 
 @dataclass(frozen=True)
@@ -35,10 +53,12 @@ class Rule:
     Attributes:
         credits: From a batch and weights to credits, [B, T].
         play: Whom the learner meets.
+        expectation: What the credits estimate; None for a rule that is no sum of expectations.
     """
 
     credits: CreditRule
     play: Played = "self_play"
+    expectation: Expectation | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.credits) or self.play not in get_args(Played):
@@ -58,12 +78,16 @@ def shaped(formula: alignment.AlignmentRule) -> CreditRule:
     return credits
 
 
-OWN_POOL = Rule(sepo.own_pool, "pools")
-OWN_POOL_IMMEDIATE = Rule(sepo.own_pool_immediate, "pools")
+def _immediate(rewards: NDArray[np.float64], discount: float) -> NDArray[np.float64]:
+    return immediate_rewards(rewards)
+
+
+OWN_POOL = Rule(sepo.own_pool, "pools", Expectation(sepo.sepo_terms))
+OWN_POOL_IMMEDIATE = Rule(sepo.own_pool_immediate, "pools", Expectation(sepo.sepo_terms, _immediate))
 SHARED_PENALTY = Rule(sepo.shared_penalty, "pools")
 INDEPENDENT_PENALTY = Rule(sepo.independent_penalty, "pools")
-PAYOFF = Rule(sepo.payoff, "pools")
-WELFARE = Rule(sepo.welfare, "pools")
+PAYOFF = Rule(sepo.payoff, "pools", Expectation(sepo.payoff_terms))
+WELFARE = Rule(sepo.welfare, "pools", Expectation(sepo.welfare_terms))
 NAIVE = Rule(shaped(alignment.naive))
 SUM_OF_REWARDS = Rule(shaped(alignment.sum_of_rewards))
 ADVANTAGE_ALIGNMENT = Rule(shaped(alignment.advantage_alignment))

@@ -27,10 +27,10 @@ mean gap of zero it opens and closes with the draw; elsewhere, and in all other 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,6 +186,63 @@ CreditRule = Callable[[CreditBatch, CreditWeights], NDArray[np.float64]]
 """Anything that turns a batch into credits [B, T]; 0 wherever the agent did not decide."""
 
 
+class Figures(Protocol):
+    """What is added up of each time step: arrays of one shape whose last axis is time."""
+
+    @property
+    def own(self) -> NDArray[np.float64]:
+        """What the agent was paid."""
+
+    @property
+    def other(self) -> NDArray[np.float64]:
+        """What the other player was paid."""
+
+    @property
+    def collusion(self) -> NDArray[np.float64]:
+        """Collusion."""
+
+    @property
+    def externality(self) -> NDArray[np.float64]:
+        """Cost to third parties."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of an objective: a factor times the mean over the opponents of some pools of an expectation.
+
+    Attributes:
+        factor: How much the objective rises with the term.
+        pools: The pools whose opponents it averages over.
+        figure: What an episode adds up.
+        clipped: Whether an opponent counts by max(0, expectation).
+    """
+
+    factor: float
+    pools: tuple[Pool, ...]
+    figure: Callable[[Figures], NDArray[np.float64]]
+    clipped: bool = False
+
+
+def sepo_terms(weights: CreditWeights) -> tuple[Term, ...]:
+    """The four terms of J."""
+    return (
+        *payoff_terms(weights),
+        Term(-weights.exploitability * weights.scale, ("exploiter",), lambda f: f.other - f.own, clipped=True),
+        Term(-weights.collusion, ("collusive",), lambda f: f.collusion),
+        Term(-weights.externality, weights.externality_pools, lambda f: f.externality),
+    )
+
+
+def payoff_terms(weights: CreditWeights) -> tuple[Term, ...]:
+    """s*u alone."""
+    return (Term(weights.scale, ("train",), lambda f: f.own),)
+
+
+def welfare_terms(weights: CreditWeights) -> tuple[Term, ...]:
+    """s times what both players are paid against the train pool."""
+    return (Term(weights.scale, ("train",), lambda f: f.own + f.other),)
+
+
 def own_pool(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of J, [B, T]: every term flows through the episodes that produce it, as reward-to-go minus leave-one-out.
 
@@ -195,8 +252,7 @@ def own_pool(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     Reference:
         Module docstring (weighting); policy-gradient theorem, Sutton et al. (1999).
     """
-    returns = discounted_returns(_own_pool_rewards(batch, weights), weights.discount)
-    return leave_one_out(returns, batch.group, batch.mask)
+    return _reward_to_go(batch, sepo_terms(weights), weights.discount)
 
 
 def own_pool_immediate(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
@@ -204,7 +260,7 @@ def own_pool_immediate(batch: CreditBatch, weights: CreditWeights) -> NDArray[np
 
     Not an estimate of grad J in games longer than one step: retaliation and late pay-offs credit nobody.
     """
-    return leave_one_out(immediate_rewards(_own_pool_rewards(batch, weights)), batch.group, batch.mask)
+    return leave_one_out(immediate_rewards(_rewards(batch, sepo_terms(weights))), batch.group, batch.mask)
 
 
 def shared_penalty(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
@@ -241,14 +297,12 @@ def independent_penalty(batch: CreditBatch, weights: CreditWeights) -> NDArray[n
 
 def payoff(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of s*u alone, [B, T]: train episodes earn what they are paid, as reward-to-go minus leave-one-out."""
-    rewards = weights.scale * _episode_weight(batch, ("train",))[:, np.newaxis] * batch.own
-    return leave_one_out(discounted_returns(rewards, weights.discount), batch.group, batch.mask)
+    return _reward_to_go(batch, payoff_terms(weights), weights.discount)
 
 
 def welfare(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
     """Credits of s*(own + other) over the train pool, [B, T], as reward-to-go minus leave-one-out."""
-    rewards = weights.scale * _episode_weight(batch, ("train",))[:, np.newaxis] * (batch.own + batch.other)
-    return leave_one_out(discounted_returns(rewards, weights.discount), batch.group, batch.mask)
+    return _reward_to_go(batch, welfare_terms(weights), weights.discount)
 
 
 def sepo_index(u: float, e: float, c: float, x: float, weights: CreditWeights) -> float:
@@ -306,18 +360,18 @@ def _gate(batch: CreditBatch) -> NDArray[np.float64]:
     return is_open.astype(np.float64)
 
 
-def _own_pool_rewards(batch: CreditBatch, weights: CreditWeights) -> NDArray[np.float64]:
-    """What J pays each time step of each episode, weighted, [B, T]."""
-    train = weights.scale * _episode_weight(batch, ("train",))
-    exploited = weights.exploitability * weights.scale * _episode_weight(batch, ("exploiter",)) * _gate(batch)
-    colluded = weights.collusion * _episode_weight(batch, ("collusive",))
-    externality = weights.externality * _episode_weight(batch, weights.externality_pools)
-    return (
-        train[:, np.newaxis] * batch.own
-        - exploited[:, np.newaxis] * (batch.other - batch.own)
-        - colluded[:, np.newaxis] * batch.collusion
-        - externality[:, np.newaxis] * batch.externality
-    )
+def _rewards(batch: CreditBatch, terms: Sequence[Term]) -> NDArray[np.float64]:
+    """What an objective pays each time step of each episode, weighted, [B, T]."""
+    total = np.zeros_like(batch.own)
+    for term in terms:
+        weight = term.factor * _episode_weight(batch, term.pools)
+        total += (weight * _gate(batch) if term.clipped else weight)[:, np.newaxis] * term.figure(batch)
+    return total
+
+
+def _reward_to_go(batch: CreditBatch, terms: Sequence[Term], discount: float) -> NDArray[np.float64]:
+    """Discounted returns of an objective less the leave-one-out mean, [B, T]."""
+    return leave_one_out(discounted_returns(_rewards(batch, terms), discount), batch.group, batch.mask)
 
 
 def _paired(batch: CreditBatch, scores: NDArray[np.float64], pool: Pool) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from equipoise.games.first_rounds import FirstRounds
 from equipoise.metrics.exact import mean_worst_case_advantage, nash_conv, pool_values, worst_case_response
 from equipoise.metrics.exact_faults import renormalised
 from equipoise.metrics.learned import LearnedTable, explorer, mixing
-from equipoise.metrics.policy_table import policy_table
+from equipoise.metrics.policy_table import Scored, policy_table
 from equipoise.metrics.tree import GameTree
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
@@ -71,7 +71,7 @@ class Adversary(Protocol):
         ...
 
 
-def agent_tables(policy: LanguageModelPolicy, game: Game, tree: GameTree) -> tuple[PolicyTable, ...]:
+def agent_tables(policy: Scored, game: Game, tree: GameTree) -> tuple[PolicyTable, ...]:
     """A model's probabilities at every information state of a tree, renormalised over legal words, per seat."""
     return tuple(renormalised(table) for table in policy_table(policy, game, tree))
 
@@ -119,7 +119,7 @@ class ExactAdversary:
     def ready(self) -> bool:
         return bool(self._choices)
 
-    def refresh(self, policy: LanguageModelPolicy, seed: Seed) -> None:
+    def refresh(self, policy: Scored, seed: Seed) -> None:
         tables = agent_tables(policy, self.game, self.tree)
         moves = [_moves(worst_case_response(self.tree, tables, seat).table) for seat in range(2)]
         choices = [

@@ -16,7 +16,7 @@ from equipoise.arena import Match, enumerated_deals, rollout
 from equipoise.core import FAULT_RULES, Decision, Episode, FaultRule, Game, Opponent, State
 from equipoise.errors import UserError
 from equipoise.games import Profile
-from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights
+from equipoise.objectives.sepo import CreditBatch, CreditRule, CreditWeights, Pool
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import ScriptedPolicy
@@ -71,6 +71,22 @@ class PlaySettings:
             raise UserError(f"got adversaries {list(self.adversaries)}; allowed: {known}, one or more")
 
 
+def pools_of(
+    profile: Profile, settings: PlaySettings, made: Sequence[Opponent]
+) -> list[tuple[Pool, tuple[Opponent, ...]]]:
+    """Whom a step meets, by purpose.
+
+    Args:
+        profile: Whose scripts.
+        settings: Which of them.
+        made: The opponents made to measure, exploiters too.
+    """
+    pools, chosen = profile.pools, settings.train_pool
+    train = tuple(profile.find(name) for name in chosen) if chosen else pools.train
+    exploiters = pools.exploiter if "pool" in settings.adversaries else ()
+    return [("train", train), ("exploiter", (*exploiters, *made)), ("collusive", pools.collusive)]
+
+
 class SepoPlay(Play):
     """Plays SEPO's pools against the current policy and credits the outcome by one rule."""
 
@@ -107,7 +123,7 @@ class SepoPlay(Play):
         for number, adversary in enumerate(self.adversaries.values()):
             if step % self.settings.refresh == 0 or not adversary.ready:
                 adversary.refresh(policy, seed.at(Use.ADVERSARY, number))
-        pools = self._pools()
+        pools = pools_of(self.profile, self.settings, [a.opponent() for a in self.adversaries.values()])
         opponents = {o.name: o for _, members in pools for o in members}
         policies: dict[str, Policy] = {name: ScriptedPolicy(o) for name, o in opponents.items()}
         matches, pool_of = self._matches(pools)
@@ -130,16 +146,10 @@ class SepoPlay(Play):
         for name, adversary in self.adversaries.items():
             adversary.restore(state[name])
 
-    def _pools(self) -> list[tuple[str, tuple[Opponent, ...]]]:
-        pools, chosen = self.profile.pools, self.settings.train_pool
-        train = tuple(self.profile.find(name) for name in chosen) if chosen else pools.train
-        exploiters: tuple[Opponent, ...] = pools.exploiter if "pool" in self.settings.adversaries else ()
-        exploiters += tuple(adversary.opponent() for adversary in self.adversaries.values())
-        return [("train", train), ("exploiter", exploiters), ("collusive", pools.collusive)]
-
-    def _matches(self, pools: Sequence[tuple[str, tuple[Opponent, ...]]]) -> tuple[list[Match], list[str]]:
+    def _matches(self, pools: Sequence[tuple[Pool, tuple[Opponent, ...]]]) -> tuple[list[Match], list[Pool]]:
         starts = self._deals()
-        matches, pool_of = [], []
+        matches: list[Match] = []
+        pool_of: list[Pool] = []
         for pool, members in pools:
             for opponent in members:
                 for seat in self.settings.seats:

@@ -15,11 +15,12 @@ from equipoise.errors import UserError
 from equipoise.games import DOMAINS, SEPO_GAMES, Profile, domain, make_game
 from equipoise.games.domain import ProfileName
 from equipoise.models.hardware import Hardware
-from equipoise.objectives.rules import SELF_PLAY_RULES
+from equipoise.objectives.rules import POOL_RULES, SELF_PLAY_RULES, rule
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import Sampling
 from equipoise.training.defaults import default_table
 from equipoise.training.demonstrations import Demonstrations, trainable
+from equipoise.training.exact_play import check_enumerable
 from equipoise.training.experience import PlaySettings
 from equipoise.training.population import PastSettings
 from equipoise.training.selection import SelectionSettings
@@ -155,6 +156,8 @@ class Recipe:
         called = [task.game.name for task in self.tasks]
         if len(set(called)) < len(called):
             raise UserError(f"two games of this recipe are both called {max(called, key=called.count)!r}; train one")
+        for task in self.tasks:
+            {"sampled": _check_sampled, "exact": _check_exact}[self.rl.gradient](task, self.sampling)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -201,6 +204,32 @@ class Recipe:
             changed(self.past, own.get("past", {}), f"{where}.past"),
             changed(self.objective, own.get("objective", {}), f"{where}.objective"),
         )
+
+
+def _check_sampled(task: Task, sampling: Sampling) -> None:
+    """Nothing for a task that asks for nothing that only exact gradients have."""
+    for name in ("legal", "legal_entropy"):
+        if getattr(task.objective, name):
+            raise UserError(
+                f"got objective.{name}={getattr(task.objective, name)}, which counts every legal reply; it needs "
+                "rl.gradient = 'exact', or leave it at 0"
+            )
+
+
+def _check_exact(task: Task, sampling: Sampling) -> None:
+    """Nothing for a task whose gradient can be enumerated, if its game is small enough."""
+    asked, objective = "got rl.gradient = 'exact'", task.objective
+    allowed = f"allowed: {', '.join(name for name in POOL_RULES if rule(name).expectation)}"
+    if objective.self_play is not None:
+        raise UserError(f"{asked} with a rule of self-play in objective.rule; {allowed}")
+    if objective.expectation is None:
+        raise UserError(f"{asked} with objective.rule = {objective.rules[0]!r}, which states no expectation; {allowed}")
+    if sampling.reasoning != "none":
+        raise UserError(
+            f"{asked} with sampling.reasoning = {sampling.reasoning!r}; an action's probability would be a sum over "
+            "all reasons: set it to 'none', or use 'sampled'"
+        )
+    check_enumerable(task.game, task.play)
 
 
 def find_recipe(name: str) -> Path:

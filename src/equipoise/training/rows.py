@@ -186,14 +186,14 @@ def _distinct(sides: Sequence[Side]) -> tuple[list[int], np.ndarray]:
 
 
 def merged(
-    rows: Sequence[Row], weights: Sequence[np.ndarray], counts: Sequence[int] | np.ndarray
+    rows: Sequence[Row], weights: Sequence[np.ndarray], counts: Sequence[float] | np.ndarray
 ) -> tuple[list[Row], list[np.ndarray], np.ndarray]:
     """Distinct rows with their per-token weights summed; rows of different adapters are never one.
 
     Args:
         rows: Rows, [B].
         weights: Per-token weights (advantages) of each row, each [len(completion)].
-        counts: How many episodes each row stands for already, [B].
+        counts: How many episodes each row stands for already, whole or expected, [B].
 
     Returns:
         The distinct rows in order of first appearance, their summed weights, and how many episodes each stands for.
@@ -201,14 +201,14 @@ def merged(
     index: dict[tuple[str, Ids, Ids], int] = {}
     distinct: list[Row] = []
     sums: list[np.ndarray] = []
-    totals: list[int] = []
+    totals: list[float] = []
     for row, weight, count in zip(rows, weights, counts, strict=True):
         i = index.setdefault((row.adapter, row.prompt, row.completion), len(distinct))
         if i < len(distinct):
             sums[i] += weight
-            totals[i] += int(count)
+            totals[i] += count
         else:
             distinct.append(row)
             sums.append(np.array(weight, dtype=np.float64))
-            totals.append(int(count))
+            totals.append(count)
     return distinct, sums, np.array(totals)

@@ -35,21 +35,20 @@ from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import CheapSaves, Counted, RunCallback
 from equipoise.training.checkpoints import newest, sweep
 from equipoise.training.demonstrations import expert_rows
-from equipoise.training.experience import SepoPlay
 from equipoise.training.folder import open_folder
-from equipoise.training.joint import JointPlay, SummedPlay
+from equipoise.training.joint import JointPlay
 from equipoise.training.loss import Reference
-from equipoise.training.play import AGENT, Experience, Play
+from equipoise.training.play import AGENT, Experience
+from equipoise.training.plays import plays_of
 from equipoise.training.progress import counting
-from equipoise.training.recipe import Recipe, Task, load_recipe
+from equipoise.training.recipe import Recipe, load_recipe
 from equipoise.training.rows import Row
 from equipoise.training.selection import Selection, sampled_index
-from equipoise.training.self_play import Credit, SelfPlay
 from equipoise.training.sft import fit
 from equipoise.training.signals import Interrupted, hearing, stopping
 from equipoise.training.tables import check_known
 from equipoise.training.trainer import EpisodeTrainer, StepSettings, TwoAgentTrainer
-from equipoise.training.two_agents import TwoAgentPlay, has_two_agents
+from equipoise.training.two_agents import has_two_agents
 
 BESIDE = "../sft"
 """Where `model/` finds what supervised training made."""
@@ -81,7 +80,8 @@ def train(
 
     Raises:
         ValueError: The folder exists (or, with `resume`, does not), or holds another recipe; or the recipe asks for
-            two agents and for what two agents cannot have, or for a log target that is not installed.
+            two agents and for what two agents cannot have, for a log target that is not installed, or for an
+            adversary or an exact gradient in a game that is too large.
         Interrupted: Ctrl-C, SIGTERM or SIGHUP; everything up to the last step is saved, but for what supervised
             training had learned.
     """
@@ -89,13 +89,13 @@ def train(
     out = Path(out)
     has_two_agents(recipe)  # refused before there is a folder
     _check_log_targets(recipe.rl.report_to)
+    plays = plays_of(recipe, out / "population")
     if note := open_folder(recipe, out, versions(), resume=resume, force=force):
         print(note, file=sys.stderr)
     if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
         return out / "model"
     with hearing(stopping("stopped", out)):
         sweep(out)
-        plays = JointPlay({task.game.name: _play(task, out / "population" / task.game.name) for task in recipe.tasks})
         model, tokenizer = _start(recipe, out)
         if recipe.rl.steps > 0:
             _reinforce(recipe, plays, model, tokenizer, out, label)
@@ -110,21 +110,6 @@ def _check_log_targets(names: Sequence[str]) -> None:
         check_known("log target in rl.report_to", name, INTEGRATION_TO_CALLBACK)
         if name not in get_available_reporting_integrations():
             raise UserError(f"rl.report_to names {name!r}, which is not installed; install it, or leave it out")
-
-
-def _play(task: Task, population: Path) -> Play:
-    """How a game is played: for every objective of its task by its own play."""
-    objective = task.objective
-    plays: dict[str, Play] = {}
-    if objective.self_play is not None:
-        credit = Credit(objective.self_play, task.weights, objective.entropy)
-        kind = TwoAgentPlay if task.self_play.agents == "two" else SelfPlay
-        plays["self_play"] = kind(task.game, task.profile, task.self_play, task.past, credit, population)
-    if objective.pools is not None:
-        plays["pools"] = SepoPlay(
-            task.game, task.profile, task.play, task.weights, objective.pools, entropy=objective.entropy
-        )
-    return SummedPlay(plays)
 
 
 def _started(recipe: Recipe, out: Path) -> str | Path:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from equipoise.core import Game
 from equipoise.errors import UserError
 from equipoise.games import Profile
-from equipoise.objectives.rules import POOL_RULES, SELF_PLAY_RULES, Played, rule
+from equipoise.objectives.rules import POOL_RULES, SELF_PLAY_RULES, Expectation, Played, Rule, rule
 from equipoise.objectives.sepo import CreditRule, CreditWeights
+
+Gradient = Literal["sampled", "exact"]
 
 LARGEST_RANK = 2**14
 """No model has wider layers to adapt; what is larger is a slip that no memory holds."""
@@ -31,6 +34,10 @@ class Objective:
         kl: Coefficient of the KL penalty (k3) to the model reinforcement learning starts from.
         beta: How much advantage alignment counts beside the player's own advantage.
         entropy: Coefficient of the bonus for the entropy of replies that name a legal action.
+        legal: Coefficient of the mean over information states of the log-probability that a reply names a legal action;
+            with exact gradients alone.
+        legal_entropy: Coefficient, at the first step, of the mean over information states of the entropy of the policy
+            over legal actions, faults divided out; it falls linearly to 0 over the run. With exact gradients alone.
     """
 
     rule: str | tuple[str, ...] = field(default="own_pool", metadata={"also": list})
@@ -40,6 +47,8 @@ class Objective:
     kl: float = 0.0
     beta: float = 1.0
     entropy: float = 0.0
+    legal: float = 0.0
+    legal_entropy: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.rule, str):
@@ -50,7 +59,7 @@ class Objective:
                 f"got rule={list(self.rules)}; allowed: one rule, or one of self-play ({', '.join(SELF_PLAY_RULES)}) "
                 f"and one of SEPO's ({', '.join(POOL_RULES)})"
             )
-        for name in ("kl", "entropy"):
+        for name in ("kl", "entropy", "legal", "legal_entropy"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"got {name}={getattr(self, name)}; it must be 0 or more")
         if not (math.isfinite(self.scale) and self.scale >= 0):
@@ -71,15 +80,23 @@ class Objective:
     @property
     def self_play(self) -> CreditRule | None:
         """How self-play is credited; None where there is none."""
-        return self._credits("self_play")
+        found = self._rule("self_play")
+        return found.credits if found else None
 
     @property
     def pools(self) -> CreditRule | None:
         """How play against the pools is credited; None where there is none."""
-        return self._credits("pools")
+        found = self._rule("pools")
+        return found.credits if found else None
 
-    def _credits(self, play: Played) -> CreditRule | None:
-        return next((found.credits for found in map(rule, self.rules) if found.play == play), None)
+    @property
+    def expectation(self) -> Expectation | None:
+        """What the rule of play against the pools estimates; None where there is no rule, or where it does not say."""
+        found = self._rule("pools")
+        return found.expectation if found else None
+
+    def _rule(self, play: Played) -> Rule | None:
+        return next((found for found in map(rule, self.rules) if found.play == play), None)
 
     def weights(self, game: Game, profile: Profile) -> CreditWeights:
         """The weights of the rules for a game under a profile."""
@@ -121,6 +138,8 @@ class Optimisation:
         exact_rounds: First rounds that the curve's exact values cover, fewer where their tree is too large; 0 leaves
             them out.
         report_to: Trainer's log targets, for example "tensorboard".
+        gradient: "sampled": of episodes that are played. "exact": of all that can be played, with no sampling, in
+            games that are small enough to score every information state.
     """
 
     steps: int = 100
@@ -130,8 +149,11 @@ class Optimisation:
     exact_every: int = 5
     exact_rounds: int = 1
     report_to: tuple[str, ...] = ("tensorboard",)
+    gradient: Gradient = "sampled"
 
     def __post_init__(self) -> None:
+        if self.gradient not in get_args(Gradient):
+            raise UserError(f"unknown gradient {self.gradient!r}; known: {', '.join(get_args(Gradient))}")
         for name in ("micro_batches", "exact_every", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
