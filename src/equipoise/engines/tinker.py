@@ -1,0 +1,171 @@
+"""The engine of a cluster: sampling and scoring through the Tinker API, by a hosted service or a server of one's own.
+
+Token ids go out, token ids and log-probabilities come back; the server knows no chat template. Its log-probabilities
+are those of the bare logits, so what is drawn is what is scored at temperature 1 alone. At temperature 0 every drawn
+token has log-probability 0; at others replies are drawn and their log-probabilities are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sample
+from equipoise.engines.tinker_server import ServerFailed, TinkerServer
+from equipoise.errors import UserError
+from equipoise.seeds import Seed
+
+if TYPE_CHECKING:
+    import torch
+
+_SEEDS = 2**31
+"""Seeds that a server takes are below this."""
+
+
+class TinkerEngine:
+    """Serves the base model of a Tinker server, adapters that are trained there, and past selves.
+
+    Draws are keyed as far as the server keys them: SkyRL draws the same for the same seed and the same pass, up to the
+    last bits of its arithmetic, which may depend on what else is in the pass.
+
+    Attributes:
+        server: The connection.
+    """
+
+    name = "tinker"
+    can = Capabilities(scores=True, log_probs=True, updates=False)
+
+    def __init__(self, server: TinkerServer, vocabulary: int, stops: tuple[int, ...] = ()) -> None:
+        """Opens the base model.
+
+        Args:
+            server: A connection, which the engine closes.
+            vocabulary: How many tokens the model knows; the server does not say.
+            stops: Tokens that end a text by the model's own settings.
+        """
+        self.server, self.vocabulary, self.stops = server, vocabulary, stops
+        self._base = server.base_sampler()
+        self._samplers: dict[str, Any] = {"": self._base}
+
+    def sample(
+        self,
+        prompts: Sequence[Context],
+        counts: Sequence[int],
+        decoding: Decoding,
+        seed: Seed,
+        *,
+        adapter: str = "",
+        likely: Sequence[tuple[Ids, ...]] = (),
+    ) -> list[list[Sample]]:
+        sampler, tinker = self._sampler(adapter), self.server.tinker
+        first = seed.integer() % (_SEEDS - sum(counts))  # every reply of the call has a seed of its own
+        offsets = accumulate(counts, initial=0)
+        params = [
+            tinker.SamplingParams(
+                max_tokens=decoding.max_new_tokens,
+                seed=first + offset,
+                stop=sorted(decoding.stops) or None,
+                temperature=decoding.temperature,
+            )
+            for offset, _ in zip(offsets, counts, strict=False)
+        ]
+
+        def draw() -> list[Any]:
+            asked = [
+                sampler.sample(tinker.ModelInput.from_ints(list(prompt.ids)), count, one)
+                for prompt, count, one in zip(prompts, counts, params, strict=True)
+            ]
+            return [answer.result().sequences for answer in asked]
+
+        drawn = self.server.ask("drawing replies", draw)
+        return [
+            [_sample(prompt, sequence, decoding) for sequence in sequences]
+            for prompt, sequences in zip(prompts, drawn, strict=True)
+        ]
+
+    def score(
+        self,
+        prompts: Sequence[Context],
+        replies: Sequence[Sequence[Ids]],
+        temperature: float = 1.0,
+        *,
+        adapter: str = "",
+    ) -> list[list[float]]:
+        """As the protocol says, at temperature 1 alone."""
+        if temperature != 1.0:
+            raise UserError(
+                f"got temperature {temperature}; the Tinker API scores at temperature 1 alone: use that, leave exact "
+                "figures out, or use --engine local"
+            )
+        texts = [prompt.ids for prompt in prompts]
+        rows = list({(p, reply): None for p, options in zip(texts, replies, strict=True) for reply in options})
+        found = dict(zip(rows, self._token_log_probs(self._sampler(adapter), rows), strict=True))
+        return [[float(found[p, r].sum()) for r in options] for p, options in zip(texts, replies, strict=True)]
+
+    def base_log_probs(self, rows: Sequence[tuple[Ids, Ids]]) -> list[np.ndarray]:
+        """Log-probability of every completion token of some (prompt, completion) pairs under the base model."""
+        return self._token_log_probs(self._base, rows)
+
+    def serve(self, name: str, sampler: Any) -> None:
+        """Takes a sampler whose weights answer to a name from now on.
+
+        Args:
+            name: An adapter or a past self; "" for the model itself.
+            sampler: What `RemoteModel.sampler` gave.
+        """
+        self._samplers[name] = sampler
+
+    def reopen(self) -> None:
+        """Connects anew to a server that was started again; all but the base model is then to be served anew."""
+        self.server.reconnect()
+        self._base = self.server.base_sampler()
+        self._samplers = {"": self._base}
+
+    def put(self, name: str, weights: Mapping[str, torch.Tensor]) -> None:
+        """Refuses: weights are made on the server and stay there."""
+        raise UserError(
+            "the engine 'tinker' takes no weights from this process; train through it, or use --engine vllm"
+        )
+
+    def drop(self, name: str) -> None:
+        if name:
+            self._samplers.pop(name, None)
+
+    def close(self) -> None:
+        self._samplers.clear()
+        self.server.close()
+
+    def _sampler(self, adapter: str) -> Any:
+        if adapter not in self._samplers:
+            known = ", ".join(filter(None, self._samplers)) or "none"
+            raise UserError(f"got the adapter {adapter!r}; the server has it under no such name; known: {known}")
+        return self._samplers[adapter]
+
+    def _token_log_probs(self, sampler: Any, rows: Sequence[tuple[Ids, Ids]]) -> list[np.ndarray]:
+        """Log-probability of every token of each reply after its prompt; equal texts are sent once."""
+        from_ints = self.server.tinker.ModelInput.from_ints
+        texts = list(dict.fromkeys(prompt + reply for prompt, reply in rows))
+
+        def compute() -> list[Any]:
+            asked = [sampler.compute_logprobs(from_ints(list(text))) for text in texts]
+            return [answer.result() for answer in asked]
+
+        found = dict(zip(texts, self.server.ask("scoring replies", compute), strict=True))
+        # one entry a token, or one fewer: servers differ in whether the first token has one, so count from the end
+        return [np.array(found[prompt + reply][-len(reply) :], dtype=np.float64) for prompt, reply in rows]
+
+
+def _sample(prompt: Context, sequence: Any, decoding: Decoding) -> Sample:
+    """A drawn reply in the seam's form."""
+    tokens = tuple(sequence.tokens)
+    stopped = tokens[-1:] != () and tokens[-1] in decoding.stops
+    if sequence.stop_reason == "stop" and not stopped:
+        raise ServerFailed("the Tinker server leaves the token that ends a reply out of it; transcripts need it")
+    if decoding.temperature == 1.0:
+        log_probs = tuple(sequence.logprobs or ())
+    else:
+        log_probs = (0.0,) * len(tokens) if decoding.temperature == 0.0 else ()
+    return Sample(tokens, log_probs, stopped, prompt.then(tokens))

@@ -1,0 +1,61 @@
+"""The adapter of a Tinker server as a folder of this house: PEFT's format, complete, on a base that `load` knows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from equipoise.engines.tinker_model import RemoteModel
+from equipoise.errors import UserError
+
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def take_home(model: RemoteModel, name: str, folder: Path, base: str) -> Path:
+    """The folder that then holds a server's adapter as it is now; a crash leaves either nothing or the whole of it.
+
+    Args:
+        model: The model on the server.
+        name: Under which the server keeps it too; new for this model.
+        folder: Where to.
+        base: What the adapter names as its base: a folder beside `folder`, or what `load` knows.
+
+    Raises:
+        UserError: When the server sends no adapter in PEFT's format.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.adapter(name, partial)
+    targets = targets_of(partial)
+    config = json.loads((partial / _CONFIG).read_text(encoding="utf-8"))
+    # the server names its own folder as the base, and no layers: those are read from the weights
+    told = {"base_model_name_or_path": base, "target_modules": sorted(targets), "task_type": "CAUSAL_LM"}
+    whole = {**config, **told, "inference_mode": True}
+    (partial / _CONFIG).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder)
+    return folder
+
+
+def targets_of(folder: Path) -> frozenset[str]:
+    """Last parts of the names of the layers that an adapter's weights are for.
+
+    Raises:
+        UserError: When there are none.
+    """
+    try:
+        with safe_open(folder / _WEIGHTS, framework="numpy") as weights:
+            names = list(weights.keys())
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"the server sent no adapter: {error}; its log may say why") from error
+    found = frozenset(name.split(".")[-3] for name in names if name.split(".")[-2] in ("lora_A", "lora_B"))
+    if not found or not (folder / _CONFIG).is_file():
+        raise UserError(f"the server sent no adapter in PEFT's format, but {sorted(p.name for p in folder.iterdir())}")
+    return found
+
+
+def scale_of(folder: Path) -> float:
+    """The scale numerator, alpha, of an adapter."""
+    return float(json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["lora_alpha"])
