@@ -45,8 +45,10 @@ $(SKYRL)/.ready: requirements-skyrl.lock
 	$(SKYRL)/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-skyrl.lock
 	touch $(SKYRL)/.ready
 
+# The client leaves its sockets to the garbage collector, of which Python would warn.
 test-tinker: setup $(SKYRL)/.ready
-	EQUIPOISE_SKYRL=$(SKYRL) $(BIN)/python -m pytest tests/tinker
+	EQUIPOISE_SKYRL=$(SKYRL) $(BIN)/python -m pytest -W ignore::ResourceWarning \
+		-W ignore::pytest.PytestUnraisableExceptionWarning tests/tinker
 
 check: setup
 	$(BIN)/ruff format --check src research tests benchmarks examples

@@ -11,14 +11,6 @@ ENVIRONMENT = os.environ.get("EQUIPOISE_SKYRL", "")
 collect_ignore_glob = [] if ENVIRONMENT else ["test_*.py"]
 
 
-def pytest_collection_modifyitems(items):
-    """The Tinker client leaves its sockets to the garbage collector, which this project can do nothing about."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-
-
 @pytest.fixture(scope="session")
 def skyrl(tmp_path_factory):
     """The running server, shared."""

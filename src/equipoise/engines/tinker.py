@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sample
+from equipoise.engines.tinker_model import RemoteModel
 from equipoise.engines.tinker_server import ServerFailed, TinkerServer
 from equipoise.errors import UserError
 from equipoise.seeds import Seed
@@ -33,6 +34,7 @@ class TinkerEngine:
 
     Attributes:
         server: The connection.
+        state: Where the server has the state of the weights that answer to "", for `recall`; "" for the base model.
     """
 
     name = "tinker"
@@ -47,8 +49,10 @@ class TinkerEngine:
             stops: Tokens that end a text by the model's own settings.
         """
         self.server, self.vocabulary, self.stops = server, vocabulary, stops
+        self.state = ""
         self._base = server.base_sampler()
         self._samplers: dict[str, Any] = {"": self._base}
+        self._recalled: dict[str, RemoteModel] = {}
 
     def sample(
         self,
@@ -109,20 +113,33 @@ class TinkerEngine:
         """Log-probability of every completion token of some (prompt, completion) pairs under the base model."""
         return self._token_log_probs(self._base, rows)
 
-    def serve(self, name: str, sampler: Any) -> None:
-        """Takes a sampler whose weights answer to a name from now on.
+    def serve(self, model: RemoteModel, state: str) -> None:
+        """Has a model that is trained answer in the place of the model itself, with the weights it has now.
 
         Args:
-            name: An adapter or a past self; "" for the model itself.
-            sampler: What `RemoteModel.sampler` gave.
+            model: The model.
+            state: Where those weights are saved.
         """
-        self._samplers[name] = sampler
+        self._samplers[""], self.state = model.sampler(), state
+
+    def recall(self, name: str, state: str) -> None:
+        """Has saved weights answer to a name, as a model of their own, until `drop`.
+
+        Args:
+            name: A past self, or another agent.
+            state: Where they are saved; "" for the base model.
+        """
+        self.drop(name)
+        if state:
+            self._recalled[name] = self.server.restored(state)
+        self._samplers[name] = self._recalled[name].sampler() if state else self._base
 
     def reopen(self) -> None:
         """Connects anew to a server that was started again; all but the base model is then to be served anew."""
         self.server.reconnect()
-        self._base = self.server.base_sampler()
+        self._base, self.state = self.server.base_sampler(), ""
         self._samplers = {"": self._base}
+        self._recalled.clear()
 
     def put(self, name: str, weights: Mapping[str, torch.Tensor]) -> None:
         """Refuses: weights are made on the server and stay there."""
@@ -133,8 +150,12 @@ class TinkerEngine:
     def drop(self, name: str) -> None:
         if name:
             self._samplers.pop(name, None)
+        if name in self._recalled:
+            self._recalled.pop(name).close()
 
     def close(self) -> None:
+        for name in list(self._recalled):
+            self.drop(name)
         self._samplers.clear()
         self.server.close()
 

@@ -51,7 +51,8 @@ class TinkerServer:
 
         Args:
             url: The server's address, "" for the one in TINKER_BASE_URL, or the hosted service.
-            base: The base model; "" where the server has only one.
+            base: The base model's name; a server that has only one serves that, whatever it calls it, which is a folder
+                for a server of one's own.
             patience_s: Longest wait for one answer; a server that refuses connections is not waited for.
 
         Raises:
@@ -66,9 +67,9 @@ class TinkerServer:
         self._service = self.session()
         served = self.ask("telling its models", self._service.get_server_capabilities).supported_models
         names = [model.model_name for model in served]
-        if base not in names and (base or len(names) != 1):
+        if base not in names and len(names) != 1:
             raise ServerFailed(f"the Tinker server at {self.url} serves {', '.join(names) or 'nothing'}; got {base!r}")
-        self.base: str = base or names[0]
+        self.base: str = base if base in names else names[0]
 
     def session(self) -> Any:
         """A client of its own; the server frees what was made with it some minutes after `end`."""

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from equipoise.errors import ModelWarning, UserError
@@ -54,6 +61,27 @@ def tokenizer_of(name: str | Path) -> PreTrainedTokenizerBase:
     with _foreign(base):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     return tokenizer
+
+
+def words_of(name: str | Path) -> tuple[int, tuple[int, ...]]:
+    """How many tokens a base model knows, and those that end a text by its settings; no weights are loaded.
+
+    Raises:
+        UserError: As `load`, and for an adapter.
+    """
+    base, adapters = _layers(name)
+    if adapters:
+        raise UserError(
+            f"{name} is an adapter, which a server does not have; give its base model, or use --engine local"
+        )
+    with _foreign(base):
+        config = AutoConfig.from_pretrained(base, trust_remote_code=False)
+        try:
+            ends = GenerationConfig.from_pretrained(base).eos_token_id
+        except OSError:  # a folder without one: its config.json says
+            ends = GenerationConfig.from_model_config(config).eos_token_id
+    vocabulary: int = config.get_text_config().vocab_size
+    return vocabulary, () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
 
 
 def _layers(name: str | Path) -> tuple[str, list[Path]]:

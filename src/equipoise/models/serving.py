@@ -46,7 +46,10 @@ class Service:
 Opens = Callable[[Service], "Engine"]
 """What an engine is registered as."""
 
-OURS: Mapping[str, str] = {"local": "equipoise.models.serving:local"}
+OURS: Mapping[str, str] = {
+    "local": "equipoise.models.serving:local",
+    "tinker": "equipoise.models.serving:tinker",
+}
 """Where the registry finds our engines."""
 
 
@@ -55,6 +58,18 @@ def local(service: Service) -> Engine:
     from equipoise.engines.local import LocalEngine
 
     return LocalEngine(service.loaded[0] if service.model is None else service.model)
+
+
+def tinker(service: Service) -> Engine:
+    """The engine of a server of the Tinker API, whose address is in TINKER_BASE_URL."""
+    from equipoise.engines.tinker import TinkerEngine
+    from equipoise.engines.tinker_server import TinkerServer
+    from equipoise.models.load import words_of
+
+    if service.model is not None:
+        raise UserError("the engine 'tinker' serves no model of this process; it trains on its server")
+    vocabulary, stops = words_of(service.source)
+    return TinkerEngine(TinkerServer(base=service.source), vocabulary, stops)
 
 
 def read_engine(found: object, name: str) -> Opens:

@@ -171,7 +171,7 @@ class TinkerTrainer:
             self._state = json.loads((found.folder / STATE).read_text(encoding="utf-8"))["state"]
             self._model, self.step = server.restored(self._state), found.step
         cut_back(self._out / "metrics.jsonl", self.step)
-        self._engine.serve("", self._model.sampler())
+        self._engine.serve(self._model, self._state)
 
     def _steps(self) -> None:
         """Takes the steps that are left."""
@@ -199,7 +199,7 @@ class TinkerTrainer:
         if stepped.gradient_norm is not None:
             metrics["grad_norm"] = stepped.gradient_norm
         state = self.model.save(_name(self.step + 1))
-        self._engine.serve("", self.model.sampler())
+        self._engine.serve(self.model, state)
         self.step, self.last_metrics = self.step + 1, metrics
         with (self._out / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": self.step, **metrics}) + "\n")
