@@ -8,7 +8,6 @@ token has log-probability 0; at others replies are drawn and their log-probabili
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sampl
 from equipoise.engines.tinker_model import RemoteModel
 from equipoise.engines.tinker_server import ServerFailed, TinkerServer
 from equipoise.errors import UserError
-from equipoise.seeds import Seed
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +27,8 @@ _SEEDS = 2**31
 class TinkerEngine:
     """Serves the base model of a Tinker server, adapters that are trained there, and past selves.
 
-    Draws are keyed as far as the server keys them: SkyRL draws the same for the same seed and the same pass, up to the
-    last bits of its arithmetic, which may depend on what else is in the pass.
+    Equal calls draw the same as far as the server keys its draws: SkyRL does, up to the last bits of its arithmetic,
+    which may depend on what else is in a pass. A reply's key alone decides nothing: one request is drawn as a whole.
 
     Attributes:
         server: The connection.
@@ -57,24 +55,23 @@ class TinkerEngine:
     def sample(
         self,
         prompts: Sequence[Context],
-        counts: Sequence[int],
+        keys: Sequence[np.ndarray],
         decoding: Decoding,
-        seed: Seed,
         *,
         adapter: str = "",
         likely: Sequence[tuple[Ids, ...]] = (),
     ) -> list[list[Sample]]:
+        """As the protocol says, but that a prompt's replies are one request, whose first key stands for all."""
         sampler, tinker = self._sampler(adapter), self.server.tinker
-        first = seed.integer() % (_SEEDS - sum(counts))  # every reply of the call has a seed of its own
-        offsets = accumulate(counts, initial=0)
+        counts = [len(each) for each in keys]
         params = [
             tinker.SamplingParams(
                 max_tokens=decoding.max_new_tokens,
-                seed=first + offset,
+                seed=int(each[0]) % (_SEEDS - len(each)),  # a request's replies have this seed and those after it
                 stop=sorted(decoding.stops) or None,
                 temperature=decoding.temperature,
             )
-            for offset, _ in zip(offsets, counts, strict=False)
+            for each in keys
         ]
 
         def draw() -> list[Any]:
