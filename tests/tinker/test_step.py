@@ -1,5 +1,7 @@
 """One step through a server moves the model as one step of the local trainer does, and counts once."""
 
+import json
+
 import numpy as np
 import pytest
 from forgetful import Forgetful
@@ -16,9 +18,10 @@ from equipoise.training.experience import SepoPlay
 from equipoise.training.play import AGENT
 from equipoise.training.recipe import load_recipe
 from equipoise.training.rows import NOT_OURS
+from equipoise.training.self_play import Credit, SelfPlay
 from equipoise.training.settings import Lora
-from equipoise.training.tinker_adapter import scale_of, take_home, targets_of
-from equipoise.training.tinker_trainer import ATTENTION, MLP, Playing, TinkerTrainer, token_rows
+from equipoise.training.tinker_adapter import ATTENTION, MLP, scale_of, take_home, targets_of
+from equipoise.training.tinker_trainer import Playing, TinkerTrainer, token_rows
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
 RANK, SCALE = 8, 32.0
@@ -123,6 +126,30 @@ def test_a_past_self_answers_as_it_was_and_leaves_the_trained_weights_alone(engi
     model.close()
 
 
+def test_self_play_meets_past_selves_that_are_models_of_the_server(engine, tmp_path, tokenizer):
+    (task,) = load_recipe(
+        "kuhn_poker/best_response", ["objective.rule=naive", "past.every=1", "past.probability=1", "self_play.deals=4"]
+    ).tasks
+    credit = Credit(task.objective.self_play, task.weights, 0.0)
+    play = SelfPlay(task.game, task.profile, task.self_play, task.past, credit, tmp_path / "population")
+    policy = LanguageModelPolicy(AGENT, engine, tokenizer)
+    trainer = trainer_of(
+        engine,
+        tmp_path,
+        lambda step: play.collect(policy, Seed(2).at(step), step),
+        StepSettings(3, 1e-3),
+    )
+    trainer.train()
+    kept = [json.loads(path.read_text())["state"] for path in sorted((tmp_path / "population").iterdir())]
+    assert len(set(kept)) == 3
+    assert all(state.startswith("tinker://") for state in kept)
+    assert play.population.steps == [0, 1, 2]
+    again = SelfPlay(task.game, task.profile, task.self_play, task.past, credit, tmp_path / "population")
+    again.restore(play.state())
+    again.collect(policy, Seed(2).at(3), 3)
+    trainer.model.close()
+
+
 @pytest.mark.parametrize("lost", ["optim_step", "forward_backward", "save_weights"])
 def test_a_lost_answer_never_makes_a_step_count_twice(skyrl, connect, experience, tmp_path, lost):
     """The request reaches the server and its answer does not come back."""
@@ -155,3 +182,9 @@ def test_what_the_api_cannot_train_is_refused_in_one_line(engine, experience, tm
     ]:
         with pytest.raises(UserError, match=said):
             TinkerTrainer(engine, settings, lora, tmp_path, playing)
+    for lora, said in [
+        (Lora(8, targets=tuple(ATTENTION)), r"whatever it is told: set lora\.targets = \[\]"),
+        (Lora(8, alpha=16.0, targets=()), r"got lora\.alpha = 16; the server's adapters have 32"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            TinkerTrainer(engine, STEPS, lora, tmp_path, playing).train()

@@ -17,7 +17,7 @@ import numpy as np
 from equipoise.engines.engine import Ids
 from equipoise.engines.tinker_server import ServerFailed, TinkerServer
 
-_DOWNLOAD_S = 600.0
+_DOWNLOAD_S, _KEPT_S = 600.0, 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,10 +116,13 @@ class RemoteModel:
     def save(self, name: str) -> str:
         """The path of the state now saved, with the optimizer's; `TinkerServer.restored` takes it.
 
+        A hosted service forgets it after a month; a server of one's own keeps it until somebody removes it.
+
         Args:
             name: Of letters, digits, "-" and "_"; new for this model.
         """
-        path: str = self._server.ask(f"saving {name}", lambda: self._client.save_state(name).result()).path
+        saved = self._server.ask(f"saving {name}", lambda: self._client.save_state(name, _KEPT_S).result())
+        path: str = saved.path
         return path
 
     def load(self, path: str) -> None:

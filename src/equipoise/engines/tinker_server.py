@@ -77,8 +77,8 @@ class TinkerServer:
         return self.tinker.ServiceClient(base_url=self.url, api_key=key, max_retries=0)
 
     def end(self, session: Any) -> None:
-        """Lets a session lapse."""
-        session.holder.close()
+        """Lets a session lapse, beside this thread: to end one that a dead server never began takes minutes."""
+        threading.Thread(target=lambda: session.holder.close(), daemon=True).start()
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
         """What a call answers; it runs beside this thread, so that a dead server is noticed.

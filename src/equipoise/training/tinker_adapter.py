@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from equipoise.engines.tinker_model import RemoteModel
 from equipoise.errors import UserError
+from equipoise.training.settings import Lora
+
+ATTENTION = frozenset({"q_proj", "k_proj", "v_proj", "o_proj"})
+MLP = frozenset({"gate_proj", "up_proj", "down_proj"})
+"""The layers that the API's two switches put an adapter on."""
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -54,6 +60,27 @@ def targets_of(folder: Path) -> frozenset[str]:
     if not found or not (folder / _CONFIG).is_file():
         raise UserError(f"the server sent no adapter in PEFT's format, but {sorted(p.name for p in folder.iterdir())}")
     return found
+
+
+def require(model: RemoteModel, lora: Lora) -> None:
+    """Nothing where a server's fresh adapter is the one that was asked for, and can be taken home.
+
+    Raises:
+        UserError: When it is on other layers, or has another scale; one line says what to set.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "first"
+        model.adapter("first", folder)
+        found, scale = targets_of(folder), scale_of(folder)
+    wanted = frozenset(lora.targets) or ATTENTION | MLP
+    if found != wanted:
+        every = "[]" if found == ATTENTION | MLP else sorted(found)
+        raise UserError(
+            f"got lora.targets = {sorted(lora.targets)}; the server adapts {', '.join(sorted(found))} whatever it is "
+            f"told: set lora.targets = {every}"
+        )
+    if scale != lora.alpha:
+        raise UserError(f"got lora.alpha = {lora.alpha:g}; the server's adapters have {scale:g}: set that")
 
 
 def scale_of(folder: Path) -> float:

@@ -34,6 +34,7 @@ from equipoise.training.play import Experience
 from equipoise.training.progress import Progress
 from equipoise.training.settings import Lora
 from equipoise.training.signals import Interrupted, hearing
+from equipoise.training.tinker_adapter import ATTENTION, MLP, require
 from equipoise.training.trainer import StepSettings
 
 TRIES = 5
@@ -166,6 +167,11 @@ class TinkerTrainer:
             first = Seed(self._settings.seed).at(Use.WEIGHTS).integer() % _SEEDS
             self._model = server.new_model(self._lora.rank, first, attention=self._attention, mlp=self._mlp)
             self.step = 0
+            try:
+                require(self._model, self._lora)
+            except UserError:
+                self._model.close()
+                raise
             self._keep(self._model.save(_name(0)))
         else:
             self._state = json.loads((found.folder / STATE).read_text(encoding="utf-8"))["state"]
@@ -278,11 +284,6 @@ def _ratios(rows: Sequence[TokenRow], log_probs: Sequence[np.ndarray]) -> dict[s
     ]
     ratios = np.concatenate(found) if found else np.ones(1)
     return {"ratio_mean": float(ratios.mean()), "ratio_max": float(ratios.max())} if len(ratios) else {}
-
-
-ATTENTION = frozenset({"q_proj", "k_proj", "v_proj", "o_proj"})
-MLP = frozenset({"gate_proj", "up_proj", "down_proj"})
-"""The layers that the API's two switches put an adapter on."""
 
 
 def _sides(targets: Sequence[str]) -> tuple[bool, bool]:
