@@ -13,7 +13,7 @@ SHIM = Path(__file__).parent / "shim"
 BACKEND = {
     "max_lora_adapters": 5,  # the base's, the trained one's, a scratch one's, a past self's, and a spare
     "max_lora_rank": 8,
-    "sample_max_num_sequences": 128,  # every pass has this size, so that it is compiled once
+    "sample_max_num_sequences": 64,  # every pass has this size, so that it is compiled once
 }
 
 

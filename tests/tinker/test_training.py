@@ -17,7 +17,7 @@ from equipoise.training.run import train
 
 STEPS = 60
 SETTINGS = [
-    *[f"rl.steps={STEPS}", "rl.learning_rate=5e-3", "rl.exact_every=20", "rl.report_to=[]"],
+    *[f"rl.steps={STEPS}", "rl.learning_rate=5e-3", "rl.exact_every=20", "rl.report_to=[]", "play.rollouts=8"],
     *["lora.rank=8", "lora.alpha=32", "lora.targets=[]"],
 ]
 
