@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from equipoise.engines.tinker_server import ServerFailed
+from equipoise.models import serving
 from equipoise.models.load import load
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training import tinker_trainer
@@ -87,3 +88,9 @@ def test_kuhn_poker_is_learned_as_locally_though_the_server_is_killed_twice(skyr
     assert served < 0.1
     assert served == pytest.approx(local, abs=0.02)
     assert np.isfinite(local)
+
+    engine, tokenizer = serving.served(str(folder), recipe.hardware)  # as an audit of the run opens it
+    curve = ExactCurve(recipe.tasks[0].game, 1, ())
+    asked = curve.figures(LanguageModelPolicy("agent", engine, tokenizer, recipe.sampling))
+    assert asked["nash_conv"] == pytest.approx(served, abs=1e-3)
+    engine.close()

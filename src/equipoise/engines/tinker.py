@@ -123,7 +123,7 @@ class TinkerEngine:
         """Has saved weights answer to a name, as a model of their own, until `drop`.
 
         Args:
-            name: A past self, or another agent.
+            name: A past self, or another agent; "" for the model itself.
             state: Where they are saved; "" for the base model.
         """
         self.drop(name)

@@ -26,6 +26,9 @@ HOSTED = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 KEY = "TINKER_API_KEY"
 """The environment variable that holds the key of a hosted service; a server of one's own asks for none."""
 
+STATE = "server.json"
+"""The file that says where a server has the state of what is in its folder."""
+
 _NO_KEY = "tml-none"
 _LOOK_S, _CONNECT_S = 1.0, 5.0
 _SHOWN = 300

@@ -63,17 +63,18 @@ def tokenizer_of(name: str | Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def base_of(name: str | Path) -> str:
+    """The folder or hub id of the model that a name stands for, or that its adapter stands on."""
+    return _layers(name)[0]
+
+
 def words_of(name: str | Path) -> tuple[int, tuple[int, ...]]:
-    """How many tokens a base model knows, and those that end a text by its settings; no weights are loaded.
+    """How many tokens a model, or an adapter's base, knows, and those that end a text; no weights are loaded.
 
     Raises:
-        UserError: As `load`, and for an adapter.
+        UserError: As `load`.
     """
-    base, adapters = _layers(name)
-    if adapters:
-        raise UserError(
-            f"{name} is an adapter, which a server does not have; give its base model, or use --engine local"
-        )
+    base = base_of(name)
     with _foreign(base):
         config = AutoConfig.from_pretrained(base, trust_remote_code=False)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -20,7 +21,9 @@ MLP = frozenset({"gate_proj", "up_proj", "down_proj"})
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
-def take_home(model: RemoteModel, name: str, folder: Path, base: str) -> Path:
+def take_home(
+    model: RemoteModel, name: str, folder: Path, base: str, finish: Callable[[Path], object] = lambda _: None
+) -> Path:
     """The folder that then holds a server's adapter as it is now; a crash leaves either nothing or the whole of it.
 
     Args:
@@ -28,6 +31,7 @@ def take_home(model: RemoteModel, name: str, folder: Path, base: str) -> Path:
         name: Under which the server keeps it too; new for this model.
         folder: Where to.
         base: What the adapter names as its base: a folder beside `folder`, or what `load` knows.
+        finish: Puts what else belongs there into the folder, before it has its name.
 
     Raises:
         UserError: When the server sends no adapter in PEFT's format.
@@ -41,6 +45,7 @@ def take_home(model: RemoteModel, name: str, folder: Path, base: str) -> Path:
     told = {"base_model_name_or_path": base, "target_modules": sorted(targets), "task_type": "CAUSAL_LM"}
     whole = {**config, **told, "inference_mode": True}
     (partial / _CONFIG).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    finish(partial)
     partial.replace(folder)
     return folder
 

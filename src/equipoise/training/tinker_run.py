@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from equipoise.engines.tinker import TinkerEngine
+from equipoise.engines.tinker_server import STATE
 from equipoise.errors import UserError
 from equipoise.models.serving import served
 from equipoise.policies.language_model import LanguageModelPolicy
@@ -48,7 +49,11 @@ def reinforce(recipe: Recipe, plays: JointPlay, out: Path, label: str) -> None:
     curve = Curve(recipe, policy)
 
     def save(folder: Path) -> None:
-        tokenizer.save_pretrained(take_home(trainer.model, f"{folder.parent.name}-{folder.name}", folder, recipe.model))
+        def finish(partial: Path) -> None:
+            (partial / STATE).write_text(trainer.kept, encoding="utf-8")
+            tokenizer.save_pretrained(partial)
+
+        take_home(trainer.model, f"home-{folder.name}", folder, recipe.model, finish)
 
     def collect(step: int) -> Experience:
         if recipe.selection.every and step and step % recipe.selection.every == 0:

@@ -24,7 +24,7 @@ import numpy as np
 from equipoise.engines.tinker import TinkerEngine
 from equipoise.engines.tinker_arithmetic import Arithmetic, measured
 from equipoise.engines.tinker_model import Adam, RemoteModel, Stepped, TokenRow
-from equipoise.engines.tinker_server import ServerFailed
+from equipoise.engines.tinker_server import STATE, ServerFailed
 from equipoise.errors import UserError
 from equipoise.seeds import Seed, Use
 from equipoise.training.callbacks import SHOWN
@@ -39,9 +39,6 @@ from equipoise.training.trainer import StepSettings
 
 TRIES = 5
 """How often in a row a step is tried."""
-
-STATE = "server.json"
-"""The file of a checkpoint that says under which path the server has the state."""
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 _SEEDS = 2**31
@@ -116,6 +113,12 @@ class TinkerTrainer:
         self._state, self._interrupted = "", 0
         self.step = 0
         self.last_metrics: dict[str, float] = {}
+
+    @property
+    def kept(self) -> str:
+        """Where the server has the present state, as the text of a `STATE` file."""
+        server = self._engine.server
+        return json.dumps({"state": self._state, "url": server.url, "base": server.base}, indent=1) + "\n"
 
     @property
     def model(self) -> RemoteModel:
@@ -249,8 +252,7 @@ class TinkerTrainer:
         self._state = state
         folder = self._out / "checkpoints" / f"checkpoint-{self.step}"
         folder.mkdir(parents=True, exist_ok=True)
-        told = {"state": state, "url": self._engine.server.url, "base": self._engine.server.base}
-        (folder / STATE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (folder / STATE).write_text(self.kept, encoding="utf-8")
         seal(folder, self.step, self._playing.state())
         rotate(self._out / "checkpoints", self.step)
 
