@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SKYRL := .venv-skyrl
 
-.PHONY: setup lock demo test check docs bench golden tiny clean
+.PHONY: setup lock demo test test-tinker check docs bench golden tiny clean
 
 setup: $(READY)
 
@@ -21,15 +22,33 @@ lock:
 	$(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools
 	.lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint constraints.txt \
-		$(foreach extra,train report openspiel docs dev,--extra $(extra)) --output-file .lock/all.txt pyproject.toml
+		$(foreach extra,train tinker report openspiel docs dev,--extra $(extra)) --output-file .lock/all.txt pyproject.toml
 	(sed -n '/^#/p' requirements.lock; sed '/^torch==/,/[^\\]$$/d' .lock/all.txt) > .lock/lock.txt
-	mv .lock/lock.txt requirements.lock && rm -r .lock
+	mv .lock/lock.txt requirements.lock
+	grep '^torch==' constraints.txt > .lock/torch.txt
+	.lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint .lock/torch.txt \
+		--output-file .lock/skyrl.txt requirements-skyrl.in
+	(sed -n '/^#/p' requirements-skyrl.lock; sed '/^torch==/,/[^\\]$$/d' .lock/skyrl.txt) > .lock/lock.txt
+	mv .lock/lock.txt requirements-skyrl.lock && rm -r .lock
 
 demo: setup
 	$(BIN)/equipoise demo --out runs/demo
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# A Tinker server of one's own in an environment of its own, and the tests that train through it.
+$(SKYRL)/.ready: requirements-skyrl.lock
+	test -x $(SKYRL)/bin/python || $(PYTHON) -m venv $(SKYRL)
+	$(SKYRL)/bin/pip install --quiet $$(grep '^torch==' constraints.txt)
+	$(SKYRL)/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-skyrl.lock
+	touch $(SKYRL)/.ready
+
+# The client leaves its sockets to the garbage collector, of which Python would warn.
+test-tinker: setup $(SKYRL)/.ready
+	EQUIPOISE_SKYRL=$(SKYRL) $(BIN)/python -m pytest -W ignore::ResourceWarning \
+		-W ignore::pytest.PytestUnraisableExceptionWarning tests/tinker
 
 check: setup
 	$(BIN)/ruff format --check src research tests benchmarks examples
@@ -53,4 +72,4 @@ tiny: setup
 	$(BIN)/python -m research.tiny_talk
 
 clean:
-	rm -rf $(VENV) runs build dist site
+	rm -rf $(VENV) $(SKYRL) runs build dist site

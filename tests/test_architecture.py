@@ -41,6 +41,7 @@ OPTIONAL = {
     "peft": ("models/", "training/"),
     "torch": ("engines/", "policies/", "models/", "training/"),
     "transformers": ("engines/", "policies/", "models/", "training/", "cli/"),
+    "tinker": ("engines/",),
     "matplotlib": ("reports/",),
     "jinja2": ("reports/",),
 }

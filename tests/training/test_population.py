@@ -26,6 +26,12 @@ def games(policies, seats, deals=12):
     return rollout(KuhnPoker(), policies, [Match(seats, deal) for deal in range(deals)], seed=5)
 
 
+@pytest.fixture
+def player(new_model, tokenizer):
+    """Makes the player of a fresh model."""
+    return lambda **given: LanguageModelPolicy("agent", new_model(**given), tokenizer)
+
+
 def texts(episodes):
     return [[decision.reply.text for decision in episode.decisions] for episode in episodes]
 
@@ -84,19 +90,19 @@ def test_an_adapters_past_is_the_adapter_alone(embedded):
     assert texts(played) == texts(bare) != texts(present)
 
 
-def test_a_snapshot_is_taken_of_the_first_policy_and_every_so_many_steps(new_model, tmp_path):
+def test_a_snapshot_is_taken_of_the_first_policy_and_every_so_many_steps(player, tmp_path):
     population = Population(tmp_path / "past", PastSettings(every=3))
     for step in range(8):
-        population.note(new_model(), step)
+        population.note(player(), step)
     assert population.steps == [0, 3, 6]
     assert sorted(path.name for path in (tmp_path / "past").iterdir()) == [
         f"step-00000{step}.safetensors" for step in (0, 3, 6)
     ]
 
 
-def test_without_past_opponents_no_snapshot_is_taken(new_model, tmp_path):
+def test_without_past_opponents_no_snapshot_is_taken(player, tmp_path):
     population = Population(tmp_path / "past", PastSettings(every=1, probability=0.0))
-    population.note(new_model(), 4)
+    population.note(player(), 4)
     assert population.steps == []
     assert not (tmp_path / "past").exists()
 
@@ -114,7 +120,7 @@ def test_a_resumed_population_wears_what_was_saved_and_misses_what_is_gone(new_m
     model = new_model()
     policy = LanguageModelPolicy("agent", model, tokenizer)
     first = Population(tmp_path, PastSettings(every=1))
-    first.note(model, 1)
+    first.note(policy, 1)
     moved(model)
     again = Population(tmp_path, PastSettings(every=1))
     again.restore(first.state())
@@ -126,14 +132,14 @@ def test_a_resumed_population_wears_what_was_saved_and_misses_what_is_gone(new_m
         again.restore({"past": [1, 2]})
 
 
-def test_a_snapshot_that_changed_is_told_from_one_that_did_not(new_model, tmp_path):
+def test_a_snapshot_that_changed_is_told_from_one_that_did_not(player, tmp_path):
     first = Population(tmp_path, PastSettings(every=1))
     for step in (0, 1):
-        first.note(new_model(seed=step), step)
+        first.note(player(seed=step), step)
     first.restore(first.state())
     file = tmp_path / "step-000001.safetensors"
     (tmp_path / "step-000000.safetensors").replace(file)  # whole, and another step's
-    first.note(new_model(), 2)
+    first.note(player(), 2)
     with pytest.raises(ValueError, match=r"its past self .*step-000000\.safetensors is gone"):
         first.restore(first.state())
     with pytest.raises(ValueError, match=r"its past self .*step-000001\.safetensors is damaged"):
@@ -141,16 +147,16 @@ def test_a_snapshot_that_changed_is_told_from_one_that_did_not(new_model, tmp_pa
 
 
 @pytest.mark.parametrize("how", ["half", "gone"])
-def test_a_snapshot_that_is_lost_while_a_run_plays_is_one_line(how, new_model, tokenizer, tmp_path):
-    model = new_model()
+def test_a_snapshot_that_is_lost_while_a_run_plays_is_one_line(how, player, tmp_path):
+    policy = player()
     first = Population(tmp_path, PastSettings(every=1))
-    first.note(model, 0)
+    first.note(policy, 0)
     first.restore(first.state())
     file = tmp_path / "step-000000.safetensors"
     whole = file.read_bytes()
     file.unlink() if how == "gone" else file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"cannot read the past self .*step-000000\.safetensors: .*; use --resume"):
-        first.player(0, LanguageModelPolicy("agent", model, tokenizer))
+        first.player(0, policy)
 
 
 @pytest.mark.parametrize(

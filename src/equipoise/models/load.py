@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from equipoise.errors import ModelWarning, UserError
@@ -54,6 +61,28 @@ def tokenizer_of(name: str | Path) -> PreTrainedTokenizerBase:
     with _foreign(base):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     return tokenizer
+
+
+def base_of(name: str | Path) -> str:
+    """The folder or hub id of the model that a name stands for, or that its adapter stands on."""
+    return _layers(name)[0]
+
+
+def words_of(name: str | Path) -> tuple[int, tuple[int, ...]]:
+    """How many tokens a model, or an adapter's base, knows, and those that end a text; no weights are loaded.
+
+    Raises:
+        UserError: As `load`.
+    """
+    base = base_of(name)
+    with _foreign(base):
+        config = AutoConfig.from_pretrained(base, trust_remote_code=False)
+        try:
+            ends = GenerationConfig.from_pretrained(base).eos_token_id
+        except OSError:  # a folder without one: its config.json says
+            ends = GenerationConfig.from_model_config(config).eos_token_id
+    vocabulary: int = config.get_text_config().vocab_size
+    return vocabulary, () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
 
 
 def _layers(name: str | Path) -> tuple[str, list[Path]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.errors import UserError, said
 from equipoise.models.hardware import Hardware
+from equipoise.models.sources import folder_of, json_object, model_in
 from equipoise.registry import described, find, read_function
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ class Service:
 Opens = Callable[[Service], "Engine"]
 """What an engine is registered as."""
 
-OURS: Mapping[str, str] = {"local": "equipoise.models.serving:local"}
+OURS: Mapping[str, str] = {
+    "local": "equipoise.models.serving:local",
+    "tinker": "equipoise.models.serving:tinker",
+}
 """Where the registry finds our engines."""
 
 
@@ -55,6 +59,28 @@ def local(service: Service) -> Engine:
     from equipoise.engines.local import LocalEngine
 
     return LocalEngine(service.loaded[0] if service.model is None else service.model)
+
+
+def tinker(service: Service) -> Engine:
+    """The engine of a server of the Tinker API, whose address is in TINKER_BASE_URL.
+
+    It serves its base model, and adapters that were trained on it: their folder says where it has them.
+    """
+    from equipoise.engines.tinker import TinkerEngine
+    from equipoise.engines.tinker_server import STATE, TinkerServer
+    from equipoise.models.load import base_of, words_of
+
+    if service.model is not None:
+        raise UserError("the engine 'tinker' serves no model of this process; it trains on its server")
+    (vocabulary, stops), base = words_of(service.source), base_of(service.source)
+    inside = model_in(folder_of(service.source))
+    adapter = inside if inside is not None and str(inside) != base else None
+    if adapter is not None and not (adapter / STATE).is_file():
+        raise UserError(f"no Tinker server has the adapter in {adapter}; use --engine local")
+    engine = TinkerEngine(TinkerServer(base=base if adapter else service.source), vocabulary, stops)
+    if adapter is not None:
+        engine.recall("", json_object(adapter / STATE)["state"])
+    return engine
 
 
 def read_engine(found: object, name: str) -> Opens:

@@ -3,11 +3,12 @@
 A past self is not a second model. Its weights (of an adapter, or all where there is none) have a name with the engine,
 and while it answers they stand in the place of the current ones: the base model exists once, whatever the number of
 players. Snapshots are safetensors files in the run folder, so a resumed run meets the past it left; their checksums
-stand in the manifest of every checkpoint.
+stand in the manifest of every checkpoint. Where a server trains the model the file says where the server has them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,14 @@ from transformers import PreTrainedModel
 
 from equipoise.engines.engine import Engine
 from equipoise.engines.local import Weights
+from equipoise.engines.tinker import TinkerEngine
 from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.checkpoints import checksum
 from equipoise.training.play import trained_model
+
+_HELD, _SERVED = ".safetensors", ".json"
+"""The files of snapshots: weights of this process, and where a server has them."""
 
 
 def past_name(step: int) -> str:
@@ -79,22 +84,26 @@ class Population:
         self._playing: list[tuple[Engine, str]] = []
         self.steps: list[int] = []
 
-    def note(self, model: PreTrainedModel, step: int) -> None:
+    def note(self, policy: LanguageModelPolicy, step: int) -> None:
         """Takes a snapshot where one is due before `step`; the policy a run starts from is the first."""
         unused = self._settings.probability == 0 or bool(self._settings.frozen)
         if unused or step % self._settings.every or step in self.steps:
             return
-        weights = trained_weights(model)
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._path(step).with_suffix(".partial")
+        served = isinstance(policy.engine, TinkerEngine)
+        path = self._folder / f"step-{step:06d}{_SERVED if served else _HELD}"
+        partial = path.with_suffix(".partial")
         try:
-            save_file({name: value.contiguous() for name, value in weights.items()}, partial)
+            if isinstance(policy.engine, TinkerEngine):
+                partial.write_text(json.dumps({"state": policy.engine.state}) + "\n", encoding="utf-8")
+            else:
+                self._kept[step] = trained_weights(trained_model(policy))
+                save_file({name: value.contiguous() for name, value in self._kept[step].items()}, partial)
         except (OSError, SafetensorError) as error:
             raise UserError(f"cannot save a past self to {self._folder}: {error}; free some space, resume") from error
-        self._checksums[self._path(step).name] = checksum(partial)
-        partial.replace(self._path(step))
+        self._checksums[path.name] = checksum(partial)
+        partial.replace(path)
         self.steps.append(step)
-        self._kept[step] = weights
 
     def offered(self, rng: np.random.Generator, step: int) -> list[int]:
         """The snapshots that `step` draws from, by their own steps, all of them earlier."""
@@ -106,7 +115,12 @@ class Population:
 
     def player(self, step: int, policy: LanguageModelPolicy) -> LanguageModelPolicy:
         """The self of a step, as the model was."""
-        return self.under(past_name(step), policy, self.weights(step, policy))
+        name, engine = past_name(step), policy.engine
+        if not isinstance(engine, TinkerEngine):
+            return self.under(name, policy, self.weights(step, policy))
+        engine.recall(name, json.loads(self._path(step).read_text(encoding="utf-8"))["state"])
+        self._playing.append((engine, name))
+        return policy.under(name, name)
 
     def under(self, name: str, policy: LanguageModelPolicy, weights: Weights) -> LanguageModelPolicy:
         """A policy under weights that its engine has until `dismiss`."""
@@ -141,6 +155,7 @@ class Population:
             ValueError: When one of them is gone, or is not what it was.
         """
         checksums = dict(state.get("sha256", {}))
+        self._checksums = checksums
         for path in map(self._path, state["past"]):
             if not path.is_file():
                 raise UserError(f"its past self {path} is gone")
@@ -156,4 +171,5 @@ class Population:
         return {step, *kept[-2 * self._settings.offered :]}
 
     def _path(self, step: int) -> Path:
-        return self._folder / f"step-{step:06d}.safetensors"
+        served = self._folder / f"step-{step:06d}{_SERVED}"
+        return served if served.name in self._checksums else served.with_suffix(_HELD)

@@ -50,6 +50,8 @@ from equipoise.training.tables import check_known
 from equipoise.training.trainer import EpisodeTrainer, StepSettings, TwoAgentTrainer
 from equipoise.training.two_agents import has_two_agents
 
+TINKER = "tinker"
+"""The engine whose server trains the model."""
 BESIDE = "../sft"
 """Where `model/` finds what supervised training made."""
 PACKAGES = ("equipoise", "numpy", "torch", "transformers", "peft", "accelerate", "tokenizers")
@@ -88,6 +90,10 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     out = Path(out)
     has_two_agents(recipe)  # refused before there is a folder
+    if recipe.hardware.engine == TINKER:
+        from equipoise.training.tinker_run import check, reinforce
+
+        check(recipe)
     _check_log_targets(recipe.rl.report_to)
     plays = plays_of(recipe, out / "population")
     if note := open_folder(recipe, out, versions(), resume=resume, force=force):
@@ -96,6 +102,9 @@ def train(
         return out / "model"
     with hearing(stopping("stopped", out)):
         sweep(out)
+        if recipe.hardware.engine == TINKER:
+            reinforce(recipe, plays, out, label)
+            return out / "model"
         model, tokenizer = _start(recipe, out)
         if recipe.rl.steps > 0:
             _reinforce(recipe, plays, model, tokenizer, out, label)
@@ -207,7 +216,7 @@ def _reinforce(
         print(f"{'; '.join(left)}; {start_at}", file=sys.stderr)
     selection = Selection(
         out,
-        lambda: _indices(recipe, policy),
+        lambda: indices(recipe, policy),
         lambda folder: _save(model, tokenizer, folder, _base(recipe)),
         resumed.step if resumed else 0,
     )
@@ -224,7 +233,7 @@ def _reinforce(
     trainer = (TwoAgentTrainer if two else EpisodeTrainer)(
         model,
         tokenizer,
-        _steps(recipe),
+        steps_of(recipe),
         checkpoints,
         collect,
         reference=reference,
@@ -276,7 +285,7 @@ class Curve:
         return {f"{name}/{key}": value for name, figures in found.items() for key, value in figures.items()}
 
 
-def _indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
+def indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
     """The policy's SEPO index in every game, on the deals that a choice between policies is made on."""
     return {
         task.game.name: sampled_index(
@@ -291,7 +300,8 @@ def _indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
     }
 
 
-def _steps(recipe: Recipe) -> StepSettings:
+def steps_of(recipe: Recipe) -> StepSettings:
+    """How a recipe's reinforcement learning takes its steps."""
     return StepSettings(
         steps=recipe.rl.steps,
         learning_rate=recipe.rl.learning_rate,

@@ -141,7 +141,7 @@ class SelfPlay(Play):
 
     def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
         """Plays one step's episodes and returns their credited rows; randomness is keyed by `seed` alone."""
-        self.population.note(trained_model(policy), step)
+        self.population.note(policy, step)
         rng = seed.at(Use.MATCHES).generator()
         past = self.population.offered(rng, step)
         others = [*self.scripts, *map(past_name, past), *([FROZEN] if self.past.frozen else [])]
