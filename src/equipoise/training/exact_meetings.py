@@ -18,7 +18,7 @@ Figure = Callable[[Figures], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
-class Meeting:
+class ScriptMeeting:
     """One script met in one seat.
 
     Attributes:
@@ -34,11 +34,11 @@ class PlayedMeeting:
     """A meeting under one policy.
 
     Attributes:
-        states: As in `Meeting`.
+        states: As in `ScriptMeeting`.
         places: Where each of the tree's moves stands among the policy's words, [M].
     """
 
-    def __init__(self, meeting: Meeting, firsts: NDArray[np.intp], played: NDArray[np.float64]) -> None:
+    def __init__(self, meeting: ScriptMeeting, firsts: NDArray[np.intp], played: NDArray[np.float64]) -> None:
         """Plays a policy.
 
         Args:

@@ -19,7 +19,7 @@ from equipoise.games.domain import Profile
 from equipoise.objectives.rules import Expectation
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.prompts import Question
-from equipoise.training.exact_meetings import Figure, Meeting, Meetings, PlayedMeeting
+from equipoise.training.exact_meetings import Figure, Meetings, PlayedMeeting, ScriptMeeting
 from equipoise.training.experience import PlaySettings, pools_of
 from equipoise.training.fault_play import FAULT_PLAYS, Flat, Words
 from equipoise.training.script_tree import MOST_STATES, Point, ScriptTree, too_large
@@ -70,7 +70,7 @@ class ExactObjective:
         self._fault_play = FAULT_PLAYS[settings.fault_rule]
         self._numbers: dict[tuple[int, InformationState], int] = {}
         self._known: list[Question] = []
-        self._scripted: dict[str, list[Meeting]] = {}
+        self._scripted: dict[str, list[ScriptMeeting]] = {}
         for script in (o for _, members in pools_of(profile, settings, ()) for o in members):
             if script.name not in self._scripted:
                 self._scripted[script.name] = self._meetings(script)
@@ -136,12 +136,12 @@ class ExactObjective:
             found["exact_pool_exploitability"] = float(np.mean(gaps)) / rounds
         return found
 
-    def _meetings(self, opponent: Opponent) -> list[Meeting]:
+    def _meetings(self, opponent: Opponent) -> list[ScriptMeeting]:
         """A script in every seat that it meets the agent from."""
         forfeits = self._fault_play.forfeits
         trees = [ScriptTree(self.game, self.profile, opponent, s, forfeits=forfeits) for s in self.settings.seats]
         numbers = [[self._number(tree.seat, point) for point in tree.points] for tree in trees]
-        return [Meeting(tree, np.array(own, dtype=np.intp)) for tree, own in zip(trees, numbers, strict=True)]
+        return [ScriptMeeting(tree, np.array(own, dtype=np.intp)) for tree, own in zip(trees, numbers, strict=True)]
 
     def _number(self, seat: int, point: Point) -> int:
         """The number of an information state; what was never met before gets the next one."""
@@ -150,7 +150,7 @@ class ExactObjective:
             self._known.append((seat, point.information_state, point.legal))
         return number
 
-    def _reached(self, meetings: Iterable[Sequence[Meeting]]) -> NDArray[np.intp]:
+    def _reached(self, meetings: Iterable[Sequence[ScriptMeeting]]) -> NDArray[np.intp]:
         """The numbers of the information states of some meetings, each once."""
         met = [meeting.states for seats in meetings for meeting in seats]
         states = np.unique(np.concatenate([np.empty(0, dtype=np.intp), *met]))

@@ -33,7 +33,7 @@ from equipoise.training.exact_objective import ExactObjective, Slope
 from equipoise.training.experience import PlaySettings
 from equipoise.training.play import Experience, Play
 from equipoise.training.rows import Row, merged
-from equipoise.training.scored_words import Reader, ScoredWords
+from equipoise.training.scored_words import ScoredWords, StatePrompts
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Bonuses:
             action, by how often they are said.
         legal: Coefficient of the mean over information states of the log-probability that a reply names a legal action.
         legal_entropy: Coefficient, at the first step, of the mean over information states of the entropy of the policy
-            over legal actions, faults divided out; it falls linearly to 0 at the last.
+            over legal actions, faults divided out; it falls linearly to 0 over the run.
         steps: Of the run.
     """
 
@@ -102,11 +102,11 @@ class ExactPlay(Play):
         self.objective = ExactObjective(game, profile, settings, weights, expectation)
         made = BEST_RESPONSE in settings.adversaries
         self.adversary = ExactAdversary(game, settings.rounds) if made else None
-        self._reader = Reader(game)
+        self._prompts = StatePrompts(game)
 
     def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
         """One step's weighted words; nothing is random."""
-        words, objective, adversary = ScoredWords(policy, self._reader), self.objective, self.adversary
+        words, objective, adversary = ScoredWords(policy, self._prompts), self.objective, self.adversary
         due = adversary is not None and (step % self.settings.refresh == 0 or not adversary.ready)
         solved = information_states(adversary.tree) if adversary is not None and due else []
         words.tokens([*objective.questions, *solved])  # in one pass; what the adversary leads to beside it is a second
@@ -134,7 +134,7 @@ class ExactPlay(Play):
         shared = slope.pulls + self._pulls(slope, step)
         said = slope.visits[words.owner] * words.probabilities
         rows, weights, counts = [], [], []
-        asked, tokens = self._reader.read(policy, slope.questions), scores.tokens(slope.questions)
+        asked, tokens = self._prompts.read(policy, slope.questions), scores.tokens(slope.questions)
         for first, one, known in zip(words.firsts.tolist(), asked, tokens, strict=True):
             for place, (reply, each) in enumerate(zip(one.replies, known, strict=True), start=first):
                 rows.append(Row(one.prompt.ids, reply, (0,) * len(reply), tuple(each.tolist())))

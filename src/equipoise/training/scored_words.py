@@ -30,7 +30,7 @@ class Asked:
     replies: tuple[Ids, ...]
 
 
-class Reader:
+class StatePrompts:
     """A game in a policy's tokens; every state is read once in a run."""
 
     def __init__(self, game: Game) -> None:
@@ -68,12 +68,12 @@ class Reader:
 class ScoredWords:
     """A policy's words as it is now: whatever is asked twice is scored once."""
 
-    def __init__(self, policy: LanguageModelPolicy, reader: Reader) -> None:
+    def __init__(self, policy: LanguageModelPolicy, states: StatePrompts) -> None:
         """Begins without any score.
 
         Args:
             policy: Whose words.
-            reader: What it reads and may answer.
+            states: What it reads and may answer.
 
         Raises:
             UserError: For a policy whose words have no probability: it reasons, or its engine scores nothing.
@@ -88,7 +88,7 @@ class ScoredWords:
                 f"the engine {policy.engine.name!r} tells no probabilities of replies that it did not draw; exact "
                 "gradients need --engine local, else rl.gradient = 'sampled'"
             )
-        self._policy, self._reader = policy, reader
+        self._policy, self._prompts = policy, states
         self._scores: dict[_Key, list[np.ndarray]] = {}
 
     def tokens(self, states: Sequence[Question]) -> list[list[np.ndarray]]:
@@ -114,7 +114,7 @@ class ScoredWords:
 
     def _score(self, states: Sequence[Question]) -> None:
         # an engine scores whole replies; those that a reply begins with tell its tokens apart, and cost no pass
-        asked = self._reader.read(self._policy, states)
+        asked = self._prompts.read(self._policy, states)
         begun = [
             list(dict.fromkeys(reply[:end] for reply in one.replies for end in range(1, len(reply) + 1)))
             for one in asked
