@@ -105,8 +105,11 @@ def quoted(text: str) -> str:
 def _shown(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
-    if character.isprintable():
-        return character
+    return character if character.isprintable() else escaped(character)
+
+
+def escaped(character: str) -> str:
+    """The escape that stands for a character that cannot be shown, in ASCII: its code point in 4 or 8 hex digits."""
     return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
 
 
