@@ -37,11 +37,12 @@ def shown(run, monkeypatch):
 
 
 def is_offered(words, question):
-    """Whether a question offers the words: "check or bet?" names each, "0 to 4?" the ends, a message may be any."""
-    asked = re.search(r"(?:^|[.\"] )([^.\"]*)\?$", question)[1]
-    message = re.fullmatch(r"A message of at most ([0-9]+) characters", asked)
+    """Whether a question offers the words: each between quotation marks, of numbers the ends; a message may be any."""
+    asked = question.rpartition("\n")[2]
+    message = re.fullmatch(r"Write a message of at most ([0-9]+) characters\.", asked)
     if message:
         return 1 <= len(words) <= int(message[1])
+    asked = re.fullmatch(r'Choose one: "(.*)"\.', asked)[1].replace('"', "")
     if " to " not in asked:
         return words in asked.split(" or ")
     low, high = ([int(number) for number in end.split()] for end in asked.split(" to "))

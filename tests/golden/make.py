@@ -52,7 +52,7 @@ def _replied(game: Game, state: State, replies: Mapping[int, str], read: list[in
     forfeits: list[int] = []
     for seat, reply in replies.items():
         seen, legal = state.information_state(seat), state.legal_actions(seat)
-        observation = render_observation(game, seen[read[seat] :], seat, legal)
+        observation = render_observation(game, seen[read[seat] :], seat, legal, "terse")
         lines += [f"seat {seat} reads:  {observation}", f"seat {seat} says:   {reply!r}"]
         meant = parse(game, reply, legal)
         read[seat] = len(seen) + (not isinstance(meant, Fault))
