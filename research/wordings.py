@@ -102,7 +102,8 @@ def line(found: Asked) -> str:
 def parser() -> argparse.ArgumentParser:
     """The script's options."""
     options = argparse.ArgumentParser(
-        prog="python -m research.wordings", description="How often a model's replies name no action, by how it is asked."
+        prog="python -m research.wordings",
+        description="How often a model's replies name no action, by how it is asked.",
     )
     options.add_argument("model", help="the model: smollm2, a model or run folder, or a hub id")
     options.add_argument("--game", default="kuhn_poker", help="a game with a train pool (default: kuhn_poker)")

@@ -124,9 +124,9 @@ def test_the_null_values_of_the_dilemma_are_the_known_ones(shown):
 def test_a_game_with_talk_asks_for_a_message_and_quotes_it(shown):
     text, record = shown("trust_and_split", "corrected")
     first, second, *_ = record["prompts"]
-    assert first["sees"].endswith("A message of at most 500 characters?")
+    assert first["sees"].endswith("\nWrite a message of at most 500 characters.")
     assert f'The other player says: "{first["says"]}"' in second["sees"]
-    assert second["sees"] in flat(text)
+    assert flat(second["sees"]) in flat(text)
 
 
 def test_a_parameter_makes_another_game(run):

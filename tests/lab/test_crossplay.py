@@ -333,8 +333,8 @@ def test_scripts_are_found_by_name_in_and_beside_the_pools(dilemma):
     assert isinstance(policy_of(agents_of(["mine=coin"], dilemma, {})[0], dilemma), ScriptedPolicy)
 
 
-def test_the_embedded_models_are_those_that_can_be_loaded():
-    assert set(crossplay_agents.EMBEDDED) == set(load.EMBEDDED)
+def test_our_models_are_those_that_can_be_loaded():
+    assert set(crossplay_agents.OURS) == set(load.OURS)
 
 
 def test_a_run_brings_its_sampling_and_the_user_may_set_another(dilemma, tmp_path):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from equipoise.core import Episode, Game
 from equipoise.games import domain_of
 from equipoise.games.domain import Profile
-from equipoise.games.free_text import text_limit
 from equipoise.games.examples import render_opening
+from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
 from equipoise.games.uniform import UNIFORM
 from equipoise.lab.audit_exact import ExactPools, context_spread, covered_rounds, exact_audit, scored

@@ -101,7 +101,8 @@ class ChatFormat:
 
         Raises:
             ValueError: The tokenizer has no chat template, one that rewrites what it is given, or one that cannot be
-                told to think, or not to; words cannot be kept apart from its control tokens; or it names no known wording.
+                told to think, or not to; it names no known wording; or words cannot be kept apart from its control
+                tokens.
         """
         if not getattr(tokenizer, "chat_template", None):
             raise UserError("the tokenizer has no chat template; use an instruction-tuned model or set one")
