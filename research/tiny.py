@@ -96,7 +96,7 @@ def sides(reading: Reading, number: int, seed: int) -> list[tuple[Game, Episode,
 def texts_of(game: Game, episode: Episode, seat: int) -> list[str]:
     """What the tokenizer learns from: rules, observations and replies of one side of an episode."""
     decisions = episode.of(seat)
-    seen, _ = observations(game, decisions[-1].information_state, seat, decisions[-1].legal)
+    seen, _ = observations(game, decisions[-1].information_state, seat, decisions[-1].legal, "terse")
     return [render_rules(game), *seen, *(game.action_text(d.action) for d in decisions)]
 
 

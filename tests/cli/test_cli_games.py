@@ -37,11 +37,12 @@ def shown(run, monkeypatch):
 
 
 def is_offered(words, question):
-    """Whether a question offers the words: "check or bet?" names each, "0 to 4?" the ends, a message may be any."""
-    asked = re.search(r"(?:^|[.\"] )([^.\"]*)\?$", question)[1]
-    message = re.fullmatch(r"A message of at most ([0-9]+) characters", asked)
+    """Whether a question offers the words: each between quotation marks, of numbers the ends; a message may be any."""
+    asked = question.rpartition("\n")[2]
+    message = re.fullmatch(r"Write a message of at most ([0-9]+) characters\.", asked)
     if message:
         return 1 <= len(words) <= int(message[1])
+    asked = re.fullmatch(r'Choose one: "(.*)"\.', asked)[1].replace('"', "")
     if " to " not in asked:
         return words in asked.split(" or ")
     low, high = ([int(number) for number in end.split()] for end in asked.split(" to "))
@@ -123,9 +124,9 @@ def test_the_null_values_of_the_dilemma_are_the_known_ones(shown):
 def test_a_game_with_talk_asks_for_a_message_and_quotes_it(shown):
     text, record = shown("trust_and_split", "corrected")
     first, second, *_ = record["prompts"]
-    assert first["sees"].endswith("A message of at most 500 characters?")
+    assert first["sees"].endswith("\nWrite a message of at most 500 characters.")
     assert f'The other player says: "{first["says"]}"' in second["sees"]
-    assert second["sees"] in flat(text)
+    assert flat(second["sees"]) in flat(text)
 
 
 def test_a_parameter_makes_another_game(run):

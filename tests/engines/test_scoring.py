@@ -31,7 +31,7 @@ def plain(policy, game, states):
 
 def spelled(policy, game, seen, seat, legal):
     """The tokens of a transcript, observation by observation."""
-    texts, actions = observations(game, seen, seat, legal)
+    texts, actions = observations(game, seen, seat, legal, "terse")
     ids = policy.rules(game) + policy.chat.observation(texts[0])
     for action, text in zip(actions, texts[1:], strict=True):
         ids += policy.chat.reply(game.action_text(action)) + policy.chat.after_reply + policy.chat.observation(text)

@@ -137,7 +137,7 @@ def test_the_loser_never_learns_the_winners_value():
             elif bids[0] > bids[1]:
                 continue
             state = state.child({CHANCE: (2, 2)})
-            prompts.add("\n".join(observations(game, state.information_state(0), 0, BIDS)[0]))
+            prompts.add("\n".join(observations(game, state.information_state(0), 0, BIDS, "terse")[0]))
         assert len(prompts) <= 1
 
 

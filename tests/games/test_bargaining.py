@@ -138,13 +138,15 @@ def test_the_others_values_change_no_prompt_whatever_is_played(seat):
         deal = list(DEAL)
         deal[2 - seat] = hidden
         state = after("112 202", "f0", "214 114", deal=tuple(deal))
-        texts.add("\n".join(observations(game, state.information_state(seat), seat, state.legal_actions(seat))[0]))
+        texts.add(
+            "\n".join(observations(game, state.information_state(seat), seat, state.legal_actions(seat), "terse")[0])
+        )
     assert len(texts) == 1
 
 
 def test_the_words_are_short_and_say_what_is_paid():
     state = after("112 202")
-    texts, _ = observations(Bargaining(), state.information_state(0), 0, state.legal_actions(0))
+    texts, _ = observations(Bargaining(), state.information_state(0), 0, state.legal_actions(0), "terse")
     assert texts == [
         "Pool 3 1 4. Your values are 2 5 3. Round 1 of 4. 0 0 0 to 3 1 4?",
         "The other player demands 2 0 2. You get 13 points. Round 2 of 4. 0 0 0 to 3 1 4?",
@@ -158,10 +160,10 @@ def test_the_words_are_short_and_say_what_is_paid():
 def test_a_forfeit_is_a_breakdown_and_play_goes_on(seat):
     state = after("112 202", f"f{seat}", "000 314")
     assert state.returns == (13, 18 + 31)
-    texts = observations(Bargaining(), state.information_state(seat), seat, state.legal_actions(seat))[0]
+    texts = observations(Bargaining(), state.information_state(seat), seat, state.legal_actions(seat), "terse")[0]
     assert "You forfeit the round. You get 0 points. Round 3 of 4." in texts[1]
     other = 1 - seat
-    texts = observations(Bargaining(), state.information_state(other), other, state.legal_actions(other))[0]
+    texts = observations(Bargaining(), state.information_state(other), other, state.legal_actions(other), "terse")[0]
     assert "The other player forfeits the round. You get 0 points." in texts[1]
 
 

@@ -187,7 +187,7 @@ def test_a_forfeit_pays_nothing_and_the_other_as_much_as_it_may_take(seat):
     empty = after(*[(4, 4)] * 4)
     assert (empty.stock, empty.forfeit(seat).rewards) == (0, (0, 0))
     game = Commons()
-    texts = [observations(game, state.information_state(reader), reader, game.actions)[0] for reader in (0, 1)]
+    texts = [observations(game, state.information_state(reader), reader, game.actions, "terse")[0] for reader in (0, 1)]
     assert "You forfeit the round. You get 0 points. Round 3 of 8. The stock is 18." in texts[seat][1]
     assert "The other player forfeits the round. You get 4 points." in texts[1 - seat][1]
 
@@ -215,7 +215,7 @@ def test_the_prompt_tells_the_rules_the_stock_and_the_pay():
     assert "The stock starts at 18 units" in render_rules(game)
     assert render_rules(game).endswith("Answer with one number.")
     seen = after((4, 2), (4, 4), (4, 4), (4, 4)).information_state(0)
-    texts = observations(game, seen, 0, game.actions)[0]
+    texts = observations(game, seen, 0, game.actions, "terse")[0]
     assert texts[0] == "Round 1 of 8. The stock is 18. 0 to 4?"
     assert texts[1] == "The other player asks for 2. You get 4 points. Round 2 of 8. The stock is 16. 0 to 4?"
     assert texts[-1] == "The other player asks for 4. You get 1 point. Round 5 of 8. The stock is 0. 0 to 4?"

@@ -67,7 +67,7 @@ def test_the_other_players_card_changes_no_prompt(hands):
                 state = after(deal, *actions, hands=hands)
                 assert state.players_to_move == (seat,)
                 legal = state.legal_actions(seat)
-                prompts.add("\n".join(observations(game, state.information_state(seat), seat, legal)[0]))
+                prompts.add("\n".join(observations(game, state.information_state(seat), seat, legal, "terse")[0]))
             assert len(deals) == 2
             assert len(prompts) == 1
             assert f"Your card is {card}." in prompts.pop()

@@ -118,9 +118,9 @@ def test_a_forfeit_pays_as_a_lone_cooperator_and_play_goes_on(seat):
     assert state.returns[seat] == 6
     assert state.returns[1 - seat] == 11
     game = PrisonersDilemma()
-    texts = observations(game, state.information_state(seat), seat, game.actions)[0]
+    texts = observations(game, state.information_state(seat), seat, game.actions, "terse")[0]
     assert "You forfeit the round. You get 0 points. Round 3 of 8." in texts[1]
-    texts = observations(game, state.information_state(1 - seat), 1 - seat, game.actions)[0]
+    texts = observations(game, state.information_state(1 - seat), 1 - seat, game.actions, "terse")[0]
     assert "The other player forfeits the round. You get 5 points." in texts[1]
 
 
@@ -135,7 +135,7 @@ def everything_said(game, moves):
     state = game.initial_state()
     for own, other in moves:
         state = state.child({0: game.actions[own], 1: game.actions[other]})
-    texts = observations(game, state.information_state(1), 1, game.actions)[0]
+    texts = observations(game, state.information_state(1), 1, game.actions, "terse")[0]
     return [render_rules(game), *texts]
 
 

@@ -162,9 +162,11 @@ def test_a_forfeited_round_leaves_every_memory_as_it_was(name):
 def test_a_forfeit_is_a_breakdown_and_play_goes_on(seat):
     state = after((5, 5), f"f{seat}", (4, 4))
     assert state.returns == (9, 9)
-    texts = observations(Split(), state.information_state(seat), seat, state.legal_actions(seat))[0]
+    texts = observations(Split(), state.information_state(seat), seat, state.legal_actions(seat), "terse")[0]
     assert "You forfeit the round. You get 0 points. Round 3 of 4." in texts[1]
-    texts = observations(Split(), state.information_state(1 - seat), 1 - seat, state.legal_actions(1 - seat))[0]
+    texts = observations(Split(), state.information_state(1 - seat), 1 - seat, state.legal_actions(1 - seat), "terse")[
+        0
+    ]
     assert "The other player forfeits the round. You get 0 points." in texts[1]
 
 
@@ -292,7 +294,7 @@ def test_the_words_are_short_and_say_what_is_paid():
     assert "1 to 9 points" in render_rules(Split())
     assert render_rules(Split()).endswith("Answer with one number.")
     state = after((6, 4))
-    texts, _ = observations(Split(), state.information_state(0), 0, state.legal_actions(0))
+    texts, _ = observations(Split(), state.information_state(0), 0, state.legal_actions(0), "terse")
     assert texts == [
         "Round 1 of 4. 1 to 9?",
         "The other player demands 4. You get 6 points. Round 2 of 4. 1 to 9?",

@@ -131,9 +131,9 @@ def test_a_forfeit_gives_all_units_to_the_other_and_play_goes_on(seat):
     state = after("10 5 0 : 0 5 10", f"f{seat}", deal=TWO)
     assert state.returns[seat] == 150
     assert state.returns[1 - seat] == 150 + 210
-    texts = observations(GAME, state.information_state(seat), seat, CLAIMS)[0]
+    texts = observations(GAME, state.information_state(seat), seat, CLAIMS, "terse")[0]
     assert "You forfeit the round. You get 0 points. The other player gets 210 points. Round 3." in texts[1]
-    texts = observations(GAME, state.information_state(1 - seat), 1 - seat, CLAIMS)[0]
+    texts = observations(GAME, state.information_state(1 - seat), 1 - seat, CLAIMS, "terse")[0]
     assert "The other player forfeits the round. You get 210 points. The other player gets 0 points." in texts[1]
 
 
@@ -171,13 +171,13 @@ def test_rules_state_all_that_is_paid_and_never_how_long_it_goes_on():
 
 
 def test_a_round_reads_as_documented():
-    texts, _ = observations(GAME, after("10 0 5 : 10 10 10").information_state(0), 0, CLAIMS)
+    texts, _ = observations(GAME, after("10 0 5 : 10 10 10").information_state(0), 0, CLAIMS, "terse")
     assert texts == [
         "Round 1. Your values are 10 1 1. The other player's values are 1 10 1. 0 0 0 to 10 10 10?",
         "The other player claims 10 10 10. You get 53.3 points. The other player gets 111.7 points. "
         "Round 2. Your values are 10 1 1. The other player's values are 1 10 1. 0 0 0 to 10 10 10?",
     ]
-    texts, _ = observations(GAME, after("1 0 0 : 0 0 1").information_state(1), 1, CLAIMS)
+    texts, _ = observations(GAME, after("1 0 0 : 0 0 1").information_state(1), 1, CLAIMS, "terse")
     assert "The other player claims 1 0 0. You get 1 point. The other player gets 10 points. Round 2." in texts[1]
 
 
@@ -192,7 +192,7 @@ def test_pay_is_shown_with_one_decimal_and_booked_in_full():
 def test_draws_of_single_numbers_have_no_words():
     game = SplitItems(values="one_to_twenty")
     state = dealt(game.initial_state(), ((20, 1, 3), (4, 19, 1)))
-    texts, _ = observations(game, state.information_state(1), 1, CLAIMS)
+    texts, _ = observations(game, state.information_state(1), 1, CLAIMS, "terse")
     assert texts == ["Round 1. Your values are 4 19 1. The other player's values are 20 1 3. 0 0 0 to 10 10 10?"]
 
 

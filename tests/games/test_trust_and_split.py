@@ -192,7 +192,7 @@ def test_words_of_a_whole_round_for_both_players():
         "The other player had the lower hand and claimed 0. Round 2. Your hand is paper. "
         "A message of at most 500 characters?"
     )
-    assert observations(TrustAndSplit(), state.information_state(1), 1, SPEAKING)[0][:2] == [
+    assert observations(TrustAndSplit(), state.information_state(1), 1, SPEAKING, "terse")[0][:2] == [
         "Round 1. Your hand is scissors. A message of at most 500 characters?",
         'The other player says: "..." 0 to 10?',
     ]
@@ -222,7 +222,7 @@ def test_the_rules_say_what_is_asked_for():
     assert "changes sides" not in both
     assert all(hand in both for hand in HANDS)
     assert render_question(
-        TrustAndSplit(limit=60), after(limit=60).child({CHANCE: ("rock", "paper")}).legal_actions(0)
+        TrustAndSplit(limit=60), after(limit=60).child({CHANCE: ("rock", "paper")}).legal_actions(0), "terse"
     ) == ("A message of at most 60 characters?")
 
 

@@ -43,7 +43,9 @@ def after(*rounds, first=0, **parameters):
 
 def reads(state, seat, game=None):
     """The newest observation of a seat that moves, in words."""
-    return observations(game or TrustAndSplit(), state.information_state(seat), seat, state.legal_actions(seat))[0][-1]
+    return observations(
+        game or TrustAndSplit(), state.information_state(seat), seat, state.legal_actions(seat), "terse"
+    )[0][-1]
 
 
 CLAIMING = after((("rock", "paper"), "Hi.", "Hi.")).legal_actions(0)

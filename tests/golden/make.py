@@ -3,6 +3,7 @@
 A playthrough prints what each seat reads, word for word, before each of its decisions, and both whole transcripts at
 the end. The plays of a game are in plays/GAME.py: `PLAYS` maps a file to the game's parameters and its plays, and a
 play lists, in order, each chance outcome and each reply; where both seats move at once, seat 0's reply comes first.
+They are read in the terse wording; FULL shows what every game adds to it for models that are asked in full.
 """
 
 import runpy
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.core import CHANCE, Action, Fault, Game, State
-from equipoise.games import make_game
+from equipoise.games import DOMAINS, make_game
+from equipoise.games.examples import examples
 from equipoise.games.text import parse, render_event, render_observation, render_rules
 
 FOLDER = Path(__file__).parent
+FULL = "asked_in_full.txt"
 PLAYS: Mapping[str, tuple[str, Mapping[str, Any], Sequence[Sequence[Any]]]] = {
     name: (path.stem, parameters, plays)
     for path in sorted((FOLDER / "plays").glob("*.py"))
@@ -46,13 +49,30 @@ def playthrough(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def asked_in_full() -> str:
+    """The text of FULL: every game's examples, and the first observation of the seat that moves first."""
+    lines = ["# What stands between the rules and the first observation, and how that observation closes"]
+    for name in DOMAINS:
+        game = make_game(name)
+        state = game.initial_state()
+        while state.is_chance:
+            state = state.child({CHANCE: state.chance_outcomes()[0][0]})
+        seat = state.players_to_move[0]
+        lines += ["", f"## {name}"]
+        for question, reply in examples(game, "full"):
+            lines += [f"reads: {question!r}", f"says:  {reply!r}"]
+        seen = render_observation(game, state.information_state(seat), seat, state.legal_actions(seat), "full")
+        lines += [f"seat {seat} reads: {seen!r}"]
+    return "\n".join(lines) + "\n"
+
+
 def _replied(game: Game, state: State, replies: Mapping[int, str], read: list[int], lines: list[str]) -> State:
     """The state after the replies; like the arena, it tells a seat what is new and never its own spoken action."""
     moves: dict[int, Action] = {}
     forfeits: list[int] = []
     for seat, reply in replies.items():
         seen, legal = state.information_state(seat), state.legal_actions(seat)
-        observation = render_observation(game, seen[read[seat] :], seat, legal)
+        observation = render_observation(game, seen[read[seat] :], seat, legal, "terse")
         lines += [f"seat {seat} reads:  {observation}", f"seat {seat} says:   {reply!r}"]
         meant = parse(game, reply, legal)
         read[seat] = len(seen) + (not isinstance(meant, Fault))
@@ -80,6 +100,8 @@ def main() -> None:
     for name in PLAYS:
         (FOLDER / name).write_text(playthrough(name), encoding="utf-8")
         sys.stdout.write(f"wrote {FOLDER / name}\n")
+    (FOLDER / FULL).write_text(asked_in_full(), encoding="utf-8")
+    sys.stdout.write(f"wrote {FOLDER / FULL}\n")
 
 
 if __name__ == "__main__":

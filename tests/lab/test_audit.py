@@ -340,7 +340,7 @@ def test_a_conversation_marks_every_fault_and_no_other_reply():
     found = audited(Speaker(UNIFORM, 0.3), game, AuditSettings(deals=3))
     marked = 0
     for episode in found.episodes:
-        shown = conversation(game, episode, "agent")
+        shown = conversation(game, episode, "agent", "terse")
         seat = episode.policies.index("agent")
         assert (shown.seat, shown.opponent) == (seat, episode.policies[1 - seat])
         assert shown.returns == tuple(episode.returns)
@@ -360,7 +360,7 @@ def test_a_conversation_shows_word_for_word_what_the_model_was_shown(new_model, 
     faulty = audited(noisy, game, AuditSettings(deals=1))
     assert faulty.agent.estimates["fault_rate"].value > 0.5
     for episode in [*faulty.episodes, *six.episodes[::10]]:
-        shown = conversation(game, episode, "agent").messages
+        shown = conversation(game, episode, "agent", "terse").messages
         decisions = episode.of(episode.policies.index("agent"))
         asked = [message.text for message in shown if message.side == "seen"]
         for decision, text in zip(decisions, asked, strict=True):
@@ -373,7 +373,7 @@ def test_a_conversation_shows_the_other_player_s_fault_that_cost_the_round():
     other.name = "other"
     game = make_game("prisoners_dilemma", rounds=3)
     (episode,) = rollout(game, {"agent": first, "other": other}, [Match(("agent", "other"), 0)], seed=0)
-    seen = [m.text for m in conversation(game, episode, "agent").messages if m.side == "seen"]
+    seen = [m.text for m in conversation(game, episode, "agent", "terse").messages if m.side == "seen"]
     assert ["The other player forfeits the round." in text for text in seen] == [False, True, True]
 
 

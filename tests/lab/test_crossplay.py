@@ -296,7 +296,7 @@ def test_a_stored_meeting_comes_back_exactly(dilemma):
 
 def test_a_transcript_shows_each_player_what_it_saw_and_said(dilemma):
     (episode, *_) = met(dilemma, scripts(dilemma, "tit_for_tat", "always_defect"), NAMES[:2], CrossplaySettings(2))
-    found = transcript(dilemma, episode, "typical")
+    found = transcript(dilemma, episode, "typical", dict.fromkeys(NAMES, "terse"))
     assert found.seats == ("tit_for_tat", "always_defect")
     assert [r.pay for r in found.rounds] == [(0, 5), *[(1, 1)] * 9]
     first, second = (found.rounds[i].turns for i in (0, 1))
@@ -310,9 +310,9 @@ def test_a_transcript_shows_each_player_what_it_saw_and_said(dilemma):
 
 def test_transcripts_are_few_and_different(dilemma):
     same = met(dilemma, scripts(dilemma, "tit_for_tat", "grim"), ("tit_for_tat", "grim"), CrossplaySettings(6))
-    assert [t.why for t in transcripts(dilemma, same)] == ["typical"]
+    assert [t.why for t in transcripts(dilemma, same, {"tit_for_tat": "terse", "grim": "terse"})] == ["typical"]
     varied = met(dilemma, scripts(dilemma, "coin", "grim"), ("coin", "grim"), CrossplaySettings(30))
-    typical, worst = transcripts(dilemma, varied)
+    typical, worst = transcripts(dilemma, varied, {"coin": "terse", "grim": "full"})
     assert sum(worst.pay) == min(sum(e.returns) for e in varied)
     assert sum(typical.pay) == pytest.approx(np.median([sum(e.returns) for e in varied]), abs=2)
 
@@ -333,8 +333,8 @@ def test_scripts_are_found_by_name_in_and_beside_the_pools(dilemma):
     assert isinstance(policy_of(agents_of(["mine=coin"], dilemma, {})[0], dilemma), ScriptedPolicy)
 
 
-def test_the_embedded_models_are_those_that_can_be_loaded():
-    assert set(crossplay_agents.EMBEDDED) == set(load.EMBEDDED)
+def test_our_models_are_those_that_can_be_loaded():
+    assert set(crossplay_agents.OURS) == set(load.OURS)
 
 
 def test_a_run_brings_its_sampling_and_the_user_may_set_another(dilemma, tmp_path):

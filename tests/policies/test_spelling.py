@@ -34,6 +34,9 @@ PAIRS = (
     "ST",
 )
 ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
+BYTE_ORDER = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100), *range(0x21), *range(0x7F, 0xA1), 0xAD]
+BYTE_SIGNS = [*map(chr, BYTE_ORDER[:188]), *map(chr, range(0x100, 0x144))]
+"""Every byte, and the letter that stands for it in a byte-level vocabulary."""
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 MARKS = {"qwen": ("<|endoftext|>", "<|im_start|>", "<|im_end|>"), "llama3": ("<|begin_of_text|>", "<|eot_id|>")}
 
@@ -222,6 +225,23 @@ def test_a_tokenizer_that_cannot_write_every_text_is_refused():
     for settings_ in (dict(unk_token="<unk>"), {}):  # the unknown token, or nothing at all
         with pytest.raises(UserError, match="cannot write every text"):
             Spelling.of(fast(Tokenizer(models.BPE(vocab, pairs, **settings_)), {"<unk>": dict(special=True)}))
+
+
+def without_bytes(missing):
+    """A byte-level tokenizer whose vocabulary lists no token for some bytes, as SmolLM2's does not."""
+    shown = {byte: sign for byte, sign in zip(BYTE_ORDER, BYTE_SIGNS, strict=True)}
+    vocab, pairs = merges([sign for sign in ALPHABET if sign not in {shown[byte] for byte in missing}], PAIRS)
+    backend = Tokenizer(models.BPE(vocab, pairs))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(False), decoders.ByteLevel()
+    return fast(backend, each(MARKS["qwen"], special=True))
+
+
+def test_rare_characters_without_a_token_are_written_as_their_escapes():
+    tokenizer = without_bytes([0x04, 0x7F, 0xF1, 0xF3, 0xF5])
+    written = tokenizer.decode(list(Spelling.of(tokenizer).ids("a\x04\x05\U00040001\U000e0100\U0001f600\x7f")))
+    assert written == "a\\u0004\x05\\U00040001\\U000e0100\U0001f600\\u007f"
+    with pytest.raises(UserError, match="cannot write every text"):
+        Spelling.of(without_bytes([0xF0]))
 
 
 def test_a_tokenizer_without_a_pipeline_is_refused():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from research import baseline_variance, gradient_audit, model_gradients, tabular_alignment, tiny, tiny_talk
+from research import baseline_variance, gradient_audit, model_gradients, tabular_alignment, tiny, tiny_talk, wordings
 from research.command import exit_code
 from research.memory_one_training import TabularSettings
 
@@ -124,3 +124,22 @@ def test_from_a_checkout_a_script_is_a_module(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "src")}
     ran = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=120)
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+
+
+def test_the_wordings_are_compared_on_the_same_deals_and_kept_by_game(run, tmp_path):
+    code, out, err = run(wordings, "tiny", "--episodes", 12, "--seed", 3, "--out", "w")
+    assert (code, err) == (0, "")
+    record = json.loads((tmp_path / "w" / "kuhn_poker.json").read_text(encoding="utf-8"))
+    terse, full = record["wordings"]
+    assert (terse["wording"], full["wording"]) == ("terse", "full")
+    assert terse["faults"]["value"] < full["faults"]["value"]  # it was raised on the terse line
+    assert terse["faults"]["n"] == full["faults"]["n"] == record["episodes"] == 12
+    assert terse["exact"] == pytest.approx(1 - terse["faults"]["value"])
+    assert sum(full["kinds"].values()) == pytest.approx(full["faults"]["value"])
+    assert [line.split()[0] for line in out.splitlines()] == ["terse", "full"]
+
+
+def test_wordings_of_a_game_without_a_train_pool_are_one_line(run):
+    code, _, err = run(wordings, "tiny", "--game", f"{CHECKOUT}/tests/games/odd_one_out.py:OddOneOut", "--out", "w")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no train pool for two players" in err

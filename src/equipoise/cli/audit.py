@@ -31,7 +31,7 @@ def add_to(verbs: Any) -> None:
     """Adds the command to the parser."""
     rules = f"what a fault plays: {', '.join(FAULT_RULES)} (default: forfeit)"
     verb = verbs.add_parser("audit", help="audit a model: payoffs, pool and exact exploitability, faults")
-    verb.add_argument("model", help="tiny, a model or run folder, or a hub id")
+    verb.add_argument("model", help="tiny, smollm2, a model or run folder, or a hub id")
     verb.add_argument("--game", required=True, help="a game's name, package.module:Name or path/file.py:Name")
     verb.add_argument("--deals", type=int, default=500, help="common deals per opponent and seat (default: 500)")
     verb.add_argument("--seed", type=int, default=0, help="keys the deals (default: 0)")

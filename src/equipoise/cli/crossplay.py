@@ -39,7 +39,7 @@ def add_to(verbs: Any) -> None:
         "agents",
         nargs="+",
         metavar="AGENT",
-        help="a script of the game, tiny, tiny-talk, a model or run folder, a hub id, package.module:Name or "
+        help="a script of the game, tiny, tiny-talk, smollm2, a model or run folder, a hub id, package.module:Name or "
         "path/file.py:Name; NAME=AGENT gives it a name",
     )
     verb.add_argument("--game", required=True, help="the game to play")

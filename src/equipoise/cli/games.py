@@ -12,7 +12,8 @@ from equipoise.cli.shared import chosen_game
 from equipoise.core import Game, Opponent
 from equipoise.errors import UserError
 from equipoise.games import Profile, domain, make_game
-from equipoise.games.text import observations, render_rules
+from equipoise.games.examples import render_opening
+from equipoise.games.text import observations
 from equipoise.games.uniform import UNIFORM
 from equipoise.registry import Listed, listed
 
@@ -33,7 +34,7 @@ def games(options: argparse.Namespace) -> None:
     record = {
         **_summary(game),
         "profile": options.profile,
-        "rules": render_rules(game),
+        "rules": render_opening(game, "full"),
         "prompts": _sample_prompts(game, profile),
         "pools": {pool: [_opponent(o) for o in profile.pools.of(pool)] for pool in profile.pools.names},
         "demonstrators": {name: dict(mixture) for name, mixture in profile.experts.items()},
@@ -130,7 +131,7 @@ def _sample_prompts(game: Game, profile: Profile) -> list[dict[str, Any]]:
     (episode,) = rollout(game, {first.name: ScriptedPolicy(first)}, [match], seed=0)
     prompts = []
     for decision in episode.decisions:
-        seen, _ = observations(game, decision.information_state, decision.seat, decision.legal)
+        seen, _ = observations(game, decision.information_state, decision.seat, decision.legal, "full")
         prompts.append({"seat": decision.seat, "sees": seen[-1], "says": game.action_text(decision.action)})
     return prompts
 

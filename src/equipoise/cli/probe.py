@@ -25,7 +25,9 @@ from equipoise.errors import UserError
 def add_to(verbs: Any) -> None:
     """Adds the command to the parser."""
     verb = verbs.add_parser("probe", help="train a naive learner against a frozen agent: what does it gain?")
-    verb.add_argument("agent", metavar="AGENT", help="a run folder; with --recipe any model: tiny, a folder, a hub id")
+    verb.add_argument(
+        "agent", metavar="AGENT", help="a run folder; with --recipe any model: tiny, smollm2, a folder, a hub id"
+    )
     verb.add_argument("--recipe", help="the game and how the learner learns (default: as the agent's own run)")
     start = "what the learner starts from, without demonstrations (default: the recipe's start)"
     verb.add_argument("--from", dest="start", metavar="MODEL", help=start)

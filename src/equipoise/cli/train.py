@@ -29,7 +29,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("recipe", nargs="?", help="a game, folder/recipe, or a .toml file")
     verb.add_argument("--games", nargs="+", default=[], metavar="GAME", help="train these games jointly, or: all")
     verb.add_argument("--out", type=Path, help="run folder (default: runs/RECIPE)")
-    verb.add_argument("--model", help="start from this model instead of the recipe's: tiny, a folder, or a hub id")
+    verb.add_argument("--model", help="start from this model, not the recipe's: tiny, smollm2, a folder, or a hub id")
     verb.add_argument("--seed", type=int, help="seed instead of the recipe's")
     verb.add_argument("--resume", action="store_true", help="continue an interrupted run, by the recipe it holds")
     verb.add_argument("--force", action="store_true", help="start over in a run folder that exists")

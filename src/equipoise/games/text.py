@@ -19,6 +19,9 @@ other action's words is the text, as it stands. Kinds of fault, by the last line
     refusal      declines to act and names one action at most
     unparsable   anything else, an empty reply, or one too long to read
 
+How a player is asked for its move is a `Wording`. Models raised on these games read the words alone, "check or bet?";
+others do not see that they are to choose, so they are told, on a line of its own: Choose one: "check" or "bet".
+
 What one player says is shown to another between quotation marks, on one line and without control characters
 (`quoted`): no text can end its own quotation, open a line, fill a hole, or pass for a sentence of the game.
 """
@@ -47,6 +50,11 @@ Reasoning = Literal["none", "brief", "free"]
 """What may stand before the action of a reply: nothing, one short sentence, or anything."""
 
 REASONING: tuple[Reasoning, ...] = get_args(Reasoning)
+
+Wording = Literal["terse", "full"]
+"""How a player is asked for its move: by the words that are open alone, or told in a sentence to choose one of them."""
+
+WORDINGS: tuple[Wording, ...] = get_args(Wording)
 
 _ANSWERS: dict[Reasoning, str] = {
     "none": "Answer with {answer}.",
@@ -105,43 +113,56 @@ def quoted(text: str) -> str:
 def _shown(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
-    if character.isprintable():
-        return character
+    return character if character.isprintable() else escaped(character)
+
+
+def escaped(character: str) -> str:
+    """The escape that stands for a character that cannot be shown, in ASCII: its code point in 4 or 8 hex digits."""
     return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
 
 
-def render_question(game: Game, legal: tuple[Action, ...]) -> str:
+def render_question(game: Game, legal: tuple[Action, ...], wording: Wording) -> str:
     """The closing line of an observation: the words that are legal now."""
+    if wording == "full":
+        choices = _choices(game, legal, '"')
+        return f"Write {choices}." if len(legal) == 1 and text_limit(legal) else f"Choose one: {choices}."
     choices = _choices(game, legal)
     return f"{choices[0].upper()}{choices[1:]}?" if text_limit(legal) else f"{choices}?"
 
 
 @lru_cache(maxsize=4096)
-def _choices(game: Game, legal: tuple[Action, ...]) -> str:
-    words = [game.action_text(a) for a in legal if not isinstance(a, AnyText)]
+def _choices(game: Game, legal: tuple[Action, ...], mark: str = "") -> str:
+    """The words that are legal, each between two marks; of more than four the first and the last."""
+    words = [f"{mark}{game.action_text(a)}{mark}" for a in legal if not isinstance(a, AnyText)]
     choices = [" or ".join(words) if len(words) <= 4 else f"{words[0]} to {words[-1]}"] if words else []
     limit = text_limit(legal)
     return " or ".join([*choices, *([f"a message of at most {limit} characters"] if limit else [])])
 
 
-def render_observation(game: Game, events: Sequence[Event], seat: int, legal: tuple[Action, ...]) -> str:
-    """One observation: a sentence per event, then the question."""
-    sentences = [render_event(game, event, seat) for event in events]
-    return " ".join([*(s for s in sentences if s), render_question(game, legal)])
+def render_observation(
+    game: Game, events: Sequence[Event], seat: int, legal: tuple[Action, ...], wording: Wording
+) -> str:
+    """One observation: a sentence per event, then the question, in the full wording on a line of its own."""
+    sentences = " ".join(filter(None, (render_event(game, event, seat) for event in events)))
+    question = render_question(game, legal, wording)
+    if not sentences:
+        return question
+    return f"{sentences}\n{question}" if wording == "full" else f"{sentences} {question}"
 
 
 def observations(
-    game: Game, information_state: InformationState, seat: int, legal: tuple[Action, ...]
+    game: Game, information_state: InformationState, seat: int, legal: tuple[Action, ...], wording: Wording
 ) -> tuple[list[str], list[Action]]:
     """The whole transcript behind an information state: K+1 observations and the K own actions between them."""
     cuts = [i for i, e in enumerate(information_state) if e.kind == "act" and e.player == seat]
     texts, actions, start = [], [], 0
     for cut in cuts:
         earlier = information_state[:cut]
-        texts.append(render_observation(game, information_state[start:cut], seat, game.legal_at(earlier, seat)))
+        open_then = game.legal_at(earlier, seat)
+        texts.append(render_observation(game, information_state[start:cut], seat, open_then, wording))
         actions.append(information_state[cut].value)
         start = cut + 1
-    texts.append(render_observation(game, information_state[start:], seat, legal))
+    texts.append(render_observation(game, information_state[start:], seat, legal, wording))
     return texts, actions
 
 

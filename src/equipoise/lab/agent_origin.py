@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.errors import UserError
-from equipoise.models import EMBEDDED
+from equipoise.models import OURS
 from equipoise.models.sources import folder_of, model_in
 
 if TYPE_CHECKING:  # at run time a recipe loads torch, which a tournament of scripts does without
@@ -40,7 +40,7 @@ def run_recipe(source: str) -> Path | None:
         ValueError: For a run without a model yet.
     """
     folder = Path(source)
-    if source in EMBEDDED or not folder.is_dir():
+    if source in OURS or not folder.is_dir():
         return None
     here = folder.resolve()
     for run in (here, *list(here.parents)[:3]):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from equipoise.core import Episode, Game
 from equipoise.games import domain_of
 from equipoise.games.domain import Profile
+from equipoise.games.examples import render_opening
 from equipoise.games.free_text import text_limit
 from equipoise.games.text import render_rules
 from equipoise.games.uniform import UNIFORM
@@ -107,8 +108,8 @@ def audited(
         faults={str(kind): share for kind, share in faults.items() if share > 0},
         states=() if exact is None else tuple(exact.states),
         spread=tuple(spread),
-        rules=render_rules(game, "none" if sampling is None else sampling.reasoning),
-        conversations=tuple(conversations(game, play.episodes, policy.name, settings.conversations)),
+        rules=_rules(game, policy),
+        conversations=tuple(conversations(game, play.episodes, policy.name, policy.wording, settings.conversations)),
         played=len(play.episodes),
         notes=(
             *_play_notes(play),
@@ -119,6 +120,13 @@ def audited(
         ),
     )
     return Audited(agent, play.episodes)
+
+
+def _rules(game: Game, policy: Policy) -> str:
+    """What a player reads before the first observation; of one that reads none, the rules."""
+    if isinstance(policy, LanguageModelPolicy):
+        return render_opening(game, policy.wording, policy.sampling.reasoning)
+    return render_rules(game)
 
 
 def audit_result(

@@ -152,7 +152,8 @@ def crossplay(
     started = time.perf_counter()
     played = {pair: met(game, agents, pair, settings) for pair in ordered_pairs(list(agents))}
     meetings = meetings_of(game, played)
-    shown = tuple(match for episodes in played.values() for match in transcripts(game, episodes))
+    wordings = {name: policy.wording for name, policy in agents.items()}
+    shown = tuple(match for episodes in played.values() for match in transcripts(game, episodes, wordings))
     made = Made(created=now(), seconds=time.perf_counter() - started)
     return result_of(game, [participant_of(*agent) for agent in agents.items()], settings, meetings, shown, made)
 

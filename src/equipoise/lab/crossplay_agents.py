@@ -23,7 +23,7 @@ from equipoise.errors import UserError
 from equipoise.games import domain_of, script_of
 from equipoise.lab.agent_origin import name_and_source, run_of, run_recipe
 from equipoise.lab.results import Participant, Settings
-from equipoise.models import EMBEDDED
+from equipoise.models import OURS
 from equipoise.models.hardware import Hardware
 from equipoise.models.sources import folder_of, is_hub_id, model_folder
 from equipoise.policies.policy import Policy
@@ -113,13 +113,13 @@ def _is_script(source: str) -> bool:
 
 
 def _unknown(source: str, game: Game) -> str:
-    scripts, embedded = [*scripts_of(game), *names("opponent")], ", ".join(EMBEDDED)
+    scripts, models = [*scripts_of(game), *names("opponent")], ", ".join(OURS)
     if "/" in source:
-        return f"no model folder {source!r}; give a folder with weights, a script of {game.name}, or one of {embedded}"
-    close = difflib.get_close_matches(source, [*scripts, *EMBEDDED], n=1, cutoff=0.5)
+        return f"no model folder {source!r}; give a folder with weights, a script of {game.name}, or one of {models}"
+    close = difflib.get_close_matches(source, [*scripts, *OURS], n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     known = ", ".join(scripts)
-    others = f"or {embedded}, a model folder, a run folder, package.module:Name or path/file.py:Name"
+    others = f"or {models}, a model folder, a run folder, package.module:Name or path/file.py:Name"
     return f"unknown agent {source!r}; scripts of {game.name}: {known}; {others}.{hint}"
 
 

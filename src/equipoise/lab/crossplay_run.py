@@ -107,7 +107,8 @@ class Tournament:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_episodes(path, episodes)
         (meeting,) = meetings_of(game, {seats: episodes}).values()
-        return PlayedPair(meeting=meeting, shown=transcripts(game, episodes), seconds=time.perf_counter() - started)
+        shown = transcripts(game, episodes, {name: policy.wording for name, policy in players.items()})
+        return PlayedPair(meeting=meeting, shown=shown, seconds=time.perf_counter() - started)
 
     def result(self, command: str = "") -> CrossplayResult:
         """The finished tournament; `save_result` puts it beside its pairs.

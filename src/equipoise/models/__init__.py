@@ -1,4 +1,4 @@
-"""Models: the embedded ones, any Hugging Face causal language model, and folders that packages bring along."""
+"""Models: the embedded ones, SmolLM2, any Hugging Face causal language model, and folders that packages bring along."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ TINY_TALK = Path(__file__).parent / "embedded_talk"
 EMBEDDED = {"tiny": TINY, "tiny-talk": TINY_TALK}
 """Folders of the embedded models by name: one reads SEPO's games, the other the social dilemmas with messages."""
 
-OURS: Mapping[str, str] = {"tiny": "equipoise.models:TINY", "tiny-talk": "equipoise.models:TINY_TALK"}
-"""Where the registry finds the embedded models."""
+OURS: Mapping[str, str] = {
+    "tiny": "equipoise.models:TINY",
+    "tiny-talk": "equipoise.models:TINY_TALK",
+    "smollm2": "equipoise.models.smollm2:folder",
+}
+"""Where the registry finds our models; each of these names means that model, whatever folder is here."""
 
 
 def read_model(found: object, name: str) -> Path:
@@ -29,6 +33,8 @@ def read_model(found: object, name: str) -> Path:
         function = read_function(found, name, "the folder of a model, or a function without arguments that gives it", 0)
         try:
             given = function()
+        except UserError:
+            raise
         except Exception as error:  # a stranger's code
             raise UserError(f"model {name!r} failed: {said(error)}") from error
     if not isinstance(given, str | Path):
@@ -39,4 +45,4 @@ def read_model(found: object, name: str) -> Path:
     return folder
 
 
-__all__ = ["EMBEDDED"]
+__all__ = ["EMBEDDED", "OURS"]

@@ -24,7 +24,7 @@ from transformers import (
 from transformers.utils import logging
 
 from equipoise.errors import ModelWarning, UserError
-from equipoise.models import EMBEDDED
+from equipoise.models import OURS
 from equipoise.models.sources import first_line, folder_of, is_hub_id, json_object, model_folder, short
 
 ADAPTERS = ("LORA", "ADALORA", "BOFT", "IA3", "LOHA", "LOKR", "OFT", "VERA", "RANDLORA", "FOURIERFT", "LN_TUNING")
@@ -40,8 +40,8 @@ def load(
     """A model and its tokenizer, in evaluation mode.
 
     Args:
-        name: "tiny" or "tiny-talk" (the embedded models), a folder (a model, a PEFT adapter, or a training run), or a
-            Hugging Face id, whose owner is neither "runs" nor a folder that is here.
+        name: "tiny" or "tiny-talk" (the embedded models), "smollm2" (`models.smollm2`), a folder (a model, a PEFT
+            adapter, or a training run), or a Hugging Face id, whose owner is neither "runs" nor a folder that is here.
         dtype: Of the weights.
         device: Where they go.
 
@@ -94,7 +94,7 @@ def _layers(name: str | Path) -> tuple[str, list[Path]]:
             if is_hub_id(str(name)):
                 return str(name), adapters[::-1]
             raise UserError(
-                f"no model folder {short(str(name))}; give one of {', '.join(EMBEDDED)}, a folder with weights, or a "
+                f"no model folder {short(str(name))}; give one of {', '.join(OURS)}, a folder with weights, or a "
                 "hub id owner/name whose owner is neither 'runs' nor a folder here"
             )
         inside = model_folder(folder)

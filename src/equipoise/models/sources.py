@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import UserError
-from equipoise.models import EMBEDDED
+from equipoise.models import EMBEDDED, OURS
 from equipoise.registry import find, names
 
 RUNS = "runs"
@@ -25,12 +25,13 @@ def folder_of(name: str | Path) -> Path:
     A name of ours is that model's; then a folder that is here; then what `registry.find` finds.
 
     Raises:
-        UserError: For an installed package's model, `module:Name` or `file.py:Name` that cannot be found; one line.
+        UserError: For an installed package's model, `module:Name` or `file.py:Name` that cannot be found, and for one
+            of ours whose weights are not installed; one line.
     """
     text, path = str(name), Path(name)
     if text in EMBEDDED:
         return EMBEDDED[text]
-    if not _is_there(path) and (":" in text or ("/" not in text and text in names("model"))):
+    if text in OURS or (not _is_there(path) and (":" in text or ("/" not in text and text in names("model")))):
         found: Path = find("model", text)
         return found
     return path

@@ -7,6 +7,8 @@ The BPE sees no word boundaries, so that an episode is tens of tokens and not hu
 than 32 bytes: without that limit a whole observation, card included, becomes one token and the model is a table. The
 digits of a list such as "2 1 0" are tokens of their own: each of the 125 demands of bargaining as one token would be
 seen too seldom to be learned.
+
+It is asked for its moves tersely, as in the transcripts that it learned from: its tokenizer says so.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from equipoise.models import EMBEDDED
+from equipoise.policies.chat import WORDING
 from equipoise.seeds import Seed, Use
 
 FOLDER, TALK_FOLDER = EMBEDDED["tiny"], EMBEDDED["tiny-talk"]
@@ -70,6 +73,7 @@ def train_tokenizer(
         chat_template=CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
         model_max_length=1024,
+        **{WORDING: "terse"},
     )
 
 

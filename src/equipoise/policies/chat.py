@@ -12,6 +12,10 @@ without ("... ASSISTANT: ...") can; such a format says so in `imitable`.
 Some models think before they answer, where the template asks for it (`enable_thinking`). That is off unless it is asked
 for. Templates then drop the thoughts of earlier replies; a transcript keeps every reply as it was sampled, thoughts
 included, because those are the tokens that are scored and trained on.
+
+How a model is asked for its move (`games.text.Wording`) is said by its tokenizer, under `WORDING` in its
+tokenizer_config.json, and goes wherever the tokenizer goes: a model raised on terse questions stays one when it is
+trained on. A tokenizer that says nothing is asked in full.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from equipoise.engines.engine import Ids
 from equipoise.errors import ModelWarning, UserError
-from equipoise.games.text import quoted
+from equipoise.games.text import WORDINGS, Wording, quoted
 from equipoise.policies.spelling import Spelling
 from equipoise.policies.template import render
 
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 _MARKS = ("@@rules@@", "@@seen@@", "@@said@@", "@@next@@")
 _THOUGHT = "@@thought@@"
+WORDING = "equipoise_wording"
+"""The key of a tokenizer's settings that says how its model is asked."""
 
 
 class _Thoughts(NamedTuple):
@@ -60,6 +66,7 @@ class ChatFormat:
         end: The token that ends a reply.
         stops: All tokens that end a reply; `end` is among them.
         after_reply: Tokens between the end of a reply and the next observation.
+        wording: How the model is asked for its move.
         no_thought: Tokens that close a thought which the generation prompt opened, so that a reply without one can
             follow; empty where it opens none.
         thought_end: The text that closes a thought; "" where thinking is off.
@@ -74,6 +81,7 @@ class ChatFormat:
     end: int
     stops: frozenset[int]
     after_reply: Ids
+    wording: Wording
     no_thought: Ids = ()
     thought_end: str = ""
     imitable: str = ""
@@ -93,7 +101,8 @@ class ChatFormat:
 
         Raises:
             ValueError: The tokenizer has no chat template, one that rewrites what it is given, or one that cannot be
-                told to think, or not to; or words cannot be kept apart from its control tokens.
+                told to think, or not to; it names no known wording; or words cannot be kept apart from its control
+                tokens.
         """
         if not getattr(tokenizer, "chat_template", None):
             raise UserError("the tokenizer has no chat template; use an instruction-tuned model or set one")
@@ -124,6 +133,7 @@ class ChatFormat:
             closing[0],
             frozenset((closing[0], *extra_stops)),
             closing[1:],
+            wording_of(tokenizer),
             _special(tokenizer, thoughts.closing) if thoughts is not None and opened else (),
             thoughts.end if thoughts is not None else "",
             next((mark for mark in (after_rules, before_reply, after_said) if _can_be_said(tokenizer, mark)), ""),
@@ -160,6 +170,19 @@ class ChatFormat:
             return "", words
         thought, end, said = words.rpartition(self.thought_end)
         return thought + end, said
+
+
+def wording_of(tokenizer: PreTrainedTokenizerBase) -> Wording:
+    """How the model of a tokenizer is asked for its move.
+
+    Raises:
+        UserError: For settings that name no known wording.
+    """
+    named = tokenizer.init_kwargs.get(WORDING, "full")
+    found = next((wording for wording in WORDINGS if wording == named), None)
+    if found is None:
+        raise UserError(f"the tokenizer's settings hold {WORDING} {named!r}; known: {', '.join(WORDINGS)}")
+    return found
 
 
 def _turns(texts: tuple[str, ...]) -> list[dict[str, str]]:

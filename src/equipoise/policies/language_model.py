@@ -24,10 +24,10 @@ from equipoise.engines.engine import Context, Decoding, Engine, Ids, Sample
 from equipoise.engines.local import LocalEngine
 from equipoise.errors import ModelWarning, UserError
 from equipoise.games.free_text import AnyText, text_limit
-from equipoise.games.text import REASONING, Reasoning, render_observation, render_rules
+from equipoise.games.text import REASONING, Reasoning, Wording, render_observation
 from equipoise.policies.chat import ChatFormat
 from equipoise.policies.policy import Policy, Request, Session, sample
-from equipoise.policies.prompts import Question, prompts
+from equipoise.policies.prompts import Question, opening, prompts
 from equipoise.seeds import Seed, keys
 
 _WARNED: WeakSet[Any] = WeakSet()
@@ -113,6 +113,10 @@ class LanguageModelPolicy(Policy):
         self.chat = ChatFormat.of(tokenizer, self.engine.stops, thinking=self.sampling.thinking)
         _require_tokens(self.chat, self.engine.vocabulary)
 
+    @property
+    def wording(self) -> Wording:
+        return self.chat.wording
+
     def under(self, name: str, adapter: str) -> LanguageModelPolicy:
         """The same player under other weights of the engine, by another name."""
         other = copy.copy(self)
@@ -139,7 +143,7 @@ class LanguageModelPolicy(Policy):
 
     def rules(self, game: Game) -> Ids:
         """The tokens every transcript of a game starts with."""
-        return self.chat.prefix(render_rules(game, self.sampling.reasoning))
+        return opening(game, self.chat, self.sampling.reasoning)
 
     def transcript(self, game: Game, information_state: InformationState, seat: int, legal: tuple[Action, ...]) -> Ids:
         """The tokens up to the reply at an information state, own earlier replies in their plain words."""
@@ -290,8 +294,9 @@ class _LanguageModelSession(Session):
         closing = () if context is self._root else self._policy.chat.between(context.new[-1:])
         key = (request.unread, request.seat, request.legal, closing)
         if key not in self._chunks:
-            text = render_observation(self._game, request.unread, request.seat, request.legal)
-            self._chunks[key] = closing + self._policy.chat.observation(text)
+            chat = self._policy.chat
+            text = render_observation(self._game, request.unread, request.seat, request.legal, chat.wording)
+            self._chunks[key] = closing + chat.observation(text)
         return self._chunks[key]
 
     def _likely(self, request: Request) -> tuple[Ids, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from equipoise.core import Action, Event, Game, InformationState, Reply
 from equipoise.errors import UserError
+from equipoise.games.text import Wording
 from equipoise.seeds import Seed, Stream
 
 
@@ -54,6 +55,11 @@ class Policy(ABC):
 
     name: str
     immediate: bool = False
+
+    @property
+    def wording(self) -> Wording:
+        """How it is asked for its move; a player that reads no words is shown on a page as if it was asked in full."""
+        return "full"
 
     @abstractmethod
     def session(self, game: Game, seed: Seed) -> Session:

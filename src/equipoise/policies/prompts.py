@@ -6,11 +6,20 @@ from collections.abc import Sequence
 
 from equipoise.core import Action, Game, InformationState
 from equipoise.engines.engine import Context, Ids
-from equipoise.games.text import render_observation
+from equipoise.games.examples import examples
+from equipoise.games.text import Reasoning, render_observation, render_rules
 from equipoise.policies.chat import ChatFormat
 
 Question = tuple[int, InformationState, tuple[Action, ...]]
 """(seat, information state, legal actions) of a decision."""
+
+
+def opening(game: Game, chat: ChatFormat, reasoning: Reasoning) -> Ids:
+    """What every transcript of a game begins with: the rules, and the examples as turns that are over."""
+    ids = chat.prefix(render_rules(game, reasoning))
+    for question, reply in examples(game, chat.wording, reasoning):
+        ids += chat.observation(question) + chat.reply(reply) + chat.after_reply
+    return ids
 
 
 def prompts(game: Game, chat: ChatFormat, rules: Ids, states: Sequence[Question]) -> list[Context]:
@@ -39,7 +48,8 @@ def prompts(game: Game, chat: ChatFormat, rules: Ids, states: Sequence[Question]
         if turn is None:
             closed = () if cut is None else chat.reply(game.action_text(news[0].value)) + chat.after_reply
             shown = news if cut is None else news[1:]
-            turn = turns[seat, news, legal] = closed + chat.observation(render_observation(game, shown, seat, legal))
+            text = render_observation(game, shown, seat, legal, chat.wording)
+            turn = turns[seat, news, legal] = closed + chat.observation(text)
         context = known[seat, seen] = before.then(turn)
         return context
 

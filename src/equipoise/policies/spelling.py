@@ -4,10 +4,15 @@ A tokenizer knows two kinds of tokens: those of its model, learned from text, an
 chat, tool calls and thoughts are added tokens, and only some of them are flagged as special: to split the flagged ones
 is not enough. So words are encoded by the same pipeline without any added token. Some models list an added token in
 their own vocabulary too, and may spell it from its letters; such a token is written as the tokens of its parts.
+
+Some byte-level vocabularies list no token for bytes that their texts never held: most control characters, and what
+begins a character of the planes from the fourth on, where Unicode has hardly any (SmolLM2 is one). Such characters are
+written as the escape that stands for what cannot be shown (`games.text.escaped`), instead of falling out.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +20,7 @@ from typing import TYPE_CHECKING
 from tokenizers import Tokenizer
 
 from equipoise.errors import UserError
+from equipoise.games.text import escaped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,10 +34,14 @@ _PROBE = "".join(
         *range(0x370, 0x800),
         *range(0x800, 0xD800, 0x400),
         *(0xE000, 0xF8FF),
-        *(0x1F600, 0x4FFFD, 0x8FFFD, 0xCFFFD, 0x10FFFD),  # every byte that begins one of four
+        *(0x1F600, 0x2F800),
     )
 )
-"""Characters that need every byte of UTF-8, rare ones among them."""
+"""Characters that need every byte of UTF-8 that a text needs."""
+
+_CONTROLS = tuple(chr(code) for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n\r")
+_PLANES = {chr(first): chr(min(first + 0x3FFFF, 0x10FFFF)) for first in range(0x40000, 0x110000, 0x40000)}
+"""The first and the last of the characters that begin with each of the rare bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +51,12 @@ class Spelling:
     Attributes:
         plain: The tokenizer's own pipeline without added tokens.
         parts: Added tokens that this pipeline can write, each with the tokens to write in its place.
+        unwritten: Finds the rare characters that no tokens stand for; they are written as escapes.
     """
 
     plain: Tokenizer
     parts: dict[int, tuple[int, ...]]
+    unwritten: re.Pattern[str]
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> Spelling:
@@ -70,7 +82,8 @@ class Spelling:
         barred = frozenset(i for i, token in added.items() if token.special or i not in letters)
         known = {i: value for i in barred if (value := plain.model.id_to_token(i)) is not None}
         _require_every_text(plain, known)
-        return cls(plain, {i: _parts(plain, value, barred) for i, value in known.items()})
+        parts = {i: _parts(plain, value, barred) for i, value in known.items()}
+        return cls(plain, parts, _unwritten(plain))
 
     def ids(self, text: str) -> tuple[int, ...]:
         """Tokens of a text, none of them an added one (but for a blank that has no other spelling)."""
@@ -79,7 +92,8 @@ class Spelling:
 
 @lru_cache(maxsize=65_536)
 def _ids(spelling: Spelling, text: str) -> tuple[int, ...]:
-    found = spelling.plain.encode(text, add_special_tokens=False).ids
+    written = spelling.unwritten.sub(lambda match: escaped(match.group()), text)
+    found = spelling.plain.encode(written, add_special_tokens=False).ids
     if spelling.parts.keys().isdisjoint(found):
         return tuple(found)
     return tuple(part for token in found for part in spelling.parts.get(token, (token,)))
@@ -104,13 +118,27 @@ def _parts(plain: Tokenizer, value: str, barred: frozenset[int]) -> tuple[int, .
     return tuple(parts)
 
 
+def _unwritten(plain: Tokenizer) -> re.Pattern[str]:
+    """Finds the control characters, and those of the last planes, that the pipeline drops or writes as the unknown."""
+    _, _, lost = _written(plain, "".join([*_CONTROLS, *_PLANES]))
+    controls = "".join(re.escape(control) for control in _CONTROLS if control in lost)
+    planes = "".join(f"{first}-{last}" for first, last in _PLANES.items() if first in lost)
+    return re.compile(f"[{controls}{planes}]" if controls or planes else r"(?!)")
+
+
 def _require_every_text(plain: Tokenizer, known: dict[int, str]) -> None:
     """Refuses a tokenizer that leaves characters out, or writes them as its token for the unknown."""
-    ids = plain.encode(_PROBE, add_special_tokens=False).ids
-    normal = _PROBE if plain.normalizer is None else plain.normalizer.normalize_str(_PROBE)
-    lost = set(normal) - set(plain.decode(ids, skip_special_tokens=False)) - {" ", "\u2581"}
-    if lost or any(known[i] not in normal for i in known.keys() & set(ids)):
+    normal, ids, lost = _written(plain, _PROBE)
+    lost -= {" ", "\u2581"}
+    if lost or any(known[i] not in normal for i in known.keys() & ids):
         example = ascii(min(lost)) if lost else "rare characters"
         raise UserError(
             f"the tokenizer cannot write every text: it has no token for {example}; use one that falls back to bytes"
         )
+
+
+def _written(plain: Tokenizer, text: str) -> tuple[str, set[int], set[str]]:
+    """A text as the pipeline normalises it, the tokens it writes of it, and the characters that are not in them."""
+    normal = text if plain.normalizer is None else plain.normalizer.normalize_str(text)
+    ids = plain.encode(text, add_special_tokens=False).ids
+    return normal, set(ids), set(normal) - set(plain.decode(ids, skip_special_tokens=False))

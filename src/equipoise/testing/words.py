@@ -62,5 +62,5 @@ def check_parsing(game: Game, legal: tuple[Action, ...]) -> None:
 
 def prompt_of(game: Game, state: State, seat: int) -> str:
     """The whole transcript of a seat: all that it was shown, and its own actions in words."""
-    texts, actions = observations(game, state.information_state(seat), seat, state.legal_actions(seat))
+    texts, actions = observations(game, state.information_state(seat), seat, state.legal_actions(seat), "full")
     return "\n".join([*texts, *(game.action_text(action) for action in actions)])

@@ -94,7 +94,7 @@ class Recipe:
         game_parameters: What the game's constructor takes.
         profile: "corrected" or "published": whose opponents, hazards and weights.
         by_game: What differs for one game: [by_game.NAME] with sections of `OWN_SECTIONS`.
-        model: "tiny" or "tiny-talk" (embedded), a folder, or a hub id.
+        model: "tiny" or "tiny-talk" (embedded), "smollm2", a folder, or a hub id.
         seed: Keys everything random.
         demonstrations: What supervised training imitates.
         sft: How supervised training runs.

@@ -15,8 +15,9 @@ import numpy as np
 from equipoise.core import Action, Decision, Episode, Game, InformationState
 from equipoise.engines.engine import Ids
 from equipoise.errors import UserError
-from equipoise.games.text import Reasoning, observations, render_reply, render_rules
+from equipoise.games.text import Reasoning, observations, render_reply
 from equipoise.policies.chat import ChatFormat
+from equipoise.policies.prompts import opening
 
 NOT_OURS = -1
 Reason = Callable[[InformationState, Action], str]
@@ -84,9 +85,9 @@ def demonstrated_row(
         reason: The sentence before each action, given what the seat had seen; nothing by default.
     """
     last = episode.of(seat)[-1]
-    texts, actions = observations(game, last.information_state, seat, last.legal)
+    texts, actions = observations(game, last.information_state, seat, last.legal, chat.wording)
     played = [d for d in episode.of(seat) if d.action is not None]
-    prompt = chat.prefix(render_rules(game, reasoning)) + chat.observation(texts[0])
+    prompt = opening(game, chat, reasoning) + chat.observation(texts[0])
     completion: list[int] = []
     turn: list[int] = []
     for index, action in enumerate([*actions, last.action]):
