@@ -69,6 +69,7 @@ bench: setup
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/arena.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/tree.py
 
 golden: setup
 	$(BIN)/python tests/golden/make.py

@@ -34,9 +34,11 @@ from equipoise.objectives.rules import rule as rule_of
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed, Use
 from equipoise.training.experience import SepoPlay
-from equipoise.training.loss import examples_of, padded, weighted_loss
+from equipoise.training.loss import examples_of
+from equipoise.training.passes import passes
 from equipoise.training.play import AGENT, Experience, trained_model
 from equipoise.training.recipe import Recipe, find_recipe, load_recipe
+from equipoise.training.settings import PASS_TOKENS
 from research.command import exit_code
 
 COMPARED = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "independent_penalty")
@@ -45,8 +47,6 @@ COMPARED = ("own_pool", "own_pool_immediate", "payoff", "shared_penalty", "indep
 RESAMPLES = 400
 FEWEST_BATCHES = 4
 """Two halves of two batches."""
-
-_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,8 @@ def policy_gradient(policy: LanguageModelPolicy, experience: Experience) -> np.n
     model, examples = trained_model(policy), examples_of(experience)
     model.zero_grad(set_to_none=True)
     with torch.enable_grad():
-        for start in range(0, len(examples), _ROWS_AT_ONCE):
-            batch = padded(examples[start : start + _ROWS_AT_ONCE])
-            weighted_loss(model, batch, policy.sampling.temperature).neg().backward()
+        for part in passes(model, examples, PASS_TOKENS):
+            part.loss(model, policy.sampling.temperature).neg().backward()
     flat = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
     model.zero_grad(set_to_none=True)
     gradient: np.ndarray = torch.cat(flat).numpy()

@@ -71,9 +71,11 @@ def tiny(name, seed=0, **changes):
     }
     if "layer_types" not in AutoConfig.for_model(name).to_dict():
         del known["layer_types"]
+    config = AutoConfig.for_model(name, **{**known, **changes})
+    config._experts_implementation = "eager"  # the others know no double precision
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return AutoModelForCausalLM.from_config(AutoConfig.for_model(name, **{**known, **changes})).eval()
+        return AutoModelForCausalLM.from_config(config).eval()
 
 
 def each(counts, seed=0):

@@ -200,11 +200,11 @@ def test_the_loss_on_validation_rows_is_logged_from_start_to_end(new_model, chat
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), alone.parameters(), strict=True))
 
 
-def test_micro_batches_do_not_change_what_is_learned(new_model, chat, tmp_path):
+def test_passes_do_not_change_what_is_learned(new_model, chat, tmp_path):
     rows = rows_of(KuhnPoker(), chat, 20)
     models = [new_model(), new_model()]
-    for model, parts in zip(models, (1, 4), strict=True):
-        fit(model, rows, SftSettings(steps=3, batch_size=8, learning_rate=1e-2, micro_batches=parts), tmp_path)
+    for model, parts in zip(models, (10_000, 60), strict=True):
+        fit(model, rows, SftSettings(steps=3, batch_size=8, learning_rate=1e-2, pass_tokens=parts), tmp_path)
     for p, q in zip(*(model.parameters() for model in models), strict=True):
         assert torch.allclose(p, q, atol=2e-3)
 
@@ -225,7 +225,7 @@ def test_imitation_is_the_mean_surprise_per_token(weights, new_model, chat, tmp_
     loss.backward()
     torch.nn.utils.clip_grad_norm_(other.parameters(), 1.0)
     torch.optim.AdamW(other.parameters(), lr=1e-3, weight_decay=0.0).step()
-    settings = SftSettings(steps=1, batch_size=8, learning_rate=1e-3, micro_batches=2)
+    settings = SftSettings(steps=1, batch_size=8, learning_rate=1e-3, pass_tokens=60)
     assert fit(model, rows, settings, tmp_path, weights=weights).loss == pytest.approx(loss.item(), rel=1e-5)
     moved = [(p - q).abs().max() for p, q in zip(model.parameters(), new_model().parameters(), strict=True)]
     apart = [(p - q).abs().mean() for p, q in zip(model.parameters(), other.parameters(), strict=True)]

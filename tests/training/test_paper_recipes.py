@@ -38,7 +38,7 @@ HEARS = dict(
 )
 SMALL = (
     "rl.steps=1",
-    "rl.micro_batches=2",
+    "rl.pass_tokens=500",
     "rl.report_to=[]",
     "selection.every=0",
     "sft.steps=1",

@@ -106,7 +106,7 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
             "unknown opponents 'pool' of demonstrations; known: experts, pools",
         ),
         ({"demonstrations": {"validation": 1.5}}, "validation=1.5; allowed"),
-        ({"sft": {"batch_size": 10, "micro_batches": 3}}, "got batch_size=10, micro_batches=3; it must divide it"),
+        ({"sft": {"pass_tokens": 0}}, "got pass_tokens=0; it must be above 0"),
         ({"selection": {"every": -1}}, "got every=-1"),
         ({"hardware": {"device": "tpu"}}, "unknown device 'tpu'; known: auto, cpu, cuda"),
         ({"hardware": {"dtype": "int8"}}, "unknown dtype 'int8'; known: float32, bfloat16"),

@@ -8,7 +8,8 @@ import torch
 from transformers import TrainerCallback
 
 from equipoise.engines.plain_scoring import token_log_probs
-from equipoise.training.loss import Example, examples_of, padded, passes, weighted_loss
+from equipoise.training.loss import examples_of
+from equipoise.training.passes import RowPass, passes
 from equipoise.training.play import Experience
 from equipoise.training.rows import NOT_OURS, Row, merged
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
@@ -119,10 +120,11 @@ def test_one_step_is_the_policy_gradient(model, tokenizer, tmp_path, count, temp
     assert_same(captured, policy_gradient(model, experience, temperature))
 
 
-@pytest.mark.parametrize("micro_batches", [2, 3, 4, 20])
-def test_micro_batches_do_not_change_the_gradient(model, tokenizer, tmp_path, micro_batches):
+@pytest.mark.parametrize("pass_tokens", [1, 20, 50, 100])
+def test_passes_do_not_change_the_gradient(model, tokenizer, tmp_path, pass_tokens):
     experience = experience_of(*made(9))
-    captured, _ = gradient(model, tokenizer, experience, tmp_path, micro_batches=micro_batches)
+    assert len(passes(model, examples_of(experience), pass_tokens)) > 1
+    captured, _ = gradient(model, tokenizer, experience, tmp_path, pass_tokens=pass_tokens)
     assert_same(captured, policy_gradient(model, experience))
 
 
@@ -206,7 +208,8 @@ def test_the_loss_of_other_architectures_is_the_weighted_log_probability(new_mod
     model, experience = new_model(architecture), experience_of(*made(5))
     scores = token_log_probs(model, [(row.prompt, row.completion) for row in experience.rows], 0.7)
     expected = -sum(float(w @ s) for w, s in zip(experience.weights, scores, strict=True)) / experience.episodes
-    assert weighted_loss(model, padded(examples_of(experience)), 0.7).item() == pytest.approx(expected, rel=1e-5)
+    found = sum(part.loss(model, 0.7).item() for part in passes(model, examples_of(experience), 40))
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_logits_are_computed_where_a_token_weighs_and_nowhere_else(model):
@@ -214,7 +217,7 @@ def test_logits_are_computed_where_a_token_weighs_and_nowhere_else(model):
     examples = examples_of(experience_of(rows, weights))
     seen = []
     handle = model.get_output_embeddings().register_forward_hook(lambda module, given, out: seen.append(out.shape))
-    weighted_loss(model, padded(examples))
+    RowPass(examples).loss(model)
     handle.remove()
     weighing = sum(turn != NOT_OURS for row in rows for turn in row.turn)
     assert [shape[:2].numel() for shape in seen] == [weighing]
@@ -224,7 +227,8 @@ def test_logits_are_computed_where_a_token_weighs_and_nowhere_else(model):
 def test_rows_without_credit_have_a_gradient_of_zero(model, tokenizer, tmp_path):
     rows, weights = made(3)
     experience = experience_of(rows, [0.0 * w for w in weights])
-    captured, _ = gradient(model, tokenizer, experience, tmp_path, micro_batches=2)
+    captured, _ = gradient(model, tokenizer, experience, tmp_path)
+    assert captured
     assert all(float(g.abs().max()) == 0.0 for g in captured.values())
 
 
@@ -272,12 +276,3 @@ def test_a_line_in_the_logs_holds_the_means_of_the_steps_since_the_last(model, t
     played = [(step, {k: v for k, v in line.items() if k.startswith("play/")}) for step, line in logged.lines]
     assert played[:2] == [(2, {"play/payoff": 0.5}), (4, {"play/payoff": 2.5, "play/nash_conv": 5.0})]
     assert list(tmp_path.rglob("events.out.tfevents*"))
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 2**31])
-def test_more_passes_than_examples_are_one_for_each(count):
-    examples = [Example((1,) * length, np.zeros(length)) for length in (3, 1, 2)]
-    parts = passes(examples, count)
-    assert len(parts) == min(count, 3)
-    assert sorted(len(example.tokens) for part in parts for example in part) == [1, 2, 3]
-    assert passes([], count) == []

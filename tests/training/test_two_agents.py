@@ -24,7 +24,8 @@ from equipoise.training import self_play
 from equipoise.training.adapters import FIRST, SECOND, add_second, weights_of
 from equipoise.training.checkpoints import newest
 from equipoise.training.joint import weighted
-from equipoise.training.loss import examples_of, padded, weighted_loss
+from equipoise.training.loss import examples_of
+from equipoise.training.passes import RowPass, passes
 from equipoise.training.play import AGENT, Experience
 from equipoise.training.population import PastSettings
 from equipoise.training.recipe import parse_recipe
@@ -75,8 +76,8 @@ def made(adapter, seed, size=5.0):
     return Experience(rows, weights, np.ones(3, dtype=int), 3, {"fault_rate": 0.0})
 
 
-def settings_of(steps, micro_batches=1, rate=1e-2):
-    return StepSettings(steps, rate, micro_batches=micro_batches, on_cpu=True)
+def settings_of(steps, pass_tokens=1000, rate=1e-2):
+    return StepSettings(steps, rate, pass_tokens=pass_tokens, on_cpu=True)
 
 
 def stepped_alone(base, start, experiences, rate=1e-2):
@@ -102,22 +103,26 @@ def stepped_alone(base, start, experiences, rate=1e-2):
     return {name: p.detach() for name, p in own.items()}
 
 
-@pytest.mark.parametrize("micro_batches", [1, 3])
-def test_two_steps_of_two_agents_are_those_of_each_agent_alone(new_model, tokenizer, tmp_path, micro_batches):
-    model = two_adapters(new_model())
+@pytest.mark.parametrize("pass_tokens", [1000, 30])
+@pytest.mark.parametrize("architecture", ["llama", "qwen3_5"])
+def test_two_steps_of_two_agents_are_those_of_each_agent_alone(
+    new_model, tokenizer, tmp_path, architecture, pass_tokens
+):
+    model = two_adapters(new_model(architecture))
     before = parameters(model)
     agents = {"": FIRST, SECOND: SECOND}
     # gradients of very different size: one norm for both adapters would clip the smaller one away
     sizes = {"": (0.01, 3.0), SECOND: (40.0, 5.0)}
     parts = {a: [made(a, 2 * number + bool(a), sizes[a][number]) for number in (0, 1)] for a in agents}
     alone = {
-        adapter: stepped_alone(new_model(), adapter_of(model, adapter), parts[name]) for name, adapter in agents.items()
+        adapter: stepped_alone(new_model(architecture), adapter_of(model, adapter), parts[name])
+        for name, adapter in agents.items()
     }
 
     def collect(step):
         return weighted({agents[name]: part[step] for name, part in parts.items()}, 1.0)
 
-    TwoAgentTrainer(model, tokenizer, settings_of(2, micro_batches), tmp_path, collect).train()
+    TwoAgentTrainer(model, tokenizer, settings_of(2, pass_tokens), tmp_path, collect).train()
     after = parameters(model)
     for adapter in (FIRST, SECOND):
         own, start = weights_of(after, adapter), weights_of(before, adapter)
@@ -139,7 +144,7 @@ class _Gradients(TrainerCallback):
 def test_the_rows_of_one_agent_leave_the_other_exactly_as_it_was(new_model, tokenizer, tmp_path, adapter, other):
     model = two_adapters(new_model())
     before, seen = parameters(model), _Gradients()
-    config = settings_of(1, micro_batches=3)
+    config = settings_of(1, pass_tokens=30)
     TwoAgentTrainer(model, tokenizer, config, tmp_path, lambda step: made(adapter, 0), callbacks=[seen]).train()
     after = parameters(model)
     assert all(value is None for value in weights_of(seen.found, other).values())
@@ -149,16 +154,17 @@ def test_the_rows_of_one_agent_leave_the_other_exactly_as_it_was(new_model, toke
     assert all(f".{adapter or FIRST}." in name for name in moved)
 
 
-def test_each_row_of_a_mixed_batch_goes_through_its_own_adapter(new_model):
-    model = two_adapters(new_model())
+@pytest.mark.parametrize("architecture", ["llama", "qwen3_5"])
+def test_each_row_of_a_step_goes_through_its_own_adapter(new_model, architecture):
+    model = two_adapters(new_model(architecture))
     examples = [example for name in ("", SECOND) for example in examples_of(made(name, 3 + bool(name)))]
-    mixed = weighted_loss(model, padded(examples)).item()
+    mixed = sum(part.loss(model).item() for part in passes(model, examples, 1000))
     alone = []
     for adapter in (FIRST, SECOND):
         model.set_adapter(adapter)
         for name in ("", SECOND):
             own = [replace(example, adapter="") for example in examples if example.adapter == name]
-            alone.append(weighted_loss(model.eval(), padded(own)).item())
+            alone.append(RowPass(own).loss(model.eval()).item())
     assert mixed == pytest.approx(alone[0] + alone[3], rel=1e-5)
     assert abs(alone[1] + alone[2] - mixed) > 0.1
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from transformers import PreTrainedConfig
 
 LAYERED = frozenset(
@@ -35,6 +36,12 @@ UNLIMITED = frozenset(
 
 RECURRENT = frozenset({"olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next"})
 """Those with gated delta nets, which go on from a state, between layers that see every earlier token."""
+
+MULTIPLIED, DIVIDED = frozenset({"cohere", "cohere2"}), frozenset({"granite", "granitemoe"})
+"""Those that multiply the head's output by `logit_scale`, and those that divide it by `logits_scaling`."""
+
+CAPPED = frozenset({"gemma2", "gemma3_text", "gemma3n_text", "gemma4_text", "vaultgemma"})
+"""Those that keep the head's output within `final_logit_softcapping`, where the config has one."""
 
 SEEING = {"gemma3", "gemma4", "qwen3_5", "qwen3_5_moe"}
 """Names of models that also see or hear, and hand what they are given to a text model that is listed here."""
@@ -90,6 +97,24 @@ def lent_layers(config: PreTrainedConfig) -> frozenset[int]:
     """Which layers have their keys and values read by later layers too."""
     modes = getattr(config.get_text_config(), "kv_sharing_modes", None) or ()
     return frozenset(layer for layer, mode in enumerate(modes) if mode == "store")
+
+
+def logits_of(model: Any, states: torch.Tensor) -> torch.Tensor:
+    """The logits a model makes of what it hands to its head, as its own last lines would, [..., V].
+
+    Args:
+        model: One that `windows` describes.
+        states: [..., hidden].
+    """
+    config = model.config.get_text_config()
+    logits: torch.Tensor = model.get_output_embeddings()(states)
+    if config.model_type in MULTIPLIED:
+        logits = logits * config.logit_scale
+    elif config.model_type in DIVIDED:
+        logits = logits / config.logits_scaling
+    elif config.model_type in CAPPED and config.final_logit_softcapping is not None:
+        logits = torch.tanh(logits / config.final_logit_softcapping) * config.final_logit_softcapping
+    return logits
 
 
 def _reads_both_ways(config: Any) -> bool:

@@ -2,7 +2,7 @@
 
 The first agent is the adapter that is always active. While the second one plays, its weights stand in the place of the
 first's (`Engine.put`), so no adapter is ever switched and no gradient is switched off with it. In a training step every
-row goes through its own adapter (`loss.weighted_loss`).
+row goes through its own adapter (`passes.py`).
 """
 
 from __future__ import annotations

@@ -305,7 +305,7 @@ def steps_of(recipe: Recipe) -> StepSettings:
     return StepSettings(
         steps=recipe.rl.steps,
         learning_rate=recipe.rl.learning_rate,
-        micro_batches=recipe.rl.micro_batches,
+        pass_tokens=recipe.rl.pass_tokens,
         temperature=recipe.sampling.temperature,
         seed=recipe.seed,
         save_every=recipe.rl.save_every,

@@ -14,6 +14,13 @@ from equipoise.objectives.sepo import CreditRule, CreditWeights
 
 Gradient = Literal["sampled", "exact"]
 
+PASS_TOKENS = 2048
+"""Most tokens of a pass unless a recipe says otherwise: enough for a GPU to be busy, few enough for its memory.
+
+It suits a CPU too: steps of six hands of Kuhn poker take the embedded model 1.16 s at 512, 1.01 at 1,024, 0.98 at
+2,048, 1.09 at 4,096 and 1.58 at 16,384 (one core, median of five).
+"""
+
 LARGEST_RANK = 2**14
 """No model has wider layers to adapt; what is larger is a slip that no memory holds."""
 
@@ -131,7 +138,7 @@ class Optimisation:
     Attributes:
         steps: On-policy steps, one optimizer step each; 0 switches reinforcement learning off.
         learning_rate: Of AdamW, decayed linearly to zero.
-        micro_batches: Parts the rows of a step are split into to save memory.
+        pass_tokens: Most tokens of one forward and backward pass; a step takes as many passes as it needs.
         save_every: Steps between checkpoints, of which the two newest are kept. 0: after every step by which a
             checkpoint takes no more than 2 % of the run's time; a killed run loses one step, or a short while.
         exact_every: Steps between exact values on the curve, and between lines in the log targets.
@@ -144,7 +151,7 @@ class Optimisation:
 
     steps: int = 100
     learning_rate: float = 4e-4
-    micro_batches: int = 1
+    pass_tokens: int = PASS_TOKENS
     save_every: int = 0
     exact_every: int = 5
     exact_rounds: int = 1
@@ -154,7 +161,7 @@ class Optimisation:
     def __post_init__(self) -> None:
         if self.gradient not in get_args(Gradient):
             raise UserError(f"unknown gradient {self.gradient!r}; known: {', '.join(get_args(Gradient))}")
-        for name in ("micro_batches", "exact_every", "learning_rate"):
+        for name in ("pass_tokens", "exact_every", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
         if self.steps < 0 or self.exact_rounds < 0:

@@ -17,6 +17,7 @@ from equipoise.errors import UserError
 from equipoise.seeds import Seed, Use
 from equipoise.training.loss import Example
 from equipoise.training.rows import NOT_OURS, Row
+from equipoise.training.settings import PASS_TOKENS
 from equipoise.training.trainer import StepSettings, WeightedTrainer
 
 Weights = Callable[[Row], np.ndarray]
@@ -31,7 +32,7 @@ class SftSettings:
         steps: Optimizer steps.
         batch_size: Rows per step.
         learning_rate: Peak learning rate of AdamW, decayed linearly to zero.
-        micro_batches: Parts the rows of a step are split into to save memory.
+        pass_tokens: Most tokens of one forward and backward pass; a step takes as many passes as it needs.
         validate_every: Steps between two measurements of the loss on validation rows; first and last always count.
         seed: Keys the order of rows.
     """
@@ -39,16 +40,14 @@ class SftSettings:
     steps: int = 100
     batch_size: int = 64
     learning_rate: float = 5e-4
-    micro_batches: int = 1
+    pass_tokens: int = PASS_TOKENS
     validate_every: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "learning_rate", "micro_batches", "validate_every"):
+        for name in ("steps", "batch_size", "learning_rate", "pass_tokens", "validate_every"):
             if not getattr(self, name) > 0:
                 raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
-        if self.batch_size % self.micro_batches:
-            raise UserError(f"got batch_size={self.batch_size}, micro_batches={self.micro_batches}; it must divide it")
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def fit(
         settings.steps,
         settings.learning_rate,
         beta2=0.999,
-        micro_batches=settings.micro_batches,
+        pass_tokens=settings.pass_tokens,
         seed=Seed(settings.seed).at(Use.ROWS).integer(),
         on_cpu=model.device.type == "cpu",
         gradient_checkpointing=gradient_checkpointing,

@@ -1,4 +1,4 @@
-"""Optimizer steps on our own rows: transformers' Trainer with `loss.weighted_loss` in the place of the model's own.
+"""Optimizer steps on our own rows: transformers' Trainer with the loss of `passes.py` in the place of the model's own.
 
 The Trainer keeps the optimizer, the schedule, checkpoints, logging and the device. We own what a step trains on: an
 item of the data is a whole step, played when the Trainer asks for it, and its rows run in as many passes as memory
@@ -8,6 +8,7 @@ needs. One on-policy step per batch means that no ratio to an older policy is ne
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ from transformers.trainer_callback import PrinterCallback
 from equipoise.errors import UserError
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
-from equipoise.training.loss import Example, Reference, examples_of, less_divergence, padded, passes, weighted_loss
+from equipoise.training.loss import Example, Reference, examples_of, less_divergence
+from equipoise.training.passes import passes
 from equipoise.training.play import Experience
+from equipoise.training.settings import PASS_TOKENS
 
 Collect = Callable[[int], Experience]
 
@@ -44,7 +47,7 @@ class StepSettings:
         learning_rate: Of AdamW without weight decay, falling linearly to zero.
         beta2: AdamW's second beta; the first is 0.9.
         clip: Largest norm of a step's gradient; 0 leaves it as it is.
-        micro_batches: Passes that the rows of a step are split into to save memory.
+        pass_tokens: Most tokens of one forward and backward pass; a step takes as many passes as it needs.
         temperature: Divides the logits.
         seed: Keys what torch draws.
         save_every: Steps between checkpoints; 0 saves none.
@@ -58,7 +61,7 @@ class StepSettings:
     learning_rate: float
     beta2: float = 0.99
     clip: float = 1.0
-    micro_batches: int = 1
+    pass_tokens: int = PASS_TOKENS
     temperature: float = 1.0
     seed: int = 0
     save_every: int = 0
@@ -101,7 +104,7 @@ class StepSettings:
 
 
 class WeightedTrainer(Trainer):
-    """Trainer that minimises `weighted_loss`; a batch is {"examples": the rows of one optimizer step}."""
+    """Trainer that minimises the loss of `passes`; a batch is {"examples": the rows of one optimizer step}."""
 
     def __init__(self, settings: StepSettings, **given: Any) -> None:
         """Args: settings: How steps are taken. given: What `Trainer` takes."""
@@ -114,8 +117,11 @@ class WeightedTrainer(Trainer):
     ) -> torch.Tensor:
         """The loss of one step's rows, whose gradient is added up over the passes they are split into."""
         total = torch.zeros((), device=self.args.device)
-        for part in passes(inputs["examples"], self.settings.micro_batches):
-            total += super().training_step(model, padded(part))
+        parts = passes(model, inputs["examples"], self.settings.pass_tokens)
+        for number, part in enumerate(parts, start=1):
+            # each of several processes has its own number of passes, and one last, after which gradients are shared
+            with nullcontext() if number == len(parts) else self.accelerator.no_sync(model):
+                total += super().training_step(model, {"pass": part})
         return total
 
     def compute_loss(
@@ -126,7 +132,8 @@ class WeightedTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """The loss of one pass."""
-        return weighted_loss(model, inputs, self.settings.temperature)
+        loss: torch.Tensor = inputs["pass"].loss(model, self.settings.temperature)
+        return loss
 
 
 class EpisodeTrainer(WeightedTrainer):

@@ -1,0 +1,141 @@
+"""The forward and backward passes of one optimizer step: minus the sum of weight times log-probability, in parts.
+
+Rows of a step begin alike: they share the rules, and much of the play. So they are run as token trees, each distinct
+beginning once (`engines/token_tree.py`), where the architecture allows it, and as padded rows where it does not. Either
+way a pass has a bounded number of tokens, and the gradient is that of one row after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from equipoise.engines.architectures import windows
+from equipoise.engines.token_tree import TokenTree, trees
+from equipoise.engines.tree_pass import log_probs, unwrapped
+from equipoise.training.adapters import FIRST
+from equipoise.training.loss import Example
+
+WIDE = 1000.0
+"""Nodes of a tree's row at which attention is taken to cost as much as all the rest.
+
+Wider rows run fewer tokens twice, and mask more of their attention away. Chosen by CPU-seconds of a step of the
+embedded model on six hands of Kuhn poker (one core, median of five): 1.14 at 100, 1.10 at 300, 0.98 at 1,000, 1.07 at
+3,000, and 2.63 in rows as wide as a pass. It is the best of them in the auction and the dilemma too.
+"""
+_Sized = TypeVar("_Sized")
+
+
+class Pass(Protocol):
+    """Some of a step's rows, run together."""
+
+    def loss(self, model: Any, temperature: float = 1.0) -> torch.Tensor:
+        """-sum over its tokens of weight * log-probability, differentiable.
+
+        Args:
+            model: A causal language model, with or without adapters, or inside what several processes wrap it in.
+            temperature: Divides the logits.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TreePass:
+    """Rows as token trees.
+
+    Attributes:
+        trees: One row of the pass each.
+        adapter: The adapter they all go through; empty for the model as it is.
+    """
+
+    trees: Sequence[TokenTree]
+    adapter: str = ""
+
+    def loss(self, model: Any, temperature: float = 1.0) -> torch.Tensor:
+        """As `Pass.loss`; logits are computed before weighed tokens alone, at most `tree_pass.LOGITS` at a time."""
+        given = {}
+        if self.adapter:
+            model.eval()  # PEFT takes a name a row in this mode alone; nothing is dropped out, gradients are the same
+            given["adapter_names"] = [self.adapter] * len(self.trees)
+        found = log_probs(model, self.trees, temperature, **given)
+        weights = torch.from_numpy(np.concatenate([tree.weights for tree in self.trees])).to(found)
+        return -(weights * found).sum()
+
+
+@dataclass(frozen=True)
+class RowPass:
+    """Rows side by side, padded on the right to the longest.
+
+    Attributes:
+        examples: The rows.
+    """
+
+    examples: Sequence[Example]
+
+    def loss(self, model: Any, temperature: float = 1.0) -> torch.Tensor:
+        """As `Pass.loss`; logits are computed at the positions before a weighted token and nowhere else."""
+        inner = unwrapped(model)
+        ids, mask, weights = (part.to(inner.device) for part in _padded(self.examples))
+        row, before = weights[:, 1:].nonzero(as_tuple=True)  # [n]: the last position that predicts each weighted token
+        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        if any(example.adapter for example in self.examples):
+            model.eval()  # as above
+            inputs["adapter_names"] = [example.adapter or FIRST for example in self.examples]
+        head = inner.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda module, seen: (seen[0][row, before][None],))
+        try:
+            logits = model(**inputs).logits[0]  # [n, vocabulary]
+        finally:
+            handle.remove()
+        assert len(logits) == len(row)
+        chosen = ids[row, before + 1]
+        surprise = torch.nn.functional.cross_entropy(logits.float() / temperature, chosen, reduction="none")
+        loss: torch.Tensor = (weights[row, before + 1] * surprise).sum()
+        return loss
+
+
+def passes(model: Any, examples: Sequence[Example], most: int) -> list[Pass]:
+    """The passes of a step's rows, whose gradients add up to the step's.
+
+    Args:
+        model: What is trained.
+        examples: The rows; those of different adapters are in one pass only where they are rows.
+        most: Tokens of a pass, padding included; a row that is longer is a pass of its own.
+    """
+    if windows(unwrapped(model).config) is None:
+        return [RowPass(part) for part in _parts(examples, lambda example: len(example.tokens), most)]
+    found: list[Pass] = []
+    for adapter, some in groupby(sorted(examples, key=_adapter), key=_adapter):
+        own = list(some)
+        whole = trees([example.tokens for example in own], [example.weights for example in own], most, WIDE)
+        found += [TreePass(part, adapter) for part in _parts(whole, len, most)]
+    return found
+
+
+def _adapter(example: Example) -> str:
+    return example.adapter
+
+
+def _parts(whole: Sequence[_Sized], size: Callable[[_Sized], int], most: int) -> list[list[_Sized]]:
+    """The longest first, as many together as fit when all are filled up to the longest of them."""
+    parts: list[list[_Sized]] = []
+    for one in sorted(whole, key=size, reverse=True):
+        if not parts or (len(parts[-1]) + 1) * size(parts[-1][0]) > most:
+            parts.append([])
+        parts[-1].append(one)
+    return parts
+
+
+def _padded(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids, attention mask and weights, [B, L]."""
+    shape = len(examples), max(len(example.tokens) for example in examples)
+    ids, mask, weights = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    for i, example in enumerate(examples):
+        part = i, slice(len(example.tokens))
+        ids[part], mask[part], weights[part] = example.tokens, 1, example.weights
+    return torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(weights).float()

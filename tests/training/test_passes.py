@@ -1,0 +1,177 @@
+"""A step's passes: trees where the architecture allows it, rows where not, bounded, with one gradient."""
+
+import os
+import socket
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import TrainerCallback
+
+from equipoise.training.adapters import FIRST, SECOND
+from equipoise.training.loss import Example
+from equipoise.training.passes import RowPass, TreePass, passes
+from equipoise.training.play import Experience
+from equipoise.training.rows import Row
+from equipoise.training.trainer import EpisodeTrainer, StepSettings
+from tests.engines.trees import tiny
+
+TREES = ["llama", "qwen3", "gemma3", "gemma4"]
+
+
+def shared(count=12, seed=0, adapter=""):
+    """Examples that begin with the same rules and go on from one another's play, a third of their tokens weighed."""
+    rng = np.random.default_rng(seed)
+    made = [tuple(rng.integers(5, 600, size=40).tolist())]
+    while len(made) < count:
+        before = made[rng.integers(len(made))]
+        start = int(rng.integers(20, len(before)))
+        made.append(before[:start] + tuple(rng.integers(5, 600, size=int(rng.integers(3, 12))).tolist()))
+    return [Example(ids, rng.normal(size=len(ids)) * (rng.random(len(ids)) < 0.3), adapter) for ids in made]
+
+
+def adapted(model, rank=4):
+    """A model with an adapter that differs from nothing."""
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
+    model = get_peft_model(model, LoraConfig(r=rank, target_modules=targets, task_type="CAUSAL_LM"))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return model.eval()
+
+
+def gradient(model, parts, temperature=1.0):
+    """The gradient of some passes, one after the other, by parameter."""
+    model.zero_grad()
+    for part in parts:
+        part.loss(model, temperature).backward()
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return found
+
+
+def apart(one, other):
+    """Length of the difference of two gradients relative to the other's length."""
+    assert one.keys() == other.keys()
+    length = sum(float(g.double().square().sum()) for g in other.values()) ** 0.5
+    assert length > 1e-2
+    return sum(float((one[n] - other[n]).double().square().sum()) for n in other) ** 0.5 / length
+
+
+@pytest.mark.parametrize("most", [10**6, 60])
+@pytest.mark.parametrize("architecture", TREES)
+def test_the_gradient_of_trees_is_that_of_rows(new_model, architecture, most):
+    model, examples = new_model(architecture).double(), shared()
+    parts = passes(model, examples, most)
+    assert all(isinstance(part, TreePass) for part in parts)
+    rows = [RowPass([example]) for example in examples]
+    assert apart(gradient(model, parts, 0.7), gradient(model, rows, 0.7)) < 1e-5
+
+
+@pytest.mark.parametrize("architecture", TREES)
+def test_the_gradient_of_an_adapter_is_that_of_rows(new_model, architecture):
+    model, examples = adapted(new_model(architecture)), shared()
+    found, expected = gradient(model, passes(model, examples, 100)), gradient(model, [RowPass(examples)])
+    assert all("lora_" in name for name in found)
+    assert apart(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma3", "gemma4"])
+def test_an_adapter_on_activations_that_are_computed_twice_has_the_same_gradient(new_model, architecture):
+    model, examples = adapted(new_model(architecture)), shared()
+    expected = gradient(model, [RowPass(examples)])
+    model.enable_input_require_grads()
+    model.base_model.model.activation_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    assert apart(gradient(model, passes(model, examples, 100)), expected) < 1e-5
+
+
+def test_linear_attention_takes_rows(new_model):
+    model, examples = new_model("qwen3_5"), shared()
+    parts = passes(model, examples, 100)
+    assert len(parts) > 1
+    assert all(isinstance(part, RowPass) for part in parts)
+    assert sorted(e.tokens for part in parts for e in part.examples) == sorted(e.tokens for e in examples)
+    assert apart(gradient(model, parts), gradient(model, [RowPass([example]) for example in examples])) < 1e-5
+
+
+def test_rows_of_different_adapters_are_never_in_one_tree(new_model):
+    model = adapted(new_model())
+    model.add_adapter(SECOND, model.peft_config[FIRST])
+    examples = [*shared(), *(replace(example, adapter=SECOND) for example in shared())]
+    parts = passes(model, examples, 10**6)
+    assert [part.adapter for part in parts] == ["", SECOND]
+    (first,), (second,) = (part.trees for part in parts)
+    assert first.tokens.tolist() == second.tokens.tolist()
+
+
+@pytest.mark.parametrize("most", [1, 45, 100, 1000])
+@pytest.mark.parametrize("architecture", ["llama", "qwen3_5"])
+def test_a_pass_has_at_most_so_many_tokens_or_one_row(new_model, architecture, most):
+    for part in passes(new_model(architecture), shared(), most):
+        if isinstance(part, TreePass):
+            lengths = [len(tree) for tree in part.trees]
+        else:
+            lengths = [len(example.tokens) for example in part.examples]
+        assert len(lengths) * max(lengths) <= most or len(lengths) == 1
+
+
+def test_a_step_without_rows_has_no_passes(new_model):
+    assert passes(new_model(), [], 100) == []
+
+
+def test_an_agent_whose_rows_weigh_nothing_still_has_a_gradient(new_model):
+    model = adapted(new_model())
+    examples = [Example(example.tokens, np.zeros(len(example.tokens))) for example in shared()]
+    found = gradient(model, passes(model, examples, 100))
+    assert len(found) == sum(p.requires_grad for p in model.parameters())
+    assert not any(g.any() for g in found.values())
+
+
+class _Capture(TrainerCallback):
+    """Copies the gradient as the optimizer is about to use it."""
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
+        self.found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def one_of_two(rank, folder, port):
+    """A step of one of two processes, whose rows and number of passes are its own; saves the gradients."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in names.items()})
+    torch.set_num_threads(1)
+    examples = shared(seed=rank)
+    rows = [Row(e.tokens[:1], e.tokens[1:], (0,) * (len(e.tokens) - 1)) for e in examples]
+    step = Experience(rows, [e.weights[1:] for e in examples], np.ones(len(rows), dtype=int), 1)
+    settings = StepSettings(1, 1e-12, clip=0.0, pass_tokens=60 if rank else 10**6, on_cpu=True)
+    for kind, build in KINDS.items():
+        capture = _Capture()
+        changes = dict(callbacks=[capture], ddp_backend="gloo", ddp_timeout=60)
+        EpisodeTrainer(build(), None, settings, folder / f"{kind}-{rank}", lambda _: step, **changes).train()
+        torch.save(capture.found, folder / f"{kind}-{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+KINDS = {
+    "whole": lambda: tiny("gemma3_text", vocab_size=600),
+    "adapter": lambda: adapted(tiny("llama", vocab_size=600)),
+}
+
+
+@pytest.mark.slow
+def test_two_processes_with_unlike_numbers_of_passes_step_by_the_mean_of_their_gradients(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(one_of_two, (tmp_path, port), nprocs=2)
+    for kind, build in KINDS.items():
+        model = build()
+        assert [len(passes(model, shared(seed=rank), 60 if rank else 10**6)) > 1 for rank in (0, 1)] == [False, True]
+        own = [gradient(model, [RowPass(shared(seed=rank))]) for rank in (0, 1)]
+        mean = {name: (own[0][name] + own[1][name]) / 2 for name in own[0]}
+        for rank in (0, 1):
+            assert apart(torch.load(tmp_path / f"{kind}-{rank}.pt"), mean) < 1e-5
