@@ -156,6 +156,7 @@ def test_where_faults_play_by_the_policy_itself_sampled_credits_are_the_gradient
     assert along(estimates, right, logits.exact_gradient(found)) > 4
 
 
+@pytest.mark.slow
 def test_visits_are_the_decisions_of_an_average_episode():
     settings = replace(BOTH, rollouts=8, deals=8)
     logits = Logits(GAMES["dilemma"][0], seed=1)

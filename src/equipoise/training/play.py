@@ -26,7 +26,7 @@ class Experience:
     Attributes:
         rows: Distinct transcripts.
         weights: For each row, the summed credit of every completion token.
-        counts: How many episodes each row stands for.
+        counts: How many episodes each row stands for, whole or expected.
         episodes: Sides of episodes trained, the denominator of the policy gradient.
         metrics: What to log.
     """
