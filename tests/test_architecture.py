@@ -44,6 +44,7 @@ OPTIONAL = {
     "tinker": ("engines/",),
     "matplotlib": ("reports/",),
     "jinja2": ("reports/",),
+    "vllm": ("engines/",),
 }
 """Packages that need an extra, and the only places that may import them."""
 

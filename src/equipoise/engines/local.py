@@ -41,6 +41,12 @@ def wearing(model: PreTrainedModel, weights: Weights) -> Iterator[None]:
             parameters[name].data = value
 
 
+def stops_of(model: PreTrainedModel) -> tuple[int, ...]:
+    """The tokens that end a text by a model's own settings."""
+    ends = getattr(model.generation_config, "eos_token_id", None)
+    return () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
+
+
 class LocalEngine:
     """Serves a transformers model of this process; equal keys give equal draws on one device.
 
@@ -56,8 +62,7 @@ class LocalEngine:
         self.model = model
         embeddings: Any = model.get_input_embeddings()
         self.vocabulary: int = len(embeddings.weight)
-        ends = getattr(model.generation_config, "eos_token_id", None)
-        self.stops: tuple[int, ...] = () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
+        self.stops: tuple[int, ...] = stops_of(model)
         self._named: dict[str, Weights] = {}
         self._decoders: WeakValueDictionary[tuple[str, int], Decoder] = WeakValueDictionary()
 

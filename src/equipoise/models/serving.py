@@ -50,6 +50,7 @@ Opens = Callable[[Service], "Engine"]
 OURS: Mapping[str, str] = {
     "local": "equipoise.models.serving:local",
     "tinker": "equipoise.models.serving:tinker",
+    "vllm": "equipoise.models.serving:vllm",
 }
 """Where the registry finds our engines."""
 
@@ -81,6 +82,13 @@ def tinker(service: Service) -> Engine:
     if adapter is not None:
         engine.recall("", json_object(adapter / STATE)["state"])
     return engine
+
+
+def vllm(service: Service) -> Engine:
+    """vLLM in this process; beside it the model is kept in training alone."""
+    from equipoise.engines.vllm import VllmEngine
+
+    return VllmEngine(service.loaded[0].requires_grad_(False) if service.model is None else service.model)
 
 
 def read_engine(found: object, name: str) -> Opens:

@@ -48,6 +48,12 @@ def weights_of(weights: Mapping[str, torch.Tensor], adapter: str) -> dict[str, t
     }
 
 
+def own_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """What training moves of the policy itself: its adapter's weights, the first of two, or all; none is copied."""
+    trained = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return weights_of(trained, FIRST) or trained
+
+
 def adapted_modules(model: PreTrainedModel, targets: Sequence[str]) -> list[str]:
     """Full names of the language model's linear layers that an adapter goes on: no vision or audio tower's, no head.
 

@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,21 +25,23 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 
 from equipoise.engines.engine import Ids
+from equipoise.engines.local import LocalEngine
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
 from equipoise.models.serving import Service, opened
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed, Use
-from equipoise.training.adapters import adapted_modules, add_second
+from equipoise.training.adapters import adapted_modules, add_second, own_weights
 from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import CheapSaves, Counted, RunCallback
 from equipoise.training.checkpoints import newest, sweep
 from equipoise.training.demonstrations import expert_rows
 from equipoise.training.folder import open_folder
+from equipoise.training.importance import by_trainer, corrected
 from equipoise.training.joint import JointPlay
 from equipoise.training.loss import Reference
-from equipoise.training.play import AGENT, Experience
+from equipoise.training.play import AGENT, Experience, trained_model
 from equipoise.training.plays import plays_of
 from equipoise.training.progress import counting
 from equipoise.training.recipe import Recipe, load_recipe
@@ -107,7 +110,9 @@ def train(
             return out / "model"
         model, tokenizer = _start(recipe, out)
         if recipe.rl.steps > 0:
-            _reinforce(recipe, plays, model, tokenizer, out, label)
+            policy = _agent(recipe, model, tokenizer, out)
+            with closing(policy.engine):
+                _reinforce(recipe, plays, policy, out, label)
         else:
             _save(model, tokenizer, out / "model", _base(recipe))
     return out / "model"
@@ -192,22 +197,22 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
     return get_peft_model(model, config)
 
 
-def _reinforce(
-    recipe: Recipe,
-    plays: JointPlay,
-    start: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    out: Path,
-    label: str,
-) -> None:
-    """Takes the steps that are left and puts the chosen policy into `model/`."""
+def _agent(
+    recipe: Recipe, start: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path
+) -> LanguageModelPolicy:
+    """The policy that is trained, whose engine follows its model; the second of two agents is an adapter beside it."""
     model: PreTrainedModel = _adapted(recipe, start)
-    two = has_two_agents(recipe)
-    if two:
+    if has_two_agents(recipe):
         add_second(model)
-    reference = _reference(recipe, out, model)
     engine = opened(Service(str(_started(recipe, out)), recipe.hardware, model))
-    policy = LanguageModelPolicy(AGENT, engine, tokenizer, recipe.sampling)
+    return LanguageModelPolicy(AGENT, engine, tokenizer, recipe.sampling)
+
+
+def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, out: Path, label: str) -> None:
+    """Takes the steps that are left and puts the chosen policy into `model/`."""
+    model, tokenizer = trained_model(policy), policy.tokenizer
+    rounded = not isinstance(policy.engine, LocalEngine)  # otherwise than the trainer rounds, by weights of its own
+    reference = _reference(recipe, out, model)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
     resumed, left = newest(checkpoints, out / "metrics.jsonl", plays.restore)
@@ -221,16 +226,23 @@ def _reinforce(
         resumed.step if resumed else 0,
     )
 
+    def synchronise() -> None:
+        if rounded:
+            policy.engine.put("", own_weights(model))
+
     def collect(step: int) -> Experience:
+        synchronise()
         if recipe.selection.every and step and step % recipe.selection.every == 0:
             selection.consider(step)
         experience = plays.collect(policy, Seed(recipe.seed).at(Use.STEP, step), step)
+        if rounded:
+            experience = corrected(experience, by_trainer(model, recipe.sampling.temperature), recipe.rl.ratio_cap)
         if step % recipe.rl.exact_every == 0:
             experience.metrics.update(curve.figures())
         return experience
 
     callback = RunCallback(out, lambda: trainer.last_metrics, plays.state, label)
-    trainer = (TwoAgentTrainer if two else EpisodeTrainer)(
+    trainer = (TwoAgentTrainer if has_two_agents(recipe) else EpisodeTrainer)(
         model,
         tokenizer,
         steps_of(recipe),
@@ -251,11 +263,13 @@ def _reinforce(
         ) from error
     finally:
         callback.close()
-    trainer.accelerator.end_training()
+    if trainer.accelerator.num_processes > 1:  # the process group of a single one is its engine's
+        trainer.accelerator.end_training()
     model.eval()
     if callback.interrupted:
         stopped = f"stopped after step {trainer.state.global_step}; continue with --resume --out {out}"
         raise Interrupted(stopped, callback.interrupted)
+    synchronise()
     _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, **curve.figures()})
     if recipe.selection.every:
         selection.consider(recipe.rl.steps)

@@ -144,6 +144,8 @@ class Optimisation:
         exact_every: Steps between exact values on the curve, and between lines in the log targets.
         exact_rounds: First rounds that the curve's exact values cover, fewer where their tree is too large; 0 leaves
             them out.
+        ratio_cap: Most that a sampled token's weight is multiplied by where an engine beside the trainer made it less
+            likely than the trainer does.
         report_to: Trainer's log targets, for example "tensorboard".
         gradient: "sampled": of episodes that are played. "exact": of all that can be played, with no sampling, in
             games that are small enough to score every information state.
@@ -155,6 +157,7 @@ class Optimisation:
     save_every: int = 0
     exact_every: int = 5
     exact_rounds: int = 1
+    ratio_cap: float = 2.0
     report_to: tuple[str, ...] = ("tensorboard",)
     gradient: Gradient = "sampled"
 
@@ -166,6 +169,8 @@ class Optimisation:
                 raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
         if self.steps < 0 or self.exact_rounds < 0:
             raise UserError(f"got steps={self.steps}, exact_rounds={self.exact_rounds}; allowed: 0 (off) or more")
+        if not self.ratio_cap >= 1:
+            raise UserError(f"got ratio_cap={self.ratio_cap}; allowed: 1 or more")
         if self.save_every < 0:
             raise UserError(f"got save_every={self.save_every}; allowed: 1 or more, or 0 for whenever it is cheap")
 

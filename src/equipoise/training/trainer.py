@@ -37,6 +37,12 @@ from equipoise.training.settings import PASS_TOKENS
 
 Collect = Callable[[int], Experience]
 
+_RECOMPUTING = next(
+    name for name in ("activation_checkpointing", "gradient_checkpointing") if hasattr(TrainingArguments, name)
+)
+"""What transformers calls it: the first since 5.23, the second before."""
+_RECOMPUTED: dict[str, Any] = {_RECOMPUTING: True, f"{_RECOMPUTING}_kwargs": {"use_reentrant": False}}
+
 
 @dataclass(frozen=True)
 class StepSettings:
@@ -83,8 +89,6 @@ class StepSettings:
                 "weight_decay": 0.0,
                 "max_grad_norm": self.clip,
                 "per_device_train_batch_size": 1,
-                "activation_checkpointing": self.gradient_checkpointing,
-                "activation_checkpointing_kwargs": {"use_reentrant": False} if self.gradient_checkpointing else None,
                 "bf16": False,
                 "use_cpu": self.on_cpu or not torch.cuda.is_available(),
                 "seed": self.seed,
@@ -98,6 +102,7 @@ class StepSettings:
                 "dataloader_pin_memory": False,
                 "remove_unused_columns": False,
                 "label_names": [],
+                **(_RECOMPUTED if self.gradient_checkpointing else {}),
                 **changes,
             }
         )
