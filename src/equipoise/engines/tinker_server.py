@@ -93,6 +93,9 @@ class TinkerServer:
         Raises:
             ServerFailed: When it raises anything, when the server refuses connections, or when patience ends.
         """
+        # the client would wait for a server that is not there, and do what nobody asks for any more when it is back
+        if not self.listens():
+            raise ServerFailed(f"no Tinker server answers at {self.url}, while {what}; start it again")
         answer: Future[T] = Future()
         threading.Thread(target=_into, args=(answer, call), daemon=True).start()
         deadline = time.monotonic() + self._patience_s
@@ -131,16 +134,12 @@ class TinkerServer:
             attention: Whether it goes on attention layers; a server may not heed it (`RemoteModel.adapter`).
             mlp: Whether it goes on the layers between them.
         """
-        from equipoise.engines.tinker_model import RemoteModel
-
-        session = self.session()
-        made = self.ask(
+        return self._made(
             "making an adapter",
-            lambda: session.create_lora_training_client(
+            lambda session: session.create_lora_training_client(
                 base_model=self.base, rank=rank, seed=seed, train_attn=attention, train_mlp=mlp, train_unembed=False
             ),
         )
-        return RemoteModel(self, session, made)
 
     def restored(self, path: str) -> RemoteModel:
         """The model of a saved state with its optimizer, as a model of its own: the one that was saved stays as it is.
@@ -148,11 +147,21 @@ class TinkerServer:
         Args:
             path: What `RemoteModel.save` gave.
         """
+        return self._made(
+            f"restoring {path}", lambda session: session.create_training_client_from_state_with_optimizer(path)
+        )
+
+    def _made(self, what: str, make: Callable[[Any], Any]) -> RemoteModel:
+        """A model in a session of its own, which lapses where the model is not made."""
         from equipoise.engines.tinker_model import RemoteModel
 
         session = self.session()
-        made = self.ask(f"restoring {path}", lambda: session.create_training_client_from_state_with_optimizer(path))
-        return RemoteModel(self, session, made)
+        try:
+            self.ask("beginning a session", lambda: session.holder)
+            return RemoteModel(self, session, self.ask(what, lambda: make(session)))
+        except ServerFailed:
+            self.end(session)
+            raise
 
     def reconnect(self) -> None:
         """Begins a session anew: the old one may have gone with the server that it was begun with."""
