@@ -94,6 +94,7 @@ bench: setup
 	$(BIN)/python benchmarks/arena.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/tree.py
+	$(BIN)/python benchmarks/tokens_fed.py
 
 golden: setup
 	$(BIN)/python tests/golden/make.py

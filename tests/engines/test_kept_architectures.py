@@ -6,11 +6,13 @@ Every transcript is longer than the windows of five tokens, and than the convolu
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from equipoise.engines.engine import Context, Decoding
 from equipoise.engines.exactness import way_of
 from equipoise.engines.local import LocalEngine
 from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.testing import EngineCase, check_engine
 from tests.engines.trees import each, tiny
 
 KEYS = ("cohere2", "gemma2", "gemma3_text", "gemma3n_text", "gemma4_text", "gpt_oss", "llama", "mistral", "qwen2")
@@ -144,3 +146,40 @@ def test_scoring_feeds_every_distinct_token_once(fed, name):
     distinct = len(RULES) + sum(map(len, TURNS)) + 4 * 4
     assert sum(rows * width for rows, width in shapes) == distinct
     assert len(shapes) < distinct / 4
+
+
+def whole(name):
+    """A random model of an architecture that also sees."""
+    vision = dict(hidden_size=16, intermediate_size=16, image_size=28, patch_size=14)
+    layers = dict(num_hidden_layers=1, num_attention_heads=1, head_dim=16)
+    if name == "qwen3_5":
+        layers = dict(depth=1, num_heads=1, out_hidden_size=32)
+    text = tiny(f"{name}_text").config.to_dict()
+    config = AutoConfig.for_model(name, text_config=text, vision_config=vision | layers, audio_config=None)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AutoModelForImageTextToText.from_config(config).eval()
+
+
+def assert_keeps_promises(model, way, **settings):
+    assert way_of(model).name == way
+
+    def plain(prompt, reply, heat):
+        return token_log_probs(model, [(prompt, reply)], heat)[0]
+
+    check_engine(EngineCase(LocalEngine(model), plain, **settings))
+
+
+@pytest.mark.parametrize(("name", "way"), [("gemma3", "keys"), ("gemma4", "keys"), ("qwen3_5", "states")])
+def test_models_that_also_see_are_kept_as_their_text_models_are(name, way):
+    assert_keeps_promises(whole(name), way)
+
+
+def test_the_text_model_of_a_checkpoint_that_also_sees_is_kept(tmp_path):
+    whole("qwen3_5").save_pretrained(tmp_path)
+    assert_keeps_promises(AutoModelForCausalLM.from_pretrained(tmp_path).eval(), "states")
+
+
+@pytest.mark.parametrize(("name", "way"), [("gemma4_text", "keys"), ("gpt_oss", "keys"), ("qwen3_5_text", "states")])
+def test_bfloat16_is_kept_within_its_own_rounding(name, way):
+    assert_keeps_promises(tiny(name).to(torch.bfloat16), way, tolerance=0.3, repeats=False)

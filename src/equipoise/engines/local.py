@@ -2,7 +2,8 @@
 
 Each distinct transcript is run once, what it holds is kept between its turns where that is exact for the architecture,
 and replies are drawn on the device. What is alive at a time is bounded whatever is asked: rows and their logits
-(`decoder`), a pass (`kept`, `scoring`, `plain_scoring`), and what is drawn from (`drawing`).
+(`decoder`), a pass (`reader`, `scoring`, `state_scoring`, `plain_scoring`), what is drawn from (`drawing`), and the
+states of recurrent layers under each set of weights (`state_store`); keys and values are as many as contexts need.
 """
 
 from __future__ import annotations

@@ -101,16 +101,7 @@ class Reader:
         rows, width, most = len(new), tokens.shape[1], ahead.shape[1]
         stretches = [self._stretches(start, ids, tree) for start, ids, tree in zip(starts, new, trees, strict=True)]
         ends = np.array([len(stretch.path) for stretch, _ in stretches])
-        written = np.zeros((rows, width + most), dtype=np.int64)
-        seen = np.zeros((rows, int(ends.max()) + most), dtype=np.int64)
-        places = np.broadcast_to(np.arange(seen.shape[1]), seen.shape).copy()  # positions of what is seen
-        for row, (stretch, after) in enumerate(stretches):
-            count, end = len(new[row]), ends[row]
-            written[row, width - count : width] = stretch.path[end - count :]
-            seen[row, :end] = stretch.path
-            for node, leaf in enumerate(after):
-                written[row, width + node] = seen[row, end + node] = leaf.path[-1]
-                places[row, end + node] = end + depths[row, node]
+        written, seen, places = _slots(stretches, real.sum(axis=1), ends, depths)
         before = np.where(real, ends[:, None] - width + np.arange(width), 0)
         upto = np.repeat(ends[:, None] - 1, most, axis=1)
         positions = np.concatenate([before, upto + 1 + depths], axis=1)
@@ -159,6 +150,31 @@ class Reader:
         if self._windowed:
             return attention_masks(self._model, shown, self._on_device(positions), self._on_device(places))
         return additive_mask(self._model, shown)
+
+
+def _slots(
+    stretches: Sequence[tuple[Stretch, Sequence[Stretch]]], new: np.ndarray, ends: np.ndarray, depths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slots that a pass writes [U, W] and sees [U, S], and positions of what it sees [U, S].
+
+    Args:
+        stretches: Each row's text and the nodes of its tree.
+        new: How many tokens of each text are new.
+        ends: How many each text has.
+        depths: Depth of each node, [U, T].
+    """
+    width, most = int(new.max()), depths.shape[1]
+    written = np.zeros((len(ends), width + most), dtype=np.int64)
+    seen = np.zeros((len(ends), int(ends.max()) + most), dtype=np.int64)
+    places = np.broadcast_to(np.arange(seen.shape[1]), seen.shape).copy()
+    for row, (stretch, after) in enumerate(stretches):
+        end = int(ends[row])
+        written[row, width - new[row] : width] = stretch.path[end - new[row] :]
+        seen[row, :end] = stretch.path
+        for node, leaf in enumerate(after):
+            written[row, width + node] = seen[row, end + node] = leaf.path[-1]
+            places[row, end + node] = end + depths[row, node]
+    return written, seen, places
 
 
 def _visible(limits: np.ndarray, lines: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
