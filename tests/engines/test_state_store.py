@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig
 
-from equipoise.engines import state_store
+from equipoise.engines import decoder, state_store
 from equipoise.engines.engine import Context, Decoding
 from equipoise.engines.exactness import STATES, way_of
 from equipoise.engines.kept import KeptDecoder
@@ -93,6 +93,18 @@ def test_more_states_than_there_is_room_for_are_never_held_and_figures_stay(monk
     scores = engine.score(prompts, replies)
     plain = token_log_probs(model, [(p.ids, r) for p, some in zip(prompts, replies, strict=True) for r in some])
     np.testing.assert_allclose(np.ravel(scores), [row.sum() for row in plain], atol=1e-4)
+    assert all(count <= most for count, most in held)
+
+
+def test_what_is_kept_while_few_rows_run_at_a_time_leaves_room_for_many_later(monkeypatch, held):
+    model = tiny("qwen3_5_text")
+    room_for(monkeypatch, model, 16)
+    engine = LocalEngine(model)
+    with monkeypatch.context() as few:
+        few.setattr(decoder, "ROWS", 1)
+        contexts = play(engine)
+    prompts = [context.then((row,)) for context in contexts for row in (5, 6, 8, 9)]
+    engine.sample(prompts, each([1] * len(prompts), 9), DECODING)
     assert all(count <= most for count, most in held)
 
 

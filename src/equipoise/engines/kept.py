@@ -115,7 +115,7 @@ class KeptDecoder:
         """
         states = self._reader.states
         assert states is not None
-        most = states.most - 2 * self.most
+        most = states.most - 2 * max(1, states.most // _ROWS_SHARE)
         while states.kept >= most and self._passed:
             memory = self._passed.popleft()()
             if memory is not None and memory.followers == 1:
