@@ -94,9 +94,11 @@ def recurrent_layers(config: PreTrainedConfig) -> tuple[int, ...]:
 
 
 def lent_layers(config: PreTrainedConfig) -> frozenset[int]:
-    """Which layers have their keys and values read by later layers too."""
-    modes = getattr(config.get_text_config(), "kv_sharing_modes", None) or ()
-    return frozenset(layer for layer, mode in enumerate(modes) if mode == "store")
+    """Which layers have their keys and values read by later layers too: the last of each kind that has its own."""
+    text: Any = config.get_text_config()
+    readers = getattr(text, "num_kv_shared_layers", None) or 0
+    own = list(getattr(text, "layer_types", None) or ())[: text.num_hidden_layers - readers]
+    return frozenset(len(own) - 1 - own[::-1].index(kind) for kind in set(own)) if readers else frozenset()
 
 
 def logits_of(model: Any, states: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
 
 from equipoise.engines.ahead import MOST_AHEAD, Tree, tree_batch, tree_of
 from equipoise.engines.architectures import lent_layers, recurrent_layers, windows
@@ -21,7 +22,7 @@ from equipoise.engines.engine import Ids
 from equipoise.engines.key_value_store import KeyValueLayer, Store, Stretch
 from equipoise.engines.masks import Masks, additive_mask, attention_masks
 from equipoise.engines.memory import within
-from equipoise.engines.state_store import PassCache, StateLayer, States, TextState
+from equipoise.engines.state_store import StateLayer, States, TextState
 
 PASS_ROWS, PASS_SEEN = 128, 1 << 25
 """Bounds of a forward pass: rows, enough to fill matrix products and few enough for a CPU's cache; and entries of its
@@ -111,9 +112,7 @@ class Reader:
             input_ids=self._on_device(np.concatenate([tokens, ahead], axis=1)),
             attention_mask=self._masks(visible, positions, places),
             position_ids=self._on_device(positions),
-            past_key_values=PassCache(
-                self._layers(self._on_device(written), self._on_device(seen)), self._recurrent(starts, states)
-            ),
+            past_key_values=Cache(layers=[*self._layers(written, seen, starts, states)]),
             use_cache=True,
             logits_to_keep=last + most,
         ).logits
@@ -133,17 +132,25 @@ class Reader:
             after.append(Stretch(self._store, stretch if parent < 0 else after[parent], self._store.take(1)))
         return stretch, after
 
-    def _layers(self, written: torch.Tensor, seen: torch.Tensor) -> list[KeyValueLayer]:
-        return [KeyValueLayer(self._store, layer, written, seen) for layer in range(len(self._store.layers))]
-
-    def _recurrent(self, starts: Sequence[Reading | None], ends: Sequence[TextState | None]) -> dict[int, StateLayer]:
-        """The recurrent layers of a pass, which go on from the states of the starts and write those of the ends."""
-        if self.states is None:
-            return {}
-        froms = np.array([0 if start is None or start.state is None else start.state.slot for start in starts])
-        read = self._on_device(froms) if froms.any() else None
-        written = self._on_device(np.array([0 if state is None else state.slot for state in ends]))
-        return {layer: StateLayer(self.states, layer, read, written) for layer in self.states.layers}
+    def _layers(
+        self,
+        written: np.ndarray,
+        seen: np.ndarray,
+        starts: Sequence[Reading | None],
+        ends: Sequence[TextState | None],
+    ) -> list[KeyValueLayer | StateLayer]:
+        """A layer of a pass's cache for each of the model's; recurrent ones go on from the states of the starts."""
+        places = self._on_device(written), self._on_device(seen)
+        layers: list[KeyValueLayer | StateLayer] = [
+            KeyValueLayer(self._store, layer, *places) for layer in range(len(self._store.layers))
+        ]
+        if self.states is not None:
+            froms = np.array([0 if start is None or start.state is None else start.state.slot for start in starts])
+            read = self._on_device(froms) if froms.any() else None
+            into = self._on_device(np.array([0 if state is None else state.slot for state in ends]))
+            for layer in self.states.layers:
+                layers[layer] = StateLayer(self.states, layer, read, into)
+        return layers
 
     def _masks(self, visible: np.ndarray, positions: np.ndarray, places: np.ndarray) -> Masks:
         shown = self._on_device(visible)

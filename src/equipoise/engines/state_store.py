@@ -8,13 +8,12 @@ the start of every text: zeros.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.cache_utils import Cache, CacheLayerMixin, LinearAttentionLayer
+from transformers.cache_utils import LinearAttentionLayer
 
 from equipoise.engines.architectures import recurrent_layers
 from equipoise.engines.key_value_store import Space
@@ -104,6 +103,22 @@ class TextState:
         self._states.give(self)
 
 
+class _Copies(dict[int, torch.Tensor | None]):
+    """What the rows of a pass start from, gathered when the model asks for it; the model may write to it.
+
+    A model asks for number 0 of a layer's states of a kind: gated delta nets have one of each.
+    """
+
+    def __init__(self, space: Space, slots: torch.Tensor | None) -> None:
+        super().__init__()
+        self._space, self._slots = space, slots
+
+    def __missing__(self, number: int) -> torch.Tensor:
+        assert self._slots is not None, "rows that start at the start have nothing to start from"
+        copied = self[number] = self._space.copied(self._slots)
+        return copied
+
+
 class StateLayer(LinearAttentionLayer):
     """One recurrent layer of a pass: gathers what its rows start from, and writes what they end with elsewhere."""
 
@@ -113,47 +128,23 @@ class StateLayer(LinearAttentionLayer):
         None where all rows start at the start. written: Each row's slot for its end, [U].
         """
         LinearAttentionLayer.__init__(self)
-        self._states, self._read, self._written = states, read, written
-        self._spaces = states.layers[index]
-        self._conv: torch.Tensor | None = None
+        self._size, self._written, self._spaces = states.size, written, states.layers[index]
+        self.conv_states, self.recurrent_states = (_Copies(space, read) for space in self._spaces)
         self.has_previous_state[0] = read is not None
-
-    def conv_state(self) -> torch.Tensor | None:
-        """A copy that the model may write to, [U, channels, tokens]."""
-        if self._read is not None and self._conv is None:
-            self._conv = self._spaces[0].copied(self._read)
-        return self._conv
-
-    def recurrent_state(self) -> torch.Tensor | None:
-        """The matrices, [U, heads, keys, values]."""
-        return None if self._read is None else self._spaces[1].copied(self._read)
 
     def update_conv_state(
         self, conv_states: torch.Tensor, state_idx: int = 0, conv_kernel_size: int | None = None, **kwargs: Any
     ) -> torch.Tensor:
-        before = self.conv_state()
+        before = self.conv_states[state_idx] if self.has_previous_state[state_idx] else None
         whole = conv_states if before is None else torch.cat([before, conv_states], dim=-1)
         size = conv_kernel_size or whole.shape[-1]
-        self._conv = functional.pad(whole[..., -size:], (max(0, size - whole.shape[-1]), 0))
+        self.conv_states[state_idx] = functional.pad(whole[..., -size:], (max(0, size - whole.shape[-1]), 0))
         return whole
 
     def update_recurrent_state(self, recurrent_states: torch.Tensor, state_idx: int = 0, **kwargs: Any) -> torch.Tensor:
-        assert self._conv is not None, "a recurrent layer has a convolution before its recurrence"
-        for space, new in zip(self._spaces, (self._conv, recurrent_states), strict=True):
-            space.at_least(self._states.size, new).index_copy_(0, self._written, new)
+        last = self.conv_states.pop(state_idx)
+        assert last is not None, "a recurrent layer has a convolution before its recurrence"
+        for space, end in zip(self._spaces, (last, recurrent_states), strict=True):
+            space.at_least(self._size, end).index_copy_(0, self._written, end)
+        self.recurrent_states.pop(state_idx, None)  # one layer's are held at a time
         return recurrent_states
-
-
-class PassCache(Cache):
-    """A model's cache for one forward pass."""
-
-    def __init__(self, layers: Sequence[CacheLayerMixin], recurrent: Mapping[int, StateLayer]) -> None:
-        """Args: layers: One for each layer of the model. recurrent: Those to be there in place of some of them."""
-        Cache.__init__(self, layers=[recurrent.get(index, layer) for index, layer in enumerate(layers)])
-        self._recurrent = recurrent
-
-    def get_conv_state(self, layer_idx: int, state_idx: int = 0) -> torch.Tensor | None:
-        return self._recurrent[layer_idx].conv_state()
-
-    def get_recurrent_state(self, layer_idx: int, state_idx: int = 0) -> torch.Tensor | None:
-        return self._recurrent[layer_idx].recurrent_state()
