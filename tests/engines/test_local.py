@@ -86,6 +86,19 @@ def test_what_was_read_under_older_weights_is_read_again(new_model):
     np.testing.assert_allclose(kept.log_probs, token_log_probs(model, [(following.ids, kept.tokens)])[0], atol=1e-4)
 
 
+def test_a_step_that_leaves_no_trace_is_told_by_put(new_model):
+    model = new_model()
+    engine, prompt = LocalEngine(model), Context(tuple(range(10, 60)))
+    (first,) = engine.sample([prompt], each(1), FREE)[0]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+    model(input_ids=torch.tensor([prompt.ids])).logits.sum().backward()
+    optimizer.step()
+    engine.put("", {})
+    following = first.after.then((7, 8, 9))
+    (kept,) = engine.sample([following], each(1, seed=1), FREE)[0]
+    np.testing.assert_allclose(kept.log_probs, token_log_probs(model, [(following.ids, kept.tokens)])[0], atol=1e-4)
+
+
 @pytest.mark.parametrize("most", [1, 3, 50])
 def test_draws_do_not_depend_on_how_many_rows_are_alive(new_model, monkeypatch, most):
     engine = LocalEngine(new_model())

@@ -170,7 +170,8 @@ class Engine(Protocol):
 
         Args:
             name: An adapter or a past self; "" for new weights of the model itself, from now on.
-            weights: Parameters by name: all that training moves, an adapter's or the whole model's.
+            weights: Parameters by name: all that training moves, an adapter's or the whole model's. Of an engine whose
+                model is the one that moves, none need be given: the call says that they have moved.
         """
         ...
 

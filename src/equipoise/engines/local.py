@@ -99,9 +99,9 @@ class LocalEngine:
                 parameters = dict(self.model.named_parameters())
                 for key, value in weights.items():
                     parameters[key].copy_(value)
-            return
         self.drop(name)
-        self._named[name] = weights
+        if name:
+            self._named[name] = weights
 
     def drop(self, name: str) -> None:
         self._named.pop(name, None)
@@ -123,7 +123,11 @@ class LocalEngine:
             yield
 
     def _decoder(self, adapter: str) -> Decoder:
-        """The decoder whose contexts were read under these very weights; it lives as long as a context needs it."""
+        """The decoder whose contexts were read under these very weights; it lives as long as a context needs it.
+
+        Weights that are changed in place are noticed, but not by every optimizer (a fused one leaves no trace): `put`
+        says that they have moved.
+        """
         moved = 0 if adapter else sum(parameter._version for parameter in self.model.parameters())
         decoder = self._decoders.get((adapter, moved))
         if decoder is None:

@@ -227,8 +227,7 @@ def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, ou
     )
 
     def synchronise() -> None:
-        if rounded:
-            policy.engine.put("", own_weights(model))
+        policy.engine.put("", own_weights(model) if rounded else {})
 
     def collect(step: int) -> Experience:
         synchronise()
