@@ -35,7 +35,7 @@ def as_words() -> list[tuple[int, ...]]:
 
     game, known, rows = KuhnPoker(), dict[str, int](), []
     for place in GameTree(game).information_sets:
-        texts, actions = observations(game, place.information_state, place.seat, place.legal)
+        texts, actions = observations(game, place.information_state, place.seat, place.legal, "terse")
         before = [*words_of(render_rules(game)), "<user>", *words_of(texts[0])]
         for action, text in zip(actions, texts[1:], strict=True):
             before += ["<assistant>", *words_of(render_reply(game, action)), "<end>", "<user>", *words_of(text)]
