@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from equipoise.arena import Match, rollout
 from equipoise.errors import UserError
-from equipoise.games import domain
+from equipoise.games import DOMAINS, domain, make_game
 from equipoise.games.examples import examples
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.games.prisoners_dilemma import DOMAIN as DILEMMA
@@ -17,7 +17,7 @@ from equipoise.models import EMBEDDED
 from equipoise.models.load import load
 from equipoise.policies import ScriptedPolicy
 from equipoise.policies.chat import WORDING, ChatFormat
-from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.policies.language_model import LanguageModelPolicy, usual_reply_tokens
 from equipoise.training.recipe import parse_recipe
 from equipoise.training.rows import demonstrated_row, transcript_row
 from equipoise.training.run import train
@@ -103,6 +103,11 @@ def test_what_is_trained_from_a_terse_model_stays_terse(tmp_path, adapter):
 def test_a_tokenizer_that_says_nothing_is_asked_in_full_also_when_it_was_saved(tokenizer, tmp_path):
     worded(tokenizer, None).save_pretrained(tmp_path)
     assert ChatFormat.of(AutoTokenizer.from_pretrained(tmp_path)).wording == "full"
+
+
+def test_usual_replies_have_room_for_the_longest_list_of_numbers_digit_by_digit():
+    rooms = {name: usual_reply_tokens(make_game(name)) for name in DOMAINS}
+    assert rooms == {**dict.fromkeys(DOMAINS, 8), "split_items": len("10 10 10") + 1, "trust_and_split": 250}
 
 
 def test_an_unknown_wording_is_one_line(tokenizer):

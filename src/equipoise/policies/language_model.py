@@ -79,8 +79,13 @@ class Sampling:
 
 
 def usual_reply_tokens(game: Game) -> int:
-    """Tokens of a reply that every word of the game fits in: few, or half as many as a message may have characters."""
-    return max(Sampling.max_new_tokens, text_limit(game.actions) // 2)
+    """Tokens of a reply that every word of the game fits in: few, or half as many as a message may have characters.
+
+    A list of numbers takes as many as it has characters, and one that ends it: some models write each digit by itself.
+    """
+    words = (game.action_text(action) for action in game.actions if not isinstance(action, AnyText))
+    numbers = (len(text) + 1 for text in words if any(character.isdigit() for character in text))
+    return max(Sampling.max_new_tokens, text_limit(game.actions) // 2, *numbers)
 
 
 class LanguageModelPolicy(Policy):
