@@ -86,6 +86,13 @@ def test_what_was_read_under_older_weights_is_read_again(new_model):
     np.testing.assert_allclose(kept.log_probs, token_log_probs(model, [(following.ids, kept.tokens)])[0], atol=1e-4)
 
 
+def test_putting_the_model_s_own_parameters_copies_nothing(new_model):
+    model = new_model()
+    versions = [parameter._version for parameter in model.parameters()]
+    LocalEngine(model).put("", {name: parameter.data for name, parameter in model.named_parameters()})
+    assert [parameter._version for parameter in model.parameters()] == versions
+
+
 def test_a_step_that_leaves_no_trace_is_told_by_put(new_model):
     model = new_model()
     engine, prompt = LocalEngine(model), Context(tuple(range(10, 60)))
@@ -93,7 +100,7 @@ def test_a_step_that_leaves_no_trace_is_told_by_put(new_model):
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
     model(input_ids=torch.tensor([prompt.ids])).logits.sum().backward()
     optimizer.step()
-    engine.put("", {})
+    engine.put("", {name: parameter.data for name, parameter in model.named_parameters()})
     following = first.after.then((7, 8, 9))
     (kept,) = engine.sample([following], each(1, seed=1), FREE)[0]
     np.testing.assert_allclose(kept.log_probs, token_log_probs(model, [(following.ids, kept.tokens)])[0], atol=1e-4)

@@ -6,7 +6,8 @@ import torch
 import transformers
 
 from equipoise.arena import Match, rollout
-from equipoise.engines.exactness import attends_to_everything, way_of
+from equipoise.engines.architectures import attends_to_everything
+from equipoise.engines.exactness import way_of
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
@@ -131,11 +132,11 @@ def test_an_architecture_without_attention_to_all_tokens_is_refused_in_one_line(
 
 
 def test_positions_that_change_with_the_length_are_never_kept(new_model):
-    assert attends_to_everything(new_model())
+    assert attends_to_everything(new_model().config)
     for kind in ("dynamic", "longrope"):
         model = new_model()
         model.config.rope_parameters = {"rope_type": kind, "rope_theta": 10_000.0, "factor": 2.0}
-        assert not attends_to_everything(model)
+        assert not attends_to_everything(model.config)
 
 
 def test_a_model_is_tried_once_and_left_as_it_was(new_model, tokenizer, monkeypatch):

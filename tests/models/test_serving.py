@@ -10,8 +10,11 @@ from equipoise.lab.audit import AuditSettings, audit
 from equipoise.models.hardware import Hardware
 from equipoise.models.serving import Service, opened, served
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.training.recipe import load_recipe
+from equipoise.training.run import train
 
 STRANGER = """
+from equipoise.engines.engine import Capabilities
 from equipoise.engines.local import LocalEngine
 from equipoise.models.load import load
 
@@ -26,6 +29,12 @@ def elsewhere(service):
 
 def nothing(service):
     return 3
+
+class Fixed(Theirs):
+    can = Capabilities(scores=True, log_probs=True, updates=False)
+
+def fixed(service):
+    return Fixed(service.model)
 
 VALUE = 7
 """
@@ -84,3 +93,9 @@ def test_an_engine_that_scores_nothing_is_audited_without_exact_figures_and_says
     assert any("No exact figures" in note for note in result.agents[0].notes)
     with pytest.raises(UserError, match="the engine 'mute' tells no probabilities"):
         policy.action_probabilities(KuhnPoker(), [])
+
+
+def test_an_engine_that_takes_no_new_weights_trains_nothing_and_says_so(stranger, tmp_path):
+    recipe = load_recipe("kuhn_poker/best_response", ("rl.steps=1", f"hardware.engine={stranger}:fixed"))
+    with pytest.raises(UserError, match=r"the engine 'theirs' takes no new weights, or .*; use --engine local or vllm"):
+        train(recipe, tmp_path / "run")

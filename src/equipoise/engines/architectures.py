@@ -76,6 +76,23 @@ def windows(config: PreTrainedConfig) -> dict[str, int | None] | None:
     return {"full_attention": None} if name in UNLIMITED else None
 
 
+def attends_to_everything(config: PreTrainedConfig) -> bool:
+    """Whether a config that is not listed says that each layer sees all earlier tokens, at positions that stay.
+
+    Not proof enough for a tree or a mask; enough to try whether keys may be kept (`exactness`).
+
+    Args:
+        config: Of any model.
+    """
+    text: Any = config.get_text_config()
+    if _rope_kinds(text) & _STRETCHED:
+        return False
+    layers = getattr(text, "layer_types", None)
+    if layers is not None:
+        return all(kind == "full_attention" for kind in layers)
+    return not any("window" in name and value for name, value in text.to_dict().items())
+
+
 def recurrent_layers(config: PreTrainedConfig) -> tuple[int, ...]:
     """Which layers go on from a state, in a model whose others do as mask and positions say; none in any other model.
 

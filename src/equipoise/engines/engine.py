@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,12 +28,15 @@ class Capabilities:
         log_probs: Gives the log-probability of each token that it sampled; training needs it.
         updates: Takes new weights while it runs, in the place of the model's own or under a name.
         tokens: Takes and gives token ids. One that does not takes and gives words.
+        as_trained: Its probabilities are the trainer's own: it runs the very model that training moves. What another
+            engine draws is weighed by importance ratios.
     """
 
     scores: bool
     log_probs: bool
     updates: bool
     tokens: bool = True
+    as_trained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +173,8 @@ class Engine(Protocol):
 
         Args:
             name: An adapter or a past self; "" for new weights of the model itself, from now on.
-            weights: Parameters by name: all that training moves, an adapter's or the whole model's. Of an engine whose
-                model is the one that moves, none need be given: the call says that they have moved.
+            weights: Parameters by name: all that training moves, an adapter's or the whole model's. They may be the
+                very parameters of the engine's model, after a step: then the call says that they have moved.
         """
         ...
 
@@ -181,4 +184,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Gives back what the engine holds: memory, processes, connections."""
+        ...
+
+
+@runtime_checkable
+class RemoteWeights(Protocol):
+    """What an engine has beside whose weights never leave its server: states that are saved there, by where they are.
+
+    Attributes:
+        state: Where the server has the weights that answer to "".
+    """
+
+    state: str
+
+    def recall(self, name: str, state: str) -> None:
+        """Has saved weights answer to a name, until `Engine.drop`."""
         ...

@@ -19,7 +19,7 @@ import torch
 from transformers import PreTrainedModel
 
 from equipoise.engines import plain_scoring, scoring, state_scoring
-from equipoise.engines.architectures import recurrent_layers, windows
+from equipoise.engines.architectures import attends_to_everything, recurrent_layers, windows
 from equipoise.engines.decoder import Decoder
 from equipoise.engines.engine import Context, Ids
 from equipoise.engines.kept import KeptDecoder
@@ -82,20 +82,7 @@ def declared_way(model: PreTrainedModel) -> Way:
     """The fastest way that a model's config allows."""
     if recurrent_layers(model.config):
         return STATES
-    return KEYS if windows(model.config) is not None or attends_to_everything(model) else NOTHING
-
-
-def attends_to_everything(model: PreTrainedModel) -> bool:
-    """Whether a model's config says that each layer sees all earlier tokens, at positions that stay what they are."""
-    config = model.config.get_text_config()
-    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
-    kinds = {layer.get("rope_type") for layer in (rope, *rope.values()) if isinstance(layer, dict)}
-    if kinds & {"dynamic", "longrope"}:
-        return False
-    layers = getattr(config, "layer_types", None)
-    if layers is not None:
-        return all(kind == "full_attention" for kind in layers)
-    return not any("window" in name and value for name, value in config.to_dict().items())
+    return KEYS if windows(model.config) is not None or attends_to_everything(model.config) else NOTHING
 
 
 def _texts(model: PreTrainedModel, lengths: Sequence[int]) -> list[Ids]:

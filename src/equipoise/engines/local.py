@@ -56,7 +56,7 @@ class LocalEngine:
     """
 
     name = "local"
-    can = Capabilities(scores=True, log_probs=True, updates=True)
+    can = Capabilities(scores=True, log_probs=True, updates=True, as_trained=True)
 
     def __init__(self, model: PreTrainedModel) -> None:
         """Args: model: A loaded causal language model (see `equipoise.models.load`), adapters included."""
@@ -98,7 +98,8 @@ class LocalEngine:
             with torch.no_grad():
                 parameters = dict(self.model.named_parameters())
                 for key, value in weights.items():
-                    parameters[key].copy_(value)
+                    if parameters[key].data_ptr() != value.data_ptr():
+                        parameters[key].copy_(value)
         self.drop(name)
         if name:
             self._named[name] = weights

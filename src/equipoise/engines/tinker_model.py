@@ -17,6 +17,9 @@ import numpy as np
 from equipoise.engines.engine import Ids
 from equipoise.engines.tinker_server import ServerFailed, TinkerServer
 
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+"""What PEFT makes of an adapter."""
+
 _DOWNLOAD_S, _KEPT_S = 600.0, 30 * 24 * 3600
 
 
@@ -142,18 +145,23 @@ class RemoteModel:
         return self._server.ask("opening a sampler", self._client.save_weights_and_get_sampling_client)
 
     def adapter(self, name: str, folder: Path) -> None:
-        """Puts the adapter as it is now into a folder: PEFT's two files, as the server wrote them.
+        """Puts the adapter as it is now into a folder: PEFT's two files, as the server wrote them, and no others.
 
         Args:
             name: Of letters, digits, "-" and "_"; new for this model.
             folder: Is made where it is missing.
+
+        Raises:
+            ServerFailed: When the server does not answer, or names a place that is not on the web.
         """
         saved = self._server.ask(f"saving {name}", lambda: self._client.save_weights_for_sampler(name).result())
         place = urlsplit(saved.path)
         rest = self._session.create_rest_client()
 
         def fetch() -> bytes:
-            link = rest.get_checkpoint_archive_url(place.netloc, place.path.lstrip("/")).result().url
+            link: str = rest.get_checkpoint_archive_url(place.netloc, place.path.lstrip("/")).result().url
+            if urlsplit(link).scheme not in ("http", "https"):
+                raise ServerFailed(f"the Tinker server sends an adapter from {link[:80]!r}; needed: http or https")
             with urllib.request.urlopen(link, timeout=_DOWNLOAD_S) as response:
                 archive: bytes = response.read()
             return archive
@@ -161,7 +169,8 @@ class RemoteModel:
         packed = self._server.ask(f"sending {name}", fetch)
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(folder, filter="data")
+            wanted = [member for member in archive.getmembers() if Path(member.name).name in ADAPTER_FILES]
+            archive.extractall(folder, wanted, filter="data")
 
     def close(self) -> None:
         """Has the server free the model; one that does not answer frees it when the session has lapsed."""

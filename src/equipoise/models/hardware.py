@@ -23,7 +23,7 @@ class Hardware:
         dtype: Of the weights: "float32" or "bfloat16". An adapter's own weights stay in float32.
         gradient_checkpointing: Computes activations twice in the backward pass to save memory.
         engine: Where tokens come from: "local" (this process), "tinker" (a server of the Tinker API, which also
-            trains), an installed package's name, `module:Name` or `file.py:Name`.
+            trains), "vllm" (vLLM in this process), an installed package's name, `module:Name` or `file.py:Name`.
     """
 
     device: Device = "auto"

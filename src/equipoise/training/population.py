@@ -20,9 +20,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from equipoise.engines.engine import Engine
+from equipoise.engines.engine import Engine, RemoteWeights
 from equipoise.engines.local import Weights
-from equipoise.engines.tinker import TinkerEngine
 from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.checkpoints import checksum
@@ -90,12 +89,12 @@ class Population:
         if unused or step % self._settings.every or step in self.steps:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        served = isinstance(policy.engine, TinkerEngine)
-        path = self._folder / f"step-{step:06d}{_SERVED if served else _HELD}"
+        engine: object = policy.engine
+        path = self._folder / f"step-{step:06d}{_SERVED if isinstance(engine, RemoteWeights) else _HELD}"
         partial = path.with_suffix(".partial")
         try:
-            if isinstance(policy.engine, TinkerEngine):
-                partial.write_text(json.dumps({"state": policy.engine.state}) + "\n", encoding="utf-8")
+            if isinstance(engine, RemoteWeights):
+                partial.write_text(json.dumps({"state": engine.state}) + "\n", encoding="utf-8")
             else:
                 self._kept[step] = trained_weights(trained_model(policy))
                 save_file({name: value.contiguous() for name, value in self._kept[step].items()}, partial)
@@ -116,7 +115,7 @@ class Population:
     def player(self, step: int, policy: LanguageModelPolicy) -> LanguageModelPolicy:
         """The self of a step, as the model was."""
         name, engine = past_name(step), policy.engine
-        if not isinstance(engine, TinkerEngine):
+        if not isinstance(engine, RemoteWeights):
             return self.under(name, policy, self.weights(step, policy))
         engine.recall(name, json.loads(self._path(step).read_text(encoding="utf-8"))["state"])
         self._playing.append((engine, name))

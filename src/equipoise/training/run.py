@@ -25,7 +25,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 
 from equipoise.engines.engine import Ids
-from equipoise.engines.local import LocalEngine
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
@@ -205,13 +204,18 @@ def _agent(
     if has_two_agents(recipe):
         add_second(model)
     engine = opened(Service(str(_started(recipe, out)), recipe.hardware, model))
+    if not (engine.can.updates and engine.can.log_probs):
+        engine.close()
+        raise UserError(
+            f"the engine {engine.name!r} takes no new weights, or tells no log-probabilities of what it drew, and "
+            "training needs both; use --engine local or vllm"
+        )
     return LanguageModelPolicy(AGENT, engine, tokenizer, recipe.sampling)
 
 
 def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, out: Path, label: str) -> None:
     """Takes the steps that are left and puts the chosen policy into `model/`."""
     model, tokenizer = trained_model(policy), policy.tokenizer
-    rounded = not isinstance(policy.engine, LocalEngine)  # otherwise than the trainer rounds, by weights of its own
     reference = _reference(recipe, out, model)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
@@ -227,14 +231,14 @@ def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, ou
     )
 
     def synchronise() -> None:
-        policy.engine.put("", own_weights(model) if rounded else {})
+        policy.engine.put("", own_weights(model))
 
     def collect(step: int) -> Experience:
         synchronise()
         if recipe.selection.every and step and step % recipe.selection.every == 0:
             selection.consider(step)
         experience = plays.collect(policy, Seed(recipe.seed).at(Use.STEP, step), step)
-        if rounded:
+        if not policy.engine.can.as_trained:
             experience = corrected(experience, by_trainer(model, recipe.sampling.temperature), recipe.rl.ratio_cap)
         if step % recipe.rl.exact_every == 0:
             experience.metrics.update(curve.figures())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from equipoise.engines.tinker_model import RemoteModel
+from equipoise.engines.tinker_model import ADAPTER_FILES, RemoteModel
 from equipoise.errors import UserError
 from equipoise.training.settings import Lora
 
@@ -18,7 +18,7 @@ ATTENTION = frozenset({"q_proj", "k_proj", "v_proj", "o_proj"})
 MLP = frozenset({"gate_proj", "up_proj", "down_proj"})
 """The layers that the API's two switches put an adapter on."""
 
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_CONFIG, _WEIGHTS = ADAPTER_FILES
 
 
 def take_home(
