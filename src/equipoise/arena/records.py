@@ -38,6 +38,17 @@ def read_episodes(path: Path | str) -> Iterator[Episode]:
             yield _read_episode(json.loads(line))
 
 
+def packed(episodes: Sequence[Episode]) -> bytes:
+    """The same lines in memory, for another process."""
+    lines = "".join(_line(_episode(episode)) + "\n" for episode in episodes)
+    return lines.encode("utf-8", errors="surrogatepass")
+
+
+def unpacked(lines: bytes) -> list[Episode]:
+    """The episodes of `packed`, equal to those that were."""
+    return [_read_episode(json.loads(line)) for line in lines.decode("utf-8", errors="surrogatepass").split("\n")[:-1]]
+
+
 def _line(record: dict[str, Any]) -> str:
     line = json.dumps(record, separators=(",", ":"))
     if "\\ud" in line:

@@ -90,6 +90,7 @@ def rollout(
     *,
     seed: int | Seed,
     fault_rule: FaultRule = "forfeit",
+    first: int = 0,
     max_live: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[Episode]:
@@ -102,6 +103,7 @@ def rollout(
         seed: Keys all randomness: chance by (seed, deal), scripted moves by (seed, episode), models by (seed, place
             among the models, episode).
         fault_rule: What a fault plays.
+        first: Number of the first episode: part of a longer list is played as it would be in the whole.
         max_live: Episodes alive at once; bounds memory. None shares 4,096 rounds among them: short episodes repeat
             each other's transcripts, and the more of them play together the less is computed twice.
         progress: Told how many episodes more are finished, after each part that was alive at once.
@@ -121,7 +123,7 @@ def rollout(
     live = max(1, ROUNDS_ALIVE // game.num_rounds) if max_live is None else max_live
     for start in range(0, len(matches), live):
         with _no_cycle_search():
-            wave = _wave(game, policies, matches[start : start + live], root, start, fault_rule)
+            wave = _wave(game, policies, matches[start : start + live], root, first + start, fault_rule)
         episodes += wave
         if progress is not None:
             progress(len(wave))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def add_to(verbs: Any) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Trains by a recipe, then audits where it started and where it ended."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torch warns each process of what costs it a moment
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from equipoise.lab.audit import AuditSettings
     from equipoise.lab.model_audit import audit_run
     from equipoise.training.progress import counting
@@ -69,6 +72,8 @@ def train(options: argparse.Namespace) -> None:
         model = run(recipe, out, resume=options.resume, force=options.force, label=label)
     except Interrupted as stop:
         raise Stopped(str(stop), stop) from None
+    if int(os.environ.get("RANK", "0")):
+        return  # the first of several processes audits and prints, for all
     if options.no_audit:
         print(json.dumps({"model": str(model)}) if options.json else f"model: {model}")
         return

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.distributed.tensor import DTensor
 from torch.utils.checkpoint import checkpoint
 
 from equipoise.engines.architectures import logits_of
@@ -43,12 +44,14 @@ def log_probs(model: Any, trees: Sequence[TokenTree], temperature: float, **give
         "position_ids": depths,
         "attention_mask": attention_masks(inner, visible, depths, depths),
     }
-    states = _states(model, inner.get_output_embeddings(), given)
     at = np.concatenate([row * width + tree.at for row, tree in enumerate(trees)])
-    nodes, which = np.unique(at, return_inverse=True)
+    nodes, which = (torch.from_numpy(part).to(device) for part in np.unique(at, return_inverse=True))
     targets = torch.from_numpy(np.concatenate([tree.targets for tree in trees])).to(device)
-    needed = states.flatten(0, 1)[torch.from_numpy(nodes).to(device)]  # [n, hidden]
-    return _chosen(inner, needed, torch.from_numpy(which).to(device), targets, temperature)
+    head = inner.get_output_embeddings()
+    if isinstance(head.weight, DTensor):  # its parts are put together within a pass of the model alone
+        return _of(_logits(model, head, given, nodes), which, targets, temperature)
+    needed = _states(model, head, given).flatten(0, 1)[nodes]  # [n, hidden]
+    return _chosen(inner, needed, which, targets, temperature)
 
 
 def unwrapped(model: Any) -> Any:
@@ -88,14 +91,23 @@ def _states(model: Any, head: torch.nn.Module, inputs: dict[str, Any]) -> torch.
     return states
 
 
+def _logits(model: Any, head: torch.nn.Module, inputs: dict[str, Any], nodes: torch.Tensor) -> torch.Tensor:
+    """The logits of some nodes, all at once, [n, vocabulary]."""
+    handle = head.register_forward_pre_hook(lambda module, seen: (seen[0].flatten(0, 1)[nodes][None],))
+    try:
+        logits: torch.Tensor = model(**inputs, use_cache=False).logits[0]
+    finally:
+        handle.remove()
+    return logits
+
+
 def _chosen(
     model: Any, states: torch.Tensor, which: torch.Tensor, targets: torch.Tensor, temperature: float
 ) -> torch.Tensor:
     """Log-probability of `targets[e]` after the state `which[e]`, ascending, for states [n, hidden]."""
 
     def some(states: torch.Tensor, which: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        scaled = _full(logits_of(model, states)) / temperature
-        return scaled[which, targets] - scaled.logsumexp(dim=-1)[which]
+        return _of(logits_of(model, states), which, targets, temperature)
 
     step = max(1, LOGITS // model.config.get_text_config().vocab_size)
     if len(states) <= step:
@@ -107,6 +119,11 @@ def _chosen(
         for number, (part, a, b) in enumerate(zip(states.split(step), bounds, bounds[1:], strict=False))
     ]
     return torch.cat(parts)
+
+
+def _of(logits: torch.Tensor, which: torch.Tensor, targets: torch.Tensor, temperature: float) -> torch.Tensor:
+    scaled = _full(logits) / temperature
+    return scaled[which, targets] - scaled.logsumexp(dim=-1)[which]
 
 
 def _full(logits: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from equipoise.arena import Match, rollout
+from equipoise.arena import Match
 from equipoise.core import Action, FaultRule, Game, InformationState, Opponent
 from equipoise.errors import UserError
 from equipoise.games.first_rounds import FirstRounds
@@ -26,6 +26,7 @@ from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.policy import Policy
 from equipoise.policies.scripted import PolicyTable, ScriptedPolicy
 from equipoise.seeds import Seed
+from equipoise.training.ranks import play_together
 
 BEST_RESPONSE = "best_response"
 LEARNED = "learned"
@@ -191,7 +192,7 @@ class LearnedAdversary:
             matches.append(Match(names if deal % 2 == 0 else names[::-1], deal))
         policies: dict[str, Policy] = {other.name: ScriptedPolicy(other) for other in others}
         policies[policy.name] = policy
-        watched = rollout(self.game, policies, matches, seed=seed, fault_rule=self.fault_rule)
+        watched = play_together(self.game, policies, matches, seed=seed, fault_rule=self.fault_rule)
         self._table = LearnedTable.fitted(self.game, watched, policy.name)
 
     def opponent(self) -> Opponent:

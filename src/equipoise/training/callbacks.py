@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from equipoise.training.checkpoints import cut_back, rotate, seal
 from equipoise.training.progress import Counting, Progress
+from equipoise.training.ranks import ranks
 from equipoise.training.signals import hearing
 
 SHOWN = {
@@ -25,6 +26,9 @@ SHOWN = {
     "fault_rate": "faults",
 }
 """Figures of the bar, the most important first."""
+
+_FORWARDED_S = 5.0
+"""What starts several processes sends each of them the Ctrl-C that the terminal sent them, too: one signal, not two."""
 
 SHARE = 0.02
 """How much of a run's time may go into checkpoints where the recipe does not say when to save."""
@@ -60,7 +64,8 @@ class CheapSaves(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._asked = time.monotonic()
-        if state.global_step >= state.max_steps or self._took <= SHARE * (self._asked - self._saved):
+        cheap = self._took <= SHARE * (self._asked - self._saved)
+        if state.global_step >= state.max_steps or ranks().of_first(cheap):  # clocks differ, and all save together
             control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -91,26 +96,33 @@ class RunCallback(TrainerCallback):
         self._signals = ExitStack()
         self._previous: Mapping[int, Any] = {}
         self.interrupted = 0
+        self._asked = -_FORWARDED_S
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        cut_back(self._folder / "metrics.jsonl", state.global_step)
+        if ranks().first:
+            cut_back(self._folder / "metrics.jsonl", state.global_step)
         self._progress = Progress(self._label, state.max_steps, done=state.global_step)
         self._previous = self._signals.enter_context(hearing(self._interrupt))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         values = self._metrics()
-        with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": state.global_step, **values}) + "\n")
+        if ranks().first:
+            with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": state.global_step, **values}) + "\n")
         if self._progress is not None:
             self._progress.advance({label: values[key] for key, label in SHOWN.items() if key in values})
+        self.interrupted = int(ranks().largest(self.interrupted))  # a signal may reach one process before another
         if self.interrupted:
-            control.should_save = True
+            control.should_save = not ranks().sharded
             control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         checkpoints = Path(str(args.output_dir))
+        ranks().wait()  # each process has put its part into the checkpoint
+        if not ranks().first:
+            return
         seal(checkpoints / f"checkpoint-{state.global_step}", state.global_step, self._extra())
         rotate(checkpoints, state.global_step)
 
@@ -126,6 +138,9 @@ class RunCallback(TrainerCallback):
         self._signals.close()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if ranks().count > 1 and time.monotonic() - self._asked < _FORWARDED_S:
+            return
+        self._asked = time.monotonic()
         if self.interrupted:  # asked twice: at once
             before = self._previous.get(number)
             if callable(before):

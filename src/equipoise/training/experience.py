@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.arena import Match, enumerated_deals, rollout
+from equipoise.arena import Match, enumerated_deals
 from equipoise.core import FAULT_RULES, Decision, Episode, FaultRule, Game, Opponent, State
 from equipoise.errors import UserError
 from equipoise.games import Profile
@@ -23,6 +23,7 @@ from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.seeds import Seed, Use
 from equipoise.training.adversaries import BEST_RESPONSE, KINDS, LEARNED, Adversary, ExactAdversary, LearnedAdversary
 from equipoise.training.play import AGENT, Experience, Play
+from equipoise.training.ranks import play_together
 from equipoise.training.rows import Side, credited_rows, merged
 
 
@@ -128,7 +129,7 @@ class SepoPlay(Play):
         policies: dict[str, Policy] = {name: ScriptedPolicy(o) for name, o in opponents.items()}
         matches, pool_of = self._matches(pools)
         players, rule = {**policies, AGENT: policy}, self.settings.fault_rule
-        episodes = rollout(self.game, players, matches, seed=seed.at(Use.PLAY), fault_rule=rule)
+        episodes = play_together(self.game, players, matches, seed=seed.at(Use.PLAY), fault_rule=rule)
         seats = [match.seats.index(AGENT) for match in matches]
         played = [episode.of(seat) for episode, seat in zip(episodes, seats, strict=True)]
         batch = self._batch(episodes, matches, pool_of, seats, played)

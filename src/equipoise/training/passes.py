@@ -99,6 +99,21 @@ class RowPass:
         return loss
 
 
+@dataclass(frozen=True)
+class Unfelt:
+    """A pass without effect, for a process that has fewer than the others whose gradients it meets.
+
+    Attributes:
+        inner: What is run.
+    """
+
+    inner: Pass
+
+    def loss(self, model: Any, temperature: float = 1.0) -> torch.Tensor:
+        """0, with a gradient of 0."""
+        return 0.0 * self.inner.loss(model, temperature)
+
+
 def passes(model: Any, examples: Sequence[Example], most: int) -> list[Pass]:
     """The passes of a step's rows, whose gradients add up to the step's.
 

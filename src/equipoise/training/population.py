@@ -26,6 +26,7 @@ from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.training.checkpoints import checksum
 from equipoise.training.play import trained_model
+from equipoise.training.ranks import ranks
 
 _HELD, _SERVED = ".safetensors", ".json"
 """The files of snapshots: weights of this process, and where a server has them."""
@@ -88,21 +89,27 @@ class Population:
         unused = self._settings.probability == 0 or bool(self._settings.frozen)
         if unused or step % self._settings.every or step in self.steps:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         engine: object = policy.engine
+        if not isinstance(engine, RemoteWeights):
+            self._kept[step] = trained_weights(trained_model(policy))
+        if ranks().first:
+            self._write(step, engine)
+        self.steps.append(step)
+
+    def _write(self, step: int, engine: object) -> None:
+        """Puts a snapshot into its file."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"step-{step:06d}{_SERVED if isinstance(engine, RemoteWeights) else _HELD}"
         partial = path.with_suffix(".partial")
         try:
             if isinstance(engine, RemoteWeights):
                 partial.write_text(json.dumps({"state": engine.state}) + "\n", encoding="utf-8")
             else:
-                self._kept[step] = trained_weights(trained_model(policy))
                 save_file({name: value.contiguous() for name, value in self._kept[step].items()}, partial)
         except (OSError, SafetensorError) as error:
             raise UserError(f"cannot save a past self to {self._folder}: {error}; free some space, resume") from error
         self._checksums[path.name] = checksum(partial)
         partial.replace(path)
-        self.steps.append(step)
 
     def offered(self, rng: np.random.Generator, step: int) -> list[int]:
         """The snapshots that `step` draws from, by their own steps, all of them earlier."""

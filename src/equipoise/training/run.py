@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from equipoise.training.loss import Reference
 from equipoise.training.play import AGENT, Experience, trained_model
 from equipoise.training.plays import plays_of
 from equipoise.training.progress import counting
+from equipoise.training.ranks import dividable, joined, ranks, take_up
 from equipoise.training.recipe import Recipe, load_recipe
 from equipoise.training.rows import Row
 from equipoise.training.selection import Selection, sampled_index
@@ -93,18 +95,30 @@ def train(
     out = Path(out)
     has_two_agents(recipe)  # refused before there is a folder
     if recipe.hardware.engine == TINKER:
-        from equipoise.training.tinker_run import check, reinforce
+        from equipoise.training.tinker_run import check
 
         check(recipe)
     _check_log_targets(recipe.rl.report_to)
     plays = plays_of(recipe, out / "population")
-    if note := open_folder(recipe, out, versions(), resume=resume, force=force):
-        print(note, file=sys.stderr)
-    if (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists():
+    with joined(recipe.hardware.place(), recipe.hardware.engine) as all_of_us:
+        if all_of_us.first:
+            if note := open_folder(recipe, out, versions(), resume=resume, force=force):
+                print(note, file=sys.stderr)
+            sweep(out)
+        all_of_us.wait()
+        return _trained(recipe, plays, out, label)
+
+
+def _trained(recipe: Recipe, plays: JointPlay, out: Path, label: str) -> Path:
+    """The folder of the model after what is left to do of an opened run."""
+    done = (out / "model" / "config.json").exists() or (out / "model" / "adapter_config.json").exists()
+    ranks().wait()  # or the first process might be done before another looks
+    if done:
         return out / "model"
     with hearing(stopping("stopped", out)):
-        sweep(out)
         if recipe.hardware.engine == TINKER:
+            from equipoise.training.tinker_run import reinforce
+
             reinforce(recipe, plays, out, label)
             return out / "model"
         model, tokenizer = _start(recipe, out)
@@ -112,7 +126,7 @@ def train(
             policy = _agent(recipe, model, tokenizer, out)
             with closing(policy.engine):
                 _reinforce(recipe, plays, policy, out, label)
-        else:
+        elif ranks().first:
             _save(model, tokenizer, out / "model", _base(recipe))
     return out / "model"
 
@@ -145,7 +159,9 @@ def _start(recipe: Recipe, out: Path) -> tuple[PreTrainedModel, PreTrainedTokeni
     folder = out / "sft"
     if not recipe.imitates:
         return _loaded(recipe, recipe.model)
-    if not folder.exists():
+    missing = not folder.exists()
+    ranks().wait()
+    if missing:
         with hearing(stopping("stopped during supervised training, which begins again", out)):
             _imitate(recipe, out, folder)
     return _loaded(recipe, folder)  # an adapter trained on it must name this folder as its base
@@ -176,7 +192,9 @@ def _imitate(recipe: Recipe, out: Path, folder: Path) -> None:
         )
     if recipe.lora.rank:
         trained = trained.merge_and_unload()
-    _save(trained, tokenizer, folder)
+    if ranks().first:
+        _save(trained, tokenizer, folder)
+    ranks().wait()
 
 
 def _adapted(recipe: Recipe, model: PreTrainedModel) -> Any:
@@ -215,12 +233,13 @@ def _agent(
 
 def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, out: Path, label: str) -> None:
     """Takes the steps that are left and puts the chosen policy into `model/`."""
-    model, tokenizer = trained_model(policy), policy.tokenizer
+    model, tokenizer, all_of_us = trained_model(policy), policy.tokenizer, ranks()
+    moved = dividable(model)
     reference = _reference(recipe, out, model)
     curve = Curve(recipe, policy)
     checkpoints = out / "checkpoints"
     resumed, left = newest(checkpoints, out / "metrics.jsonl", plays.restore)
-    if left:
+    if left and all_of_us.first:
         start_at = f"going on from {resumed.folder.name}" if resumed else "beginning again"
         print(f"{'; '.join(left)}; {start_at}", file=sys.stderr)
     selection = Selection(
@@ -231,30 +250,31 @@ def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, ou
     )
 
     def synchronise() -> None:
+        take_up(model, moved)
         policy.engine.put("", own_weights(model))
 
     def collect(step: int) -> Experience:
         synchronise()
-        if recipe.selection.every and step and step % recipe.selection.every == 0:
+        if recipe.selection.every and step and step % recipe.selection.every == 0 and all_of_us.first:
             selection.consider(step)
         experience = plays.collect(policy, Seed(recipe.seed).at(Use.STEP, step), step)
         if not policy.engine.can.as_trained:
             experience = corrected(experience, by_trainer(model, recipe.sampling.temperature), recipe.rl.ratio_cap)
-        if step % recipe.rl.exact_every == 0:
+        if step % recipe.rl.exact_every == 0 and all_of_us.first:
             experience.metrics.update(curve.figures())
         return experience
 
     callback = RunCallback(out, lambda: trainer.last_metrics, plays.state, label)
     trainer = (TwoAgentTrainer if has_two_agents(recipe) else EpisodeTrainer)(
-        model,
+        moved,
         tokenizer,
-        steps_of(recipe),
+        replace(steps_of(recipe), save_every=0) if all_of_us.sharded else steps_of(recipe),
         checkpoints,
         collect,
         reference=reference,
         kl=recipe.objective.kl,
         kl_every=recipe.rl.exact_every,
-        callbacks=[callback, *([] if recipe.rl.save_every else [CheapSaves()])],
+        callbacks=[callback, *([] if recipe.rl.save_every or all_of_us.sharded else [CheapSaves()])],
     )
     try:
         trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
@@ -266,20 +286,26 @@ def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, ou
         ) from error
     finally:
         callback.close()
-    if trainer.accelerator.num_processes > 1:  # the process group of a single one is its engine's
-        trainer.accelerator.end_training()
     model.eval()
     if callback.interrupted:
-        stopped = f"stopped after step {trainer.state.global_step}; continue with --resume --out {out}"
+        go_on = "start over with --force" if all_of_us.sharded else f"continue with --resume --out {out}"
+        stopped = f"stopped after step {trainer.state.global_step}; {go_on}"
         raise Interrupted(stopped, callback.interrupted)
     synchronise()
+    if all_of_us.first:
+        _choose(recipe, policy, curve, selection, out)
+    all_of_us.wait()
+
+
+def _choose(recipe: Recipe, policy: LanguageModelPolicy, curve: Curve, selection: Selection, out: Path) -> None:
+    """Writes the figures after the last step, and puts the policy that is chosen into `model/`."""
     _append(out / "metrics.jsonl", {"step": recipe.rl.steps + 1, **curve.figures()})
     if recipe.selection.every:
         selection.consider(recipe.rl.steps)
         selection.choose().replace(out / "model")
         selection.clear()
     else:
-        _save(model, tokenizer, out / "model", _base(recipe))
+        _save(trained_model(policy), policy.tokenizer, out / "model", _base(recipe))
 
 
 class Curve:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from equipoise.arena import Match, rollout
+from equipoise.arena import Match
 from equipoise.core import FAULT_RULES, Episode, FaultRule, Game
 from equipoise.errors import UserError
 from equipoise.games import Profile
@@ -27,6 +27,7 @@ from equipoise.policies.scripted import ScriptedPolicy
 from equipoise.seeds import Seed, Use
 from equipoise.training.play import AGENT, Experience, Play, trained_model
 from equipoise.training.population import PastSettings, Population, past_name
+from equipoise.training.ranks import play_together
 from equipoise.training.rows import Rows, Side, credited_rows, merged, per_turn
 
 FROZEN = "frozen"
@@ -146,7 +147,7 @@ class SelfPlay(Play):
         past = self.population.offered(rng, step)
         others = [*self.scripts, *map(past_name, past), *([FROZEN] if self.past.frozen else [])]
         drawn = self._drawn(rng, others)
-        episodes = rollout(
+        episodes = play_together(
             self.game,
             self._players(policy, past),
             [d.match for d in drawn],

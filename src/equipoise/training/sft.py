@@ -16,6 +16,7 @@ from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.seeds import Seed, Use
 from equipoise.training.loss import Example
+from equipoise.training.ranks import dividable, ranks, take_up
 from equipoise.training.rows import NOT_OURS, Row
 from equipoise.training.settings import PASS_TOKENS
 from equipoise.training.trainer import StepSettings, WeightedTrainer
@@ -112,7 +113,8 @@ class _Validation(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._path.write_text("", encoding="utf-8")
+        if ranks().first:
+            self._path.write_text("", encoding="utf-8")
         self._note(0)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -121,6 +123,8 @@ class _Validation(TrainerCallback):
 
     def _note(self, step: int) -> None:
         self.losses.append((step, self._measure()))
+        if not ranks().first:
+            return
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "validation_loss": self.losses[-1][1]}) + "\n")
 
@@ -152,7 +156,13 @@ def fit(
     """
     if not rows:
         raise UserError("got no rows to train on")
-    measured = _Validation(lambda: validation_loss(model, validation), settings.validate_every, out / "sft.jsonl")
+    moved = dividable(model)
+
+    def measure() -> float:
+        take_up(model, moved)
+        return validation_loss(model, validation)
+
+    measured = _Validation(measure, settings.validate_every, out / "sft.jsonl")
     steps = StepSettings(
         settings.steps,
         settings.learning_rate,
@@ -165,12 +175,13 @@ def fit(
     order = "group_by_length" if similar_lengths else "random"
     trainer = WeightedTrainer(
         steps,
-        model=model,
+        model=moved,
         args=steps.arguments(out, per_device_train_batch_size=settings.batch_size, train_sampling_strategy=order),
         train_dataset=_Rows(rows, weights),
         data_collator=_mean_over_tokens,
         callbacks=[*callbacks, *([measured] if validation else [])],
     )
     result = trainer.train()
+    take_up(model, moved)
     model.eval()
     return Fitted(float(result.training_loss), tuple(measured.losses))

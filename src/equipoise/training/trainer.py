@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import DataLoader, Dataset
 from transformers import (
     PreTrainedModel,
@@ -31,8 +32,9 @@ from equipoise.errors import UserError
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
 from equipoise.training.loss import Example, Reference, examples_of, less_divergence
-from equipoise.training.passes import passes
+from equipoise.training.passes import Pass, Unfelt, passes
 from equipoise.training.play import Experience
+from equipoise.training.ranks import ranks, score_together
 from equipoise.training.settings import PASS_TOKENS
 
 Collect = Callable[[int], Experience]
@@ -78,7 +80,7 @@ class StepSettings:
 
     def arguments(self, out: Path, **changes: Any) -> TrainingArguments:
         """The Trainer's own form of these settings, with other values for some of them."""
-        return TrainingArguments(
+        arguments = TrainingArguments(
             **{
                 "output_dir": str(out),
                 "max_steps": self.steps,
@@ -106,6 +108,9 @@ class StepSettings:
                 **changes,
             }
         )
+        if arguments.n_gpu > 1:
+            arguments._n_gpu = 1  # else one process would copy the model to every device it sees at every pass
+        return arguments
 
 
 class WeightedTrainer(Trainer):
@@ -120,11 +125,11 @@ class WeightedTrainer(Trainer):
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """The loss of one step's rows, whose gradient is added up over the passes they are split into."""
+        """The loss of one step's rows, whose gradient is added up over processes and the passes they are split into."""
         total = torch.zeros((), device=self.args.device)
-        parts = passes(model, inputs["examples"], self.settings.pass_tokens)
+        parts = self._passes(model, inputs["examples"])
         for number, part in enumerate(parts, start=1):
-            # each of several processes has its own number of passes, and one last, after which gradients are shared
+            # the gradients of several processes meet after the last pass
             with nullcontext() if number == len(parts) else self.accelerator.no_sync(model):
                 total += super().training_step(model, {"pass": part})
         return total
@@ -136,9 +141,27 @@ class WeightedTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """The loss of one pass."""
+        """The loss of one pass; what averages gradients over processes then gives their sum."""
         loss: torch.Tensor = inputs["pass"].loss(model, self.settings.temperature)
-        return loss
+        return loss * ranks().count
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """The loader of whole steps: each process takes its rows of every step, and not steps of its own."""
+        loader: DataLoader[Any] = super().get_train_dataloader()
+        if isinstance(loader.batch_sampler, BatchSamplerShard):
+            loader.batch_sampler.num_processes, loader.batch_sampler.process_index = 1, 0
+        return loader
+
+    def _passes(self, model: torch.nn.Module, examples: Sequence[Example]) -> list[Pass]:
+        """This process's passes over a step's rows; every process has as many, for each meets the others in them."""
+        most, all_of_us = self.settings.pass_tokens, ranks()
+        if all_of_us.count == 1:
+            return passes(model, examples, most)
+        mine = all_of_us.divided([example.tokens for example in examples])[all_of_us.rank]
+        parts = passes(model, [examples[i] for i in mine], most)
+        missing = int(all_of_us.largest(len(parts))) - len(parts)
+        shortest = min(examples, key=lambda example: len(example.tokens))
+        return parts + [Unfelt(part) for part in passes(model, [shortest], most)] * missing
 
 
 class EpisodeTrainer(WeightedTrainer):
@@ -178,7 +201,8 @@ class EpisodeTrainer(WeightedTrainer):
         """
         if kl > 0 and reference is None:
             raise UserError(f"got kl={kl} without a reference policy; pass one, or set kl to 0")
-        self._collect, self._reference, self._kl, self._kl_every = collect, reference, kl, kl_every
+        self._collect, self._kl, self._kl_every = collect, kl, kl_every
+        self._reference = None if reference is None else score_together(reference)
         self._model, self._steps = model, _Steps(settings.steps, self._played)
         self._unlogged: list[dict[str, float]] = []
         self.last_metrics: dict[str, float] = {}
