@@ -14,7 +14,7 @@ from equipoise.training.run import train
 
 pytestmark = pytest.mark.slow
 DILEMMA = domain("prisoners_dilemma")
-# of seeds 0, 1 and 2 naive learning ends in faults under seed 0 (docs/experiments.md)
+# a seed under which naive players do not learn to take turns at forfeiting, which pays more (docs/experiments.md)
 SHORT = ("seed=1", "rl.steps=80", "rl.exact_rounds=0", "rl.report_to=[]", "rl.save_every=1000")
 
 
