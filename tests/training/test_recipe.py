@@ -110,6 +110,7 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"selection": {"every": -1}}, "got every=-1"),
         ({"hardware": {"device": "tpu"}}, "unknown device 'tpu'; known: auto, cpu, cuda"),
         ({"hardware": {"dtype": "int8"}}, "unknown dtype 'int8'; known: float32, bfloat16"),
+        ({"hardware": {"optimizer": "sgd"}}, "unknown optimizer 'sgd'; known: adamw, adamw_8bit, paged_adamw"),
         ({"profile": "publisht"}, "unknown profile 'publisht'; known: corrected, published"),
         ({"game": "kuhn_poker", "games": ["kuhn_poker"]}, "give one of them: a game, or a list of games"),
         ({"game": ""}, "give one of them: a game, or a list of games"),

@@ -8,9 +8,12 @@ import torch
 from transformers import TrainerCallback
 
 from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.errors import UserError
+from equipoise.training import run
 from equipoise.training.loss import examples_of
 from equipoise.training.passes import RowPass, passes
 from equipoise.training.play import Experience
+from equipoise.training.recipe import load_recipe
 from equipoise.training.rows import NOT_OURS, Row, merged
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
@@ -276,3 +279,28 @@ def test_a_line_in_the_logs_holds_the_means_of_the_steps_since_the_last(model, t
     played = [(step, {k: v for k, v in line.items() if k.startswith("play/")}) for step, line in logged.lines]
     assert played[:2] == [(2, {"play/payoff": 0.5}), (4, {"play/payoff": 2.5, "play/nash_conv": 5.0})]
     assert list(tmp_path.rglob("events.out.tfevents*"))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("adamw", ("adamw_torch_fused", "adamw_torch")),
+        ("adamw_8bit", ("adamw_bnb_8bit",)),
+        ("paged_adamw", ("paged_adamw_32bit",)),
+        ("paged_adamw_8bit", ("paged_adamw_8bit",)),
+    ],
+)
+def test_optimizers_are_those_of_the_library(ours, theirs, tmp_path):
+    """AdamW in every case; its moments in full unless asked otherwise."""
+    arguments = StepSettings(1, 1e-3, optimizer=ours).arguments(tmp_path)
+    assert arguments.optim.value in theirs
+    assert (arguments.adam_beta1, arguments.adam_beta2, arguments.weight_decay) == (0.9, 0.99, 0.0)
+
+
+def test_an_optimizer_that_is_not_installed_is_refused_before_there_is_a_folder(monkeypatch, tmp_path):
+    """One line says what to install."""
+    monkeypatch.setattr(run, "is_bitsandbytes_available", lambda: False)
+    recipe = load_recipe("kuhn_poker/best_response", ["hardware.optimizer=adamw_8bit"])
+    with pytest.raises(UserError, match=r"^hardware.optimizer is 'adamw_8bit', .*; pip install bitsandbytes, or use"):
+        run.train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw", "paged_adamw_8bit"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Hardware:
         device: "auto" (a GPU where torch finds one), "cpu" or "cuda".
         dtype: Of the weights: "float32" or "bfloat16". An adapter's own weights stay in float32.
         gradient_checkpointing: Computes activations twice in the backward pass to save memory.
+        optimizer: AdamW that keeps its two moments as they are ("adamw"), in 8 bits each ("adamw_8bit"), or where the
+            CPU's memory stands in when the GPU's is full ("paged_adamw", "paged_adamw_8bit"). All but the first need
+            the package bitsandbytes.
         engine: Where tokens come from: "local" (this process), "tinker" (a server of the Tinker API, which also
             trains), "vllm" (vLLM in this process), an installed package's name, `module:Name` or `file.py:Name`.
     """
@@ -29,6 +33,7 @@ class Hardware:
     device: Device = "auto"
     dtype: Dtype = "float32"
     gradient_checkpointing: bool = False
+    optimizer: Optimizer = "adamw"
     engine: str = "local"
 
     def __post_init__(self) -> None:
@@ -36,6 +41,8 @@ class Hardware:
             raise UserError(f"unknown device {self.device!r}; known: {', '.join(get_args(Device))}")
         if self.dtype not in get_args(Dtype):
             raise UserError(f"unknown dtype {self.dtype!r}; known: {', '.join(get_args(Dtype))}")
+        if self.optimizer not in get_args(Optimizer):
+            raise UserError(f"unknown optimizer {self.optimizer!r}; known: {', '.join(get_args(Optimizer))}")
 
     def deciding(self) -> dict[str, str]:
         """What of it decides how a model plays."""

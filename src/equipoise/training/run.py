@@ -24,6 +24,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
+from transformers.utils import is_bitsandbytes_available
 
 from equipoise.engines.engine import Ids
 from equipoise.engines.plain_scoring import token_log_probs
@@ -99,6 +100,7 @@ def train(
 
         check(recipe)
     _check_log_targets(recipe.rl.report_to)
+    _check_optimizer(recipe.hardware.optimizer)
     plays = plays_of(recipe, out / "population")
     with joined(recipe.hardware.place(), recipe.hardware.engine) as all_of_us:
         if all_of_us.first:
@@ -137,6 +139,14 @@ def _check_log_targets(names: Sequence[str]) -> None:
         check_known("log target in rl.report_to", name, INTEGRATION_TO_CALLBACK)
         if name not in get_available_reporting_integrations():
             raise UserError(f"rl.report_to names {name!r}, which is not installed; install it, or leave it out")
+
+
+def _check_optimizer(name: str) -> None:
+    """Nothing where the optimizer's package is installed."""
+    if name != "adamw" and not is_bitsandbytes_available():
+        raise UserError(
+            f"hardware.optimizer is {name!r}, whose package is not installed; pip install bitsandbytes, or use 'adamw'"
+        )
 
 
 def _started(recipe: Recipe, out: Path) -> str | Path:
@@ -179,7 +189,6 @@ def _imitate(recipe: Recipe, out: Path, folder: Path) -> None:
             rows = expert_rows(task.game, task.profile, task.demonstrations, chat, recipe.sampling.reasoning, key)
             learned, validation = learned + rows[0], validation + rows[1]
     trained = _adapted(recipe, model)
-    checkpointing = recipe.hardware.gradient_checkpointing
     with counting("supervised") as tell:
         fit(
             trained,
@@ -188,7 +197,8 @@ def _imitate(recipe: Recipe, out: Path, folder: Path) -> None:
             out,
             validation=validation,
             callbacks=[Counted(tell)],
-            gradient_checkpointing=checkpointing,
+            gradient_checkpointing=recipe.hardware.gradient_checkpointing,
+            optimizer=recipe.hardware.optimizer,
         )
     if recipe.lora.rank:
         trained = trained.merge_and_unload()
@@ -356,6 +366,7 @@ def steps_of(recipe: Recipe) -> StepSettings:
         report_to=recipe.rl.report_to,
         on_cpu=recipe.hardware.place() == "cpu",
         gradient_checkpointing=recipe.hardware.gradient_checkpointing,
+        optimizer=recipe.hardware.optimizer,
     )
 
 

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 
 from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
+from equipoise.models.hardware import Optimizer
 from equipoise.seeds import Seed, Use
 from equipoise.training.loss import Example
 from equipoise.training.ranks import dividable, ranks, take_up
@@ -139,6 +140,7 @@ def fit(
     weights: Weights = reply_weights,
     callbacks: Sequence[TrainerCallback] = (),
     gradient_checkpointing: bool = False,
+    optimizer: Optimizer = "adamw",
     similar_lengths: bool = False,
 ) -> Fitted:
     """Trains `model` in place on rows; returns the losses. With validation rows `out`/sft.jsonl holds theirs.
@@ -152,6 +154,7 @@ def fit(
         weights: `reply_weights` or `all_weights`.
         callbacks: Progress reporting.
         gradient_checkpointing: Computes activations twice to save memory.
+        optimizer: Where AdamW keeps its moments; see `models.hardware.Hardware`.
         similar_lengths: Puts rows of similar lengths into one batch: less padding, where lengths differ a lot.
     """
     if not rows:
@@ -171,6 +174,7 @@ def fit(
         seed=Seed(settings.seed).at(Use.ROWS).integer(),
         on_cpu=model.device.type == "cpu",
         gradient_checkpointing=gradient_checkpointing,
+        optimizer=optimizer,
     )
     order = "group_by_length" if similar_lengths else "random"
     trainer = WeightedTrainer(

@@ -29,6 +29,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 from equipoise.errors import UserError
+from equipoise.models.hardware import Optimizer
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
 from equipoise.training.loss import Example, Reference, examples_of, less_divergence
@@ -43,6 +44,12 @@ _RECOMPUTING = next(
     name for name in ("activation_checkpointing", "gradient_checkpointing") if hasattr(TrainingArguments, name)
 )
 """What transformers calls it: the first since 5.23, the second before."""
+_OPTIMIZERS = {
+    "adamw_8bit": "adamw_bnb_8bit",
+    "paged_adamw": "paged_adamw_32bit",
+    "paged_adamw_8bit": "paged_adamw_8bit",
+}
+"""What transformers calls them; all are bitsandbytes'."""
 _RECOMPUTED: dict[str, Any] = {_RECOMPUTING: True, f"{_RECOMPUTING}_kwargs": {"use_reentrant": False}}
 
 
@@ -63,6 +70,7 @@ class StepSettings:
         report_to: The log targets.
         on_cpu: Whether to leave a GPU alone.
         gradient_checkpointing: Computes activations twice to save memory.
+        optimizer: Where AdamW keeps its moments; see `models.hardware.Hardware`.
     """
 
     steps: int
@@ -77,6 +85,7 @@ class StepSettings:
     report_to: tuple[str, ...] = ()
     on_cpu: bool = False
     gradient_checkpointing: bool = False
+    optimizer: Optimizer = "adamw"
 
     def arguments(self, out: Path, **changes: Any) -> TrainingArguments:
         """The Trainer's own form of these settings, with other values for some of them."""
@@ -89,6 +98,7 @@ class StepSettings:
                 "adam_beta1": 0.9,
                 "adam_beta2": self.beta2,
                 "weight_decay": 0.0,
+                **({"optim": _OPTIMIZERS[self.optimizer]} if self.optimizer != "adamw" else {}),
                 "max_grad_norm": self.clip,
                 "per_device_train_batch_size": 1,
                 "bf16": False,
