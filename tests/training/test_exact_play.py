@@ -206,7 +206,7 @@ def test_the_bonus_on_legal_entropy_falls_to_nothing_at_the_last_step(embedded):
         weights = play.collect(policy, Seed(0), step).weights
         sizes.append(sum(np.abs(a - b).sum() for a, b in zip(weights, none.weights, strict=True)))
     assert sizes[0] > 0.01
-    assert np.allclose(sizes, [sizes[0] * (1 - step / 4) for step in range(5)], atol=1e-12)
+    assert np.allclose(sizes, [sizes[0] * (1 - step / 4) ** 2 for step in range(5)], atol=1e-12)
 
 
 def test_an_adversary_is_taken_up_where_a_run_was_stopped(embedded):

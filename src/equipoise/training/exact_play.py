@@ -45,7 +45,7 @@ class Bonuses:
             action, by how often they are said.
         legal: Coefficient of the mean over information states of the log-probability that a reply names a legal action.
         legal_entropy: Coefficient, at the first step, of the mean over information states of the entropy of the policy
-            over legal actions, faults divided out; it falls linearly to 0 over the run.
+            over legal actions, faults divided out; it falls to 0 over the run, as the square of what is left.
         steps: Of the run.
     """
 
@@ -149,6 +149,6 @@ class ExactPlay(Play):
         divided = words.divided
         surprise = -np.log(np.where(divided > 0, divided, 1.0))
         entropy = words.summed(divided * surprise)
-        falling = self.bonuses.legal_entropy * max(0.0, 1.0 - step / self.bonuses.steps)
+        falling = self.bonuses.legal_entropy * max(0.0, 1.0 - step / self.bonuses.steps) ** 2
         pulls: np.ndarray = divided * (self.bonuses.legal + falling * (surprise - entropy)) / states
         return pulls

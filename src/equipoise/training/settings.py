@@ -44,7 +44,8 @@ class Objective:
         legal: Coefficient of the mean over information states of the log-probability that a reply names a legal action;
             with exact gradients alone.
         legal_entropy: Coefficient, at the first step, of the mean over information states of the entropy of the policy
-            over legal actions, faults divided out; it falls linearly to 0 over the run. With exact gradients alone.
+            over legal actions, faults divided out; it falls to 0 over the run, as the square of what is left. With
+            exact gradients alone.
     """
 
     rule: str | tuple[str, ...] = field(default="own_pool", metadata={"also": list})
