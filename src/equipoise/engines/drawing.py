@@ -21,7 +21,10 @@ from equipoise.engines.next_token import next_token
 from equipoise.seeds import uniforms
 
 PART = 1 << 24
-"""Most probabilities that are summed up at a time: 128 MiB."""
+"""Most probabilities that are held at a time: 64 MiB."""
+BLOCK, SMALL = 512, 8_192
+"""Probabilities that are summed up before a draw looks for its block, and in it for its token; a vocabulary that is not
+large enough to gain by it."""
 
 
 def draw(
@@ -51,11 +54,24 @@ def draw(
 def _at(log_probs: torch.Tensor, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
     """The token at each place of a row's cumulative distribution, [M]; log-probabilities [U, V]."""
     count, width = log_probs.shape
-    cumulative = log_probs.exp().cumsum(1, dtype=torch.float64)
-    cumulative /= cumulative[:, -1:].clone()
-    cumulative += torch.arange(count, device=row.device)[:, None]
-    found = torch.searchsorted(cumulative.flatten(), place + row, right=True) - row * width
-    return found.clamp_(max=width - 1)
+    if width <= SMALL:
+        cumulative = log_probs.exp().cumsum(1, dtype=torch.float64)
+        cumulative /= cumulative[:, -1:].clone()
+        cumulative += torch.arange(count, device=row.device)[:, None]
+        found = torch.searchsorted(cumulative.flatten(), place + row, right=True) - row * width
+        return found.clamp_(max=width - 1)
+    filled = log_probs.new_empty(count, -(-width // BLOCK) * BLOCK)
+    torch.exp(log_probs, out=filled[:, :width])
+    filled[:, width:] = 0.0
+    probabilities = filled.view(count, -1, BLOCK)
+    ends = probabilities.sum(2).double().cumsum(1)  # [U, blocks]
+    place = place * ends[row, -1]
+    block = torch.searchsorted(ends[row], place[:, None], right=True)[:, 0].clamp_(max=ends.shape[1] - 1)
+    before = torch.where(block > 0, ends[row, block - 1], 0.0)
+    inside = probabilities[row, block].double()  # [M, BLOCK]
+    token = (inside.cumsum(1) <= (place - before)[:, None]).sum(1)
+    last = BLOCK - 1 - inside.flip(1).gt(0).int().argmax(1)  # what rounding leaves over is the last possible token's
+    return block * BLOCK + torch.minimum(token, last)
 
 
 @dataclass(eq=False, slots=True)

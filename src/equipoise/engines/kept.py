@@ -72,7 +72,7 @@ class KeptDecoder:
         new = [context.since(length(start)) for context, start in zip(contexts, starts, strict=True)]
         self._front, self._logits = self._reader.read(starts, new, self._trees(likely, len(new)))
         self._origins = [_followed(memory) for memory in origins]
-        return self._logits[self._places(self._front)]
+        return _rows(self._logits, self._front)
 
     @torch.inference_mode()
     def branch(self, parents: np.ndarray, tokens: np.ndarray) -> torch.Tensor:
@@ -82,17 +82,19 @@ class KeptDecoder:
         tips = [tip.ahead.get(token) for tip, token in wanted]
         known = [tip for tip in tips if tip is not None]
         missing = [pair for pair, tip in zip(wanted, tips, strict=True) if tip is None]
-        logits = self._logits[self._places(known)]
-        self._front = known
-        if missing:
-            readings = [tip.reading for tip, _ in missing]
-            run, fresh = self._reader.read(readings, [(token,) for _, token in missing], [NO_TREE] * len(missing))
-            order = np.argsort([tip is None for tip in tips], kind="stable")
-            found = fresh[self._places(run)]
-            logits = torch.cat([logits, found])[torch.from_numpy(np.argsort(order)).to(found.device)]
-            following = iter(run)
-            self._front = [next(following) if tip is None else tip for tip in tips]
-        return logits
+        if not missing:
+            self._front = known
+            return _rows(self._logits, known)
+        readings = [tip.reading for tip, _ in missing]
+        run, fresh = self._reader.read(readings, [(token,) for _, token in missing], [NO_TREE] * len(missing))
+        following = iter(run)
+        self._front = [next(following) if tip is None else tip for tip in tips]
+        found = _rows(fresh, run)
+        if not known:
+            return found
+        order = np.argsort([tip is None for tip in tips], kind="stable")
+        both = torch.cat([_rows(self._logits, known), found])
+        return both[torch.from_numpy(np.argsort(order)).to(found.device)]
 
     def remember(self, context: Context, row: int) -> None:
         """Notes at a context what was read of it: row `row`, all its tokens but the last."""
@@ -155,8 +157,13 @@ class KeptDecoder:
             return [NO_TREE] * rows
         return [tree_of(replies) for replies in likely]
 
-    def _places(self, tips: Sequence[Tip]) -> torch.Tensor:
-        return torch.tensor([tip.at for tip in tips], dtype=torch.long, device=self._model.device)
+
+def _rows(logits: torch.Tensor, tips: Sequence[Tip]) -> torch.Tensor:
+    """The logits that tips point to, [U, V] of [N, V]; no copy where they are all of them, in order."""
+    places = [tip.at for tip in tips]
+    if places == list(range(len(logits))):
+        return logits
+    return logits[torch.tensor(places, dtype=torch.long, device=logits.device)]
 
 
 def _followed(memory: _Memory | None) -> weakref.ref[_Memory] | None:

@@ -33,13 +33,17 @@ class Tempered:
     temperature: float
 
     def log_probs(self, logits: torch.Tensor) -> torch.Tensor:
-        return torch.log_softmax(logits.float() / self.temperature, dim=-1)
+        return torch.log_softmax(self._scaled(logits), dim=-1)
 
     def chosen(
         self, logits: torch.Tensor, row: torch.Tensor, column: torch.Tensor, token: torch.Tensor
     ) -> torch.Tensor:
-        scaled = logits.float() / self.temperature
+        scaled = self._scaled(logits)
         return scaled[row, column, token] - torch.logsumexp(scaled, dim=-1)[row, column]
+
+    def _scaled(self, logits: torch.Tensor) -> torch.Tensor:
+        """A copy costs as much as the softmax, where there are many tokens: none is made at a temperature of 1."""
+        return logits.float() if self.temperature == 1.0 else logits.float() / self.temperature
 
 
 @dataclass(frozen=True)
