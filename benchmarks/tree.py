@@ -77,11 +77,27 @@ def of_135m() -> Any:
     return LlamaForCausalLM(config)
 
 
+def weighed(rows: Sequence[tuple[int, ...]]) -> list[Any]:
+    """Rows whose last two tokens have random weights."""
+    from equipoise.training.loss import Example
+
+    rng = np.random.default_rng(0)
+    return [Example(row, np.append(np.zeros(len(row) - 2), rng.normal(size=2))) for row in rows]
+
+
+def step(model: Any, parts: Callable[[], Sequence[Any]]) -> float:
+    """CPU seconds of the forward and backward passes of a step, the making of its parts included."""
+    model.zero_grad()
+    start = time.process_time()
+    for part in parts():
+        part.loss(model).backward()
+    return time.process_time() - start
+
+
 def measure(name: str) -> dict[str, Any]:
     """CPU seconds of a step by rows and by trees, side by side, and the MiB that each keeps for its backward pass."""
     from equipoise.models.load import load
     from equipoise.policies.language_model import LanguageModelPolicy
-    from equipoise.training.loss import Example
     from equipoise.training.passes import RowPass, TreePass, passes
 
     torch.set_num_threads(1)
@@ -90,8 +106,7 @@ def measure(name: str) -> dict[str, Any]:
         rows = as_embedded(LanguageModelPolicy("tiny", model, tokenizer))
     else:
         model, rows = of_135m(), as_words()
-    rng = np.random.default_rng(0)
-    examples = [Example(row, np.append(np.zeros(len(row) - 2), rng.normal(size=2))) for row in rows]
+    examples = weighed(rows)
     ways: dict[str, Callable[[], Sequence[Any]]] = {
         "rows": lambda: [RowPass(examples)],
         "tree": lambda: passes(model, examples, 10**9),
@@ -99,17 +114,10 @@ def measure(name: str) -> dict[str, Any]:
     (whole,) = ways["tree"]()
     assert isinstance(whole, TreePass)
 
-    def step(parts: Callable[[], Sequence[Any]]) -> float:
-        model.zero_grad()
-        start = time.process_time()
-        for part in parts():
-            part.loss(model).backward()
-        return time.process_time() - start
-
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(-1, REPEATS[name]):  # the first one warms up
         for way, parts in ways.items():
-            taken = step(parts)
+            taken = step(model, parts)
             if repeat >= 0:
                 seconds[way].append(taken)
     return {
