@@ -5,7 +5,7 @@
     c   what drawing costs beside the forward pass at a vocabulary of 152k (`draws.py`)
 
 Every measurement runs in a process of its own, on one torch thread, and is timed in CPU seconds, which on an idle core
-are wall seconds. Ways alternate, and a ratio compares neighbours in time. Slow ways play less of the games, each of
+are wall seconds. In part a ways alternate, and a ratio compares neighbours in time. Slow ways play less of the games, each of
 whose replies costs them about as much; `--share 1` has every way play everything. Of free text all ways but one at a
 time draw all at once: how many rows are stepped together decides there.
 
@@ -33,14 +33,14 @@ SIZES = {
     "dilemma": {"local": 64, "generate": 4, "vllm": 16, "continuous": 4, "one at a time": 2},
     "free": {"local": 64, "generate": 64, "vllm": 64, "continuous": 64, "one at a time": 4},
 }
-"""Hands, of which 108 are about 256 decisions; episodes; replies. The first is the load, the others what a way does of it
-in a minute or so."""
+"""Hands, of which 108 are about 256 decisions; episodes; replies. What `local` plays is the load, the others play of it
+what they do in a minute or so."""
 WAYS = ("local", "generate", "vllm", "continuous", "one at a time")
 STEP_WAYS = ("tree", "rows", "trl")
 BATCHES = (64, 192)
 TARGETS: dict[str, Any] = {"a": {"kuhn": 5.0, "dilemma": 2.0, "free": 1.0}, "b": 4.0, "c": 0.10}
-"""How many times as fast as `generate` the local engine is to be, by load; how many times as fast and as small as others
-a step; the share of a decode step outside the forward pass."""
+"""How many times as fast as `generate` the local engine is to be, by load; how many times as fast and as small as the
+others a step; the share of a decode step outside the forward pass."""
 SETTINGS = {"a": ("model", "repeats", "share"), "b": ("model", "repeats", "rows"), "c": ("repeats",)}
 """What of the command line decides a part's results."""
 
@@ -62,7 +62,6 @@ def cell(measured: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def part_a(options: argparse.Namespace) -> None:
     """Every way on every load, in turn."""
-    results: dict[str, Any] = {}
     for load in options.loads:
         cells: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
         for repeat in range(options.repeats):
@@ -79,8 +78,7 @@ def part_a(options: argparse.Namespace) -> None:
                 cells[way].append(found)
                 tell(f"{load}, {way}: {found.get('unmeasured') or round(rate(found), 2)}")
         show_load(load, cells)
-        results[load] = cells
-        keep("a", options, results)  # the loads take long
+        keep(load, options, "a", cells)
 
 
 def rate(measured: dict[str, Any]) -> float:
@@ -129,7 +127,7 @@ def part_b(options: argparse.Namespace) -> None:
         cells[way] = found
         tell(f"step, {way}: {found}")
     show_steps(cells)
-    keep("b", options, cells)
+    keep("step", options, "b", cells)
 
 
 def show_steps(cells: dict[str, dict[str, Any]]) -> None:
@@ -160,15 +158,15 @@ def part_c(options: argparse.Namespace) -> None:
             share = spread([100 * one[part] / sum(one.values()) for one in found])
             print(f"  {part:10}{spread([1e3 * one[part] for one in found]):>24}{share:>22} %")
     print(f"  target: all but the forward pass at most {100 * TARGETS['c']:.0f} %")
-    keep("c", options, results)
+    keep("drawing", options, "c", results)
 
 
-def keep(part: str, options: argparse.Namespace, results: Any) -> None:
-    """Stores what a part came to."""
+def keep(name: str, options: argparse.Namespace, part: str, results: Any) -> None:
+    """Stores what a table shows, as soon as it is there: the next one may take long."""
     if options.store:
-        settings = {name: getattr(options, name) for name in SETTINGS[part]}
-        stored = {"machine": machine(1), "settings": settings, "target": TARGETS[part], "results": results}
-        store(f"engines_{part}", stored)
+        settings = {setting: getattr(options, setting) for setting in SETTINGS[part]}
+        target = TARGETS[part][name] if part == "a" else TARGETS[part]
+        store(f"engines_{name}", {"machine": machine(1), "settings": settings, "target": target, "results": results})
 
 
 PARTS = {"a": part_a, "b": part_b, "c": part_c}
