@@ -49,14 +49,13 @@ def measure(batch: int, repeats: int, shape: dict[str, Any] | None = None) -> li
     model = Qwen2ForCausalLM(config).eval()
     engine, timers, found = LocalEngine(model), Timers(), []
     engine.sample([Context((1, 2))], [keys(Seed(0), range(1))], Decoding(1.0, 2, frozenset()))  # tries the engine out
-    draw = drawing.draw
     timers.around(drawing, "draw", "drawing")
     timers.around(model, "forward", "forward")
-    timed, draws = drawing.draw, 0
+    draw, draws = drawing.draw, 0
 
     def counted(*args: Any) -> Any:
         nonlocal draws
-        drawn = timed(*args)
+        drawn = draw(*args)
         draws += 1
         if draws == 1:
             timers.restart()
@@ -75,5 +74,5 @@ def measure(batch: int, repeats: int, shape: dict[str, Any] | None = None) -> li
         parts = {"forward": seconds["forward"], "drawing": seconds["drawing"]}
         parts["the rest"] = sum(seconds.values()) - sum(parts.values())
         found.append({part: value / (STEPS - 1) for part, value in parts.items()})
-    drawing.draw = draw
+    timers.undo()
     return found

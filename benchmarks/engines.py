@@ -5,9 +5,9 @@
     c   what drawing costs beside the forward pass at a vocabulary of 152k (`draws.py`)
 
 Every measurement runs in a process of its own, on one torch thread, and is timed in CPU seconds, which on an idle core
-are wall seconds. In part a ways alternate, and a ratio compares neighbours in time. Slow ways play less of the games, each of
-whose replies costs them about as much; `--share 1` has every way play everything. Of free text all ways but one at a
-time draw all at once: how many rows are stepped together decides there.
+are wall seconds. In part a ways alternate, and a ratio compares neighbours in time. Slow ways play less of the games,
+each of whose replies costs them about as much; `--share 1` has every way play everything. Of free text all ways but one
+at a time draw all at once: how many rows are stepped together decides there.
 
 vLLM and, where wanted, TRL have environments of their own: `--vllm .venv-vllm/bin/python --trl PYTHON`. What is not
 installed, fails or does not finish in time says so in its cell.
@@ -77,8 +77,8 @@ def part_a(options: argparse.Namespace) -> None:
                     found = {"unmeasured": "not installed"}
                 cells[way].append(found)
                 tell(f"{load}, {way}: {found.get('unmeasured') or round(rate(found), 2)}")
+            keep(load, options, "a", cells)
         show_load(load, cells)
-        keep(load, options, "a", cells)
 
 
 def rate(measured: dict[str, Any]) -> float:
@@ -162,7 +162,7 @@ def part_c(options: argparse.Namespace) -> None:
 
 
 def keep(name: str, options: argparse.Namespace, part: str, results: Any) -> None:
-    """Stores what a table shows, as soon as it is there: the next one may take long."""
+    """Stores what a table shows, as soon as it is there: what comes next may take long."""
     if options.store:
         settings = {setting: getattr(options, setting) for setting in SETTINGS[part]}
         target = TARGETS[part][name] if part == "a" else TARGETS[part]

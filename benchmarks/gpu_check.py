@@ -5,7 +5,8 @@ so that every reply is noise and as long as it may be: replies of 8 tokens in ga
 For each model: decisions a second (of the wall's clock) and memory with the engines `local` and, where it is installed,
 `vllm`, and one step of the model's own recipe of SEPO, an adapter trained in the prisoner's dilemma, split into
 sampling, forward and backward passes (that of the reference included), and the rest. Every measurement runs in a
-process of its own. `--tiny` runs the same with small models of the same architectures on the CPU, whose figures mean nothing.
+process of its own. `--tiny` runs the same with small models of the same architectures on the CPU, whose figures mean
+nothing.
 """
 
 from __future__ import annotations

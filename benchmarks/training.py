@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -44,6 +45,7 @@ class Timers:
         """Args: clock: Tells the seconds; those of the CPU by default."""
         self.seconds: Counter[str] = Counter()
         self._clock, self._open = clock, list[str]()
+        self._timed: list[tuple[Any, str, Any]] = []
         self._since = clock()
 
     def enter(self, part: str) -> None:
@@ -64,8 +66,9 @@ class Timers:
         self._since = now
 
     def around(self, owner: Any, name: str, part: str) -> None:
-        """Times every call of a function or method."""
+        """Times every call of a function or method, until `undo`."""
         inner: Callable[..., Any] = getattr(owner, name)
+        self._timed.append((owner, name, inner))
 
         @functools.wraps(inner)
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -77,13 +80,18 @@ class Timers:
 
         setattr(owner, name, timed)
 
+    def undo(self) -> None:
+        """Leaves everything as it was."""
+        while self._timed:
+            setattr(*self._timed.pop())
+
 
 class _Enough(Exception):
     """All steps were measured; the run need not go on."""
 
 
 def stepped(recipe: Any, timers: Timers, warm_up: int, steps: int) -> tuple[dict[str, float], list[int]]:
-    """Runs a recipe of SEPO in a folder that is gone afterwards, timed; the process is good for one such run.
+    """Runs a recipe of SEPO in a folder that is gone afterwards, timed.
 
     Args:
         recipe: What to run; it takes as many steps as are measured.
@@ -123,10 +131,17 @@ def stepped(recipe: Any, timers: Timers, warm_up: int, steps: int) -> tuple[dict
         rows.append(len(result.rows))
         return result
 
-    experience.SepoPlay.collect = marked
     recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=warm_up + steps + 1))
-    with tempfile.TemporaryDirectory() as folder, _quiet(), contextlib.suppress(_Enough):
-        run.train(recipe, Path(folder) / "run")
+    try:
+        with (
+            mock.patch.object(experience.SepoPlay, "collect", marked),
+            tempfile.TemporaryDirectory() as folder,
+            _quiet(),
+            contextlib.suppress(_Enough),
+        ):
+            run.train(recipe, Path(folder) / "run")
+    finally:
+        timers.undo()
     return {part: booked[part] / steps for part in PARTS}, rows
 
 

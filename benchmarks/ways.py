@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -51,8 +52,6 @@ class TransformersEngine:
     ) -> list[list[Sample]]:
         """As `Engine.sample`, but that what is drawn beside a reply changes it; every draw is a row of its own."""
         torch.manual_seed(int(keys[0][0]) >> 1)
-        # a model's own end would stand in for one that is left out
-        self.model.generation_config.eos_token_id = None
         settings = GenerationConfig(
             do_sample=True,
             temperature=decoding.temperature,
@@ -60,10 +59,11 @@ class TransformersEngine:
             top_p=1.0,
             max_new_tokens=decoding.max_new_tokens,
             eos_token_id=sorted(decoding.stops) or None,
-            pad_token_id=min(self.stops),
+            pad_token_id=min(self.stops, default=0),
         )
         rows = [prompt.ids for prompt, own in zip(prompts, keys, strict=True) for _ in own]
-        drawn = iter(self.replies(rows, settings))
+        with mock.patch.object(self.model.generation_config, "eos_token_id", None):  # it would stand in for no stops
+            drawn = iter(self.replies(rows, settings))
         return [
             [_sample(prompt, next(drawn), decoding) for _ in own] for prompt, own in zip(prompts, keys, strict=True)
         ]
