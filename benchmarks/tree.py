@@ -130,18 +130,18 @@ def measure(name: str) -> dict[str, Any]:
 def kept(model: Any, parts: Sequence[Any]) -> float:
     """MiB of what forward passes keep for their backward passes, weights aside."""
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    sizes: dict[int, int] = {}
+    found: dict[int, torch.UntypedStorage] = {}
 
-    def note(tensor: torch.Tensor) -> torch.Tensor:
+    def note(tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+            found[storage.data_ptr()] = storage
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    # nothing runs backward, so what is kept need not be in the graph: a result that its own node keeps is never freed
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda nothing: nothing):
         held = [part.loss(model) for part in parts]
     del held
-    return sum(sizes.values()) / 2**20
+    return sum(storage.nbytes() for storage in found.values()) / 2**20
 
 
 def show(name: str, result: dict[str, Any]) -> None:
