@@ -87,6 +87,8 @@ def in_other(
         )
     except subprocess.TimeoutExpired:
         raise Unmeasured(f"did not finish in {timeout_s:.0f} s") from None
+    if done.returncode < 0:
+        raise Unmeasured(f"was ended by signal {-done.returncode}")
     if done.returncode:
         raise Unmeasured(f"failed: {(done.stderr.strip() or 'without a word').splitlines()[-1]}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # before it libraries may have talked
