@@ -95,6 +95,7 @@ bench: setup
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/tree.py
 	$(BIN)/python benchmarks/tokens_fed.py
+	$(BIN)/python benchmarks/engines.py $(if $(wildcard $(VLLM_READY)),--vllm $(VLLM)/bin/python)
 
 golden: setup
 	$(BIN)/python tests/golden/make.py

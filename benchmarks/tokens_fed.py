@@ -14,7 +14,7 @@ from unittest import mock
 
 import torch
 from common import WIDTH, machine, store
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from equipoise.arena import Match, rollout
@@ -54,14 +54,23 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
+def small(name: str, vocabulary: int) -> dict[str, Any]:
+    """The settings of a small model of an architecture."""
+    settings = _SMALL | ARCHITECTURES[name] | dict(vocab_size=vocabulary)
+    return settings | (dict(vocab_size_per_layer_input=vocabulary) if "hidden_size_per_layer_input" in settings else {})
+
+
+def config_of(name: str, settings: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+    """The config of an architecture with the tokenizer's control tokens."""
+    tokens = dict(bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    return AutoConfig.for_model(name, **settings, **tokens)
+
+
 def random_model(name: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     """A small random model of an architecture, of the tokenizer's vocabulary."""
-    settings = _SMALL | ARCHITECTURES[name] | dict(vocab_size=len(tokenizer))
-    if "hidden_size_per_layer_input" in settings:
-        settings |= dict(vocab_size_per_layer_input=len(tokenizer))
-    tokens = dict(bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    config = config_of(name, small(name, len(tokenizer)), tokenizer)
     torch.manual_seed(0)
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.for_model(name, **settings, **tokens)).eval()
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config).eval()
     return model
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -38,12 +39,14 @@ PARTS = (*WORK, "optimizer", "best response", "rows and credits", "trainer and t
 
 
 class Timers:
-    """CPU seconds of nested parts, each without the parts inside it, from the first step after the warm-up on."""
+    """Seconds of nested parts, each without the parts inside it, from the first step after the warm-up on."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
+        """Args: clock: Tells the seconds; those of the CPU by default."""
         self.seconds: Counter[str] = Counter()
-        self._open: list[str] = []
-        self._since = time.process_time()
+        self._clock, self._open = clock, list[str]()
+        self._timed: list[tuple[Any, str, Any]] = []
+        self._since = clock()
 
     def enter(self, part: str) -> None:
         self._book()
@@ -58,13 +61,14 @@ class Timers:
         self.seconds.clear()
 
     def _book(self) -> None:
-        now = time.process_time()
+        now = self._clock()
         self.seconds[self._open[-1] if self._open else PARTS[-1]] += now - self._since
         self._since = now
 
     def around(self, owner: Any, name: str, part: str) -> None:
-        """Times every call of a function or method."""
+        """Times every call of a function or method, until `undo`."""
         inner: Callable[..., Any] = getattr(owner, name)
+        self._timed.append((owner, name, inner))
 
         @functools.wraps(inner)
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -76,22 +80,35 @@ class Timers:
 
         setattr(owner, name, timed)
 
+    def undo(self) -> None:
+        """Leaves everything as it was."""
+        while self._timed:
+            setattr(*self._timed.pop())
 
-def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[str, Any]:
-    """CPU seconds per step of every part, rows per step, and growth of the peak memory in MiB."""
+
+class _Enough(Exception):
+    """All steps were measured; the run need not go on."""
+
+
+def stepped(recipe: Any, timers: Timers, warm_up: int, steps: int) -> tuple[dict[str, float], list[int]]:
+    """Runs a recipe of SEPO in a folder that is gone afterwards, timed.
+
+    Args:
+        recipe: What to run; it takes as many steps as are measured.
+        timers: What its parts are booked in.
+        warm_up: Steps that are not measured.
+        steps: Steps that are.
+
+    Returns:
+        Seconds of a step's parts (`PARTS`), and the rows of every step, the warm-up's too.
+    """
     from accelerate import Accelerator
     from accelerate.optimizer import AcceleratedOptimizer
 
     from equipoise.policies.language_model import LanguageModelPolicy
     from equipoise.training import adversaries, experience, run
-    from equipoise.training.recipe import load_recipe
     from equipoise.training.trainer import EpisodeTrainer
 
-    torch.set_num_threads(1)
-    recipe = load_recipe(Path(str(files("equipoise.recipes") / name)))
-    total = steps + WARM_UP + 1
-    recipe = dataclasses.replace(recipe, model=model, seed=seed, rl=dataclasses.replace(recipe.rl, steps=total))
-    timers, rows, boundary = Timers(), [], []
     timers.around(experience, "rollout", "sampling")
     timers.around(LanguageModelPolicy, "action_probabilities", "forward")
     timers.around(EpisodeTrainer, "compute_loss", "forward")
@@ -100,27 +117,46 @@ def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[s
     timers.around(AcceleratedOptimizer, "step", "optimizer")
     timers.around(adversaries.ExactAdversary, "refresh", "best response")
     timers.around(experience.SepoPlay, "collect", "rows and credits")
-    if not merge:
-        experience.credited_rows = _unshared(experience.credited_rows)
-        experience.merged = _unmerged
-    collect = experience.SepoPlay.collect
+    collect, rows, booked = experience.SepoPlay.collect, list[int](), Counter[str]()
 
     def marked(self: Any, policy: Any, key: Any, step: int) -> Any:
-        if step == WARM_UP:
+        if step == warm_up:
             timers.restart()
-        if step == WARM_UP + steps:
+        if step == warm_up + steps:
             timers.enter("end")
             timers.leave()
-            boundary.append(dict(timers.seconds))
+            booked.update(timers.seconds)
+            raise _Enough
         result = collect(self, policy, key, step)
         rows.append(len(result.rows))
         return result
 
-    experience.SepoPlay.collect = marked
+    recipe = dataclasses.replace(recipe, rl=dataclasses.replace(recipe.rl, steps=warm_up + steps + 1))
+    try:
+        with (
+            mock.patch.object(experience.SepoPlay, "collect", marked),
+            tempfile.TemporaryDirectory() as folder,
+            _quiet(),
+            contextlib.suppress(_Enough),
+        ):
+            run.train(recipe, Path(folder) / "run")
+    finally:
+        timers.undo()
+    return {part: booked[part] / steps for part in PARTS}, rows
+
+
+def measure(name: str, merge: bool, steps: int, model: str, seed: int) -> dict[str, Any]:
+    """CPU seconds per step of every part, rows per step, and growth of the peak memory in MiB."""
+    from equipoise.training import experience
+    from equipoise.training.recipe import load_recipe
+
+    torch.set_num_threads(1)
+    recipe = load_recipe(Path(str(files("equipoise.recipes") / name)))
+    if not merge:
+        experience.credited_rows = _unshared(experience.credited_rows)
+        experience.merged = _unmerged
     before = peak_mib()
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        run.train(recipe, Path(folder) / "run")
-    seconds = {part: boundary[0].get(part, 0.0) / steps for part in PARTS}
+    seconds, rows = stepped(dataclasses.replace(recipe, model=model, seed=seed), Timers(), WARM_UP, steps)
     step_seconds = sum(seconds.values())
     return {
         "seconds": seconds,

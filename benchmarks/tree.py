@@ -77,11 +77,27 @@ def of_135m() -> Any:
     return LlamaForCausalLM(config)
 
 
+def weighed(rows: Sequence[tuple[int, ...]]) -> list[Any]:
+    """Rows whose last two tokens have random weights."""
+    from equipoise.training.loss import Example
+
+    rng = np.random.default_rng(0)
+    return [Example(row, np.append(np.zeros(len(row) - 2), rng.normal(size=2))) for row in rows]
+
+
+def step(model: Any, parts: Callable[[], Sequence[Any]]) -> float:
+    """CPU seconds of the forward and backward passes of a step, the making of its parts included."""
+    model.zero_grad()
+    start = time.process_time()
+    for part in parts():
+        part.loss(model).backward()
+    return time.process_time() - start
+
+
 def measure(name: str) -> dict[str, Any]:
     """CPU seconds of a step by rows and by trees, side by side, and the MiB that each keeps for its backward pass."""
     from equipoise.models.load import load
     from equipoise.policies.language_model import LanguageModelPolicy
-    from equipoise.training.loss import Example
     from equipoise.training.passes import RowPass, TreePass, passes
 
     torch.set_num_threads(1)
@@ -90,8 +106,7 @@ def measure(name: str) -> dict[str, Any]:
         rows = as_embedded(LanguageModelPolicy("tiny", model, tokenizer))
     else:
         model, rows = of_135m(), as_words()
-    rng = np.random.default_rng(0)
-    examples = [Example(row, np.append(np.zeros(len(row) - 2), rng.normal(size=2))) for row in rows]
+    examples = weighed(rows)
     ways: dict[str, Callable[[], Sequence[Any]]] = {
         "rows": lambda: [RowPass(examples)],
         "tree": lambda: passes(model, examples, 10**9),
@@ -99,17 +114,10 @@ def measure(name: str) -> dict[str, Any]:
     (whole,) = ways["tree"]()
     assert isinstance(whole, TreePass)
 
-    def step(parts: Callable[[], Sequence[Any]]) -> float:
-        model.zero_grad()
-        start = time.process_time()
-        for part in parts():
-            part.loss(model).backward()
-        return time.process_time() - start
-
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(-1, REPEATS[name]):  # the first one warms up
         for way, parts in ways.items():
-            taken = step(parts)
+            taken = step(model, parts)
             if repeat >= 0:
                 seconds[way].append(taken)
     return {
@@ -122,18 +130,18 @@ def measure(name: str) -> dict[str, Any]:
 def kept(model: Any, parts: Sequence[Any]) -> float:
     """MiB of what forward passes keep for their backward passes, weights aside."""
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    sizes: dict[int, int] = {}
+    found: dict[int, torch.UntypedStorage] = {}
 
-    def note(tensor: torch.Tensor) -> torch.Tensor:
+    def note(tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+            found[storage.data_ptr()] = storage
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    # nothing runs backward, so what is kept need not be in the graph: a result that its own node keeps is never freed
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda nothing: nothing):
         held = [part.loss(model) for part in parts]
     del held
-    return sum(sizes.values()) / 2**20
+    return sum(storage.nbytes() for storage in found.values()) / 2**20
 
 
 def show(name: str, result: dict[str, Any]) -> None:
