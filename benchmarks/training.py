@@ -109,7 +109,7 @@ def stepped(recipe: Any, timers: Timers, warm_up: int, steps: int) -> tuple[dict
     from equipoise.training import adversaries, experience, run
     from equipoise.training.trainer import EpisodeTrainer
 
-    timers.around(experience, "rollout", "sampling")
+    timers.around(experience, "play_together", "sampling")
     timers.around(LanguageModelPolicy, "action_probabilities", "forward")
     timers.around(EpisodeTrainer, "compute_loss", "forward")
     timers.around(run, "token_log_probs", "forward")

@@ -401,7 +401,7 @@ def test_audits_and_training_share_no_random_numbers(agent, monkeypatch, tmp_pat
 
         return watched
 
-    monkeypatch.setattr(experience, "rollout", spying("train", experience.rollout))
+    monkeypatch.setattr(experience, "play_together", spying("train", experience.play_together))
     monkeypatch.setattr(demonstrations, "rollout", spying("train", demonstrations.rollout))
     monkeypatch.setattr(audit_play, "rollout", spying("audit", audit_play.rollout))
     small = {"play": {"rollouts": 2}, "rl": {"steps": 2}, "sft": {"steps": 1}, "seed": seed}

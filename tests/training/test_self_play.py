@@ -44,8 +44,8 @@ def watched(monkeypatch):
         seen.extend(rolled(*args, **kwargs))
         return list(seen[-24:])
 
-    rolled = self_play.rollout
-    monkeypatch.setattr(self_play, "rollout", recorded)
+    rolled = self_play.play_together
+    monkeypatch.setattr(self_play, "play_together", recorded)
     return seen
 
 

@@ -210,8 +210,8 @@ def watched(monkeypatch):
         seen[:] = rolled(*args, **kwargs)
         return list(seen)
 
-    rolled = self_play.rollout
-    monkeypatch.setattr(self_play, "rollout", recorded)
+    rolled = self_play.play_together
+    monkeypatch.setattr(self_play, "play_together", recorded)
     return seen
 
 

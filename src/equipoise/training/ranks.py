@@ -4,7 +4,7 @@ All of them hold the same weights, draw the same matches and end up with all epi
 what is divided is the work: the episodes of a step in order, and the rows of its gradient, which are added up. So the
 number of processes changes what a step costs and not what it does. The first process alone writes files and talks.
 
-What the processes tell each other of their play is text (`records.packed`), never a pickle.
+What the processes tell each other of their play is text (`records.packed`): nothing that could run as code.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ from equipoise.models.serving import Service, opened
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import adapted_modules, add_second, own_weights
-from equipoise.training.adversaries import ExactCurve
 from equipoise.training.callbacks import CheapSaves, Counted, RunCallback
 from equipoise.training.checkpoints import newest, sweep
+from equipoise.training.curve import Curve, indices
 from equipoise.training.demonstrations import expert_rows
 from equipoise.training.folder import open_folder
 from equipoise.training.importance import by_trainer, corrected
@@ -48,7 +48,7 @@ from equipoise.training.progress import counting
 from equipoise.training.ranks import dividable, joined, ranks, take_up
 from equipoise.training.recipe import Recipe, load_recipe
 from equipoise.training.rows import Row
-from equipoise.training.selection import Selection, sampled_index
+from equipoise.training.selection import Selection
 from equipoise.training.sft import fit
 from equipoise.training.signals import Interrupted, hearing, stopping
 from equipoise.training.tables import check_known
@@ -316,41 +316,6 @@ def _choose(recipe: Recipe, policy: LanguageModelPolicy, curve: Curve, selection
         selection.clear()
     else:
         _save(trained_model(policy), policy.tokenizer, out / "model", _base(recipe))
-
-
-class Curve:
-    """The exact figures of the policy along a run, in every game that has some."""
-
-    def __init__(self, recipe: Recipe, policy: LanguageModelPolicy) -> None:
-        """Args: recipe: Which games, how many first rounds. policy: Whose figures."""
-        self._policy, self._names = policy, [task.game.name for task in recipe.tasks]
-        self._curves = {
-            task.game.name: ExactCurve(task.game, recipe.rl.exact_rounds, task.profile.pools.exploiter)
-            for task in recipe.tasks
-            if policy.is_scored
-        }
-
-    def figures(self) -> dict[str, float]:
-        """The figures by name, in a joint run with the game's name in front."""
-        found = {name: curve.figures(self._policy) for name, curve in self._curves.items()}
-        if len(self._names) == 1:
-            return found.get(self._names[0], {})
-        return {f"{name}/{key}": value for name, figures in found.items() for key, value in figures.items()}
-
-
-def indices(recipe: Recipe, policy: LanguageModelPolicy) -> dict[str, float]:
-    """The policy's SEPO index in every game, on the deals that a choice between policies is made on."""
-    return {
-        task.game.name: sampled_index(
-            policy,
-            task.game,
-            task.profile,
-            recipe.selection.deals,
-            Seed(recipe.seed).at(Use.SELECTION, number),
-            task.play.fault_rule,
-        )
-        for number, task in enumerate(recipe.tasks)
-    }
 
 
 def steps_of(recipe: Recipe) -> StepSettings:

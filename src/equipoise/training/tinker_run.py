@@ -11,10 +11,11 @@ from equipoise.errors import UserError
 from equipoise.models.serving import served
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed, Use
+from equipoise.training.curve import Curve, indices
 from equipoise.training.joint import JointPlay
 from equipoise.training.play import AGENT, Experience
 from equipoise.training.recipe import Recipe
-from equipoise.training.run import Curve, indices, steps_of
+from equipoise.training.run import steps_of
 from equipoise.training.selection import Selection
 from equipoise.training.tinker_adapter import take_home
 from equipoise.training.tinker_trainer import Playing, TinkerTrainer
