@@ -24,7 +24,7 @@ from equipoise.training import ranks
 from equipoise.training.ranks import Ranks, joined, play_together, score_together
 
 FSDP = Path(__file__).parents[2] / "examples" / "fsdp.yaml"
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node"]
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
 
 SEPO = """
 game = "kuhn_poker"
@@ -159,7 +159,7 @@ def test_divided_weights_train_the_same(alone, tmp_path):
     recipe, expected = alone
     out = tmp_path / "run"
     divided = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(FSDP)]
-    divided += [str(Path(__file__).with_name("fsdp_on_cpu.py"))]
+    divided += ["--main_process_port", "0", str(Path(__file__).with_name("fsdp_on_cpu.py"))]
     trained(2, recipe, out, start=divided)
     assert_same(out, expected)
     assert not list((out / "checkpoints").glob("*"))  # a part of the weights is no checkpoint
