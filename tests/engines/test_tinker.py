@@ -88,3 +88,10 @@ def test_recipes_that_a_server_cannot_train_are_refused_before_there_is_a_folder
     with pytest.raises(UserError, match=said):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_an_optimizer_of_ours_is_refused_where_the_server_has_its_own(tmp_path):
+    recipe = load_recipe("kuhn_poker/best_response", ["hardware.engine=tinker", "hardware.optimizer=adamw_8bit"])
+    with pytest.raises(UserError, match=r"^got hardware.optimizer = 'adamw_8bit', .* leave it at 'adamw'$"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

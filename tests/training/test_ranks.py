@@ -257,8 +257,9 @@ def test_episodes_reach_another_process_as_they_are(embedded):
     assert unpacked(packed([])) == []
 
 
-def test_scores_keep_their_order(monkeypatch):
-    """Each process scores its part and all get all scores: texts of any length, one that is empty among them."""
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_scores_keep_their_order(monkeypatch, count):
+    """Each process scores its part and all get all: replies of any length, also of none; some of seven have no text."""
     pairs = [((1, 2), (3,)), ((1,), (2, 3, 4)), ((0, 5), ()), ((1, 2), (4, 4))]
 
     def scored(some):
@@ -271,8 +272,8 @@ def test_scores_keep_their_order(monkeypatch):
         raise StopIteration
 
     monkeypatch.setattr(Ranks, "gathered", tells)
-    for rank in range(2):
-        monkeypatch.setattr(ranks, "_here", Ranks(rank, 2))
+    for rank in range(count):
+        monkeypatch.setattr(ranks, "_here", Ranks(rank, count))
         with pytest.raises(StopIteration):
             score_together(scored)(pairs)
     monkeypatch.setattr(Ranks, "gathered", lambda self, data: told)

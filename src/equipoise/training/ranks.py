@@ -215,8 +215,10 @@ def score_together(scored: Scored) -> Scored:
         own = np.concatenate([np.zeros(0), *(scored(mine) if mine else [])])
         found: dict[int, np.ndarray] = {}
         for part, told in zip(parts, all_of_us.gathered(own.tobytes()), strict=True):
-            lengths = [len(pairs[i][1]) for i in part]
-            found |= dict(zip(part, np.split(np.frombuffer(told), np.cumsum(lengths)[:-1]), strict=True))
+            scores, start = np.frombuffer(told), 0
+            for i in part:
+                found[i] = scores[start : start + len(pairs[i][1])]
+                start += len(pairs[i][1])
         return [found[i] for i in range(len(pairs))]
 
     return together

@@ -38,6 +38,11 @@ def check(recipe: Recipe) -> None:
         )
     if has_two_agents(recipe):
         raise UserError("two agents are two adapters of one model in this process; use --engine local")
+    if recipe.hardware.optimizer != "adamw":
+        raise UserError(
+            f"got hardware.optimizer = {recipe.hardware.optimizer!r}, and the server of the engine 'tinker' has an "
+            "optimizer of its own; leave it at 'adamw'"
+        )
     if not recipe.rl.steps:
         raise UserError("got rl.steps = 0; the engine 'tinker' is for reinforcement learning")
 
