@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
+from equipoise.engines import exactness
 from equipoise.engines.engine import Context, Decoding
 from equipoise.engines.exactness import way_of
 from equipoise.engines.local import LocalEngine
@@ -93,8 +94,10 @@ def test_scores_are_those_of_plain_passes(engines, name, temperature):
     replies = [[(9,), (9, 8, 7), (9, 8, 6), TURNS[0] + TURNS[3]], [(1, 2)], [(9,), (3,)], [(9,)], [(5, 5)], []]
     found = engine.score(prompts, replies, temperature)
     rows = [(prompt.ids, reply) for prompt, some in zip(prompts, replies, strict=True) for reply in some]
-    plain = [scores.sum() for row in rows for scores in token_log_probs(engine.model, [row], temperature)]
-    np.testing.assert_allclose([score for some in found for score in some], plain, atol=1e-4)
+    plain = [scores for row in rows for scores in token_log_probs(engine.model, [row], temperature)]
+    np.testing.assert_allclose([score for some in found for score in some], [one.sum() for one in plain], atol=1e-4)
+    for tokens, expected in zip(exactness.token_log_probs(engine.model, rows, temperature), plain, strict=True):
+        np.testing.assert_allclose(tokens, expected, atol=1e-4)
     assert [len(some) for some in found] == [len(some) for some in replies]
 
 

@@ -33,8 +33,8 @@ BOTH = PlaySettings(rollouts=8, adversaries=("pool", "best_response"))
 WEIGHTS = CreditWeights(scale=1.5)
 
 
-def exact_play(game=GAME, profile=PROFILE, settings=BOTH, credit="own_pool", bonuses=None):
-    return ExactPlay(game, profile, settings, WEIGHTS, rule(credit).expectation, bonuses)
+def exact_play(game=GAME, profile=PROFILE, settings=BOTH, credit="own_pool", bonuses=None, **given):
+    return ExactPlay(game, profile, settings, WEIGHTS, rule(credit).expectation, bonuses, **given)
 
 
 class Words:
@@ -131,7 +131,7 @@ def test_nothing_is_random_and_one_pass_scores_everything(embedded, monkeypatch)
     monkeypatch.setattr(
         policy.engine, "score", lambda *args, **named: asked.append(len(args[0])) or score(*args, **named)
     )
-    play = exact_play()
+    play = exact_play(pass_tokens=64)  # a pass that holds everything is another test's
     first, again = play.collect(policy, Seed(0), 0), play.collect(policy, Seed(99), 1)
     assert asked == [12, 12]
     assert first.rows == again.rows

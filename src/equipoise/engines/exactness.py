@@ -23,7 +23,7 @@ from equipoise.engines.architectures import attends_to_everything, recurrent_lay
 from equipoise.engines.decoder import Decoder
 from equipoise.engines.engine import Context, Ids
 from equipoise.engines.kept import KeptDecoder
-from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.engines.memory import fitting
 from equipoise.engines.recomputing import RecomputingDecoder
 from equipoise.errors import UserError
 
@@ -35,8 +35,8 @@ _REPLY, _LONG, _STEPS = 24, 4, 3
 Long replies side by side put many slots between a reply and its prompt: what takes slots for positions is far off.
 """
 
-ReplyLogProbs = Callable[[PreTrainedModel, Sequence[Context], Sequence[Sequence[Ids]], float], list[list[float]]]
-"""Of a model, prompts, the replies to each and a temperature: the log-probability of each whole reply."""
+ReplyLogProbs = Callable[[PreTrainedModel, Sequence[Context], Sequence[Sequence[Ids]], float], list[list[np.ndarray]]]
+"""Of a model, prompts, the replies to each and a temperature: the log-probability of each token of each reply."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,22 @@ def way_of(model: PreTrainedModel) -> Way:
         with _evaluating(model):
             _WAYS[model] = _tried(model, _Trial.of(model))
     return _WAYS[model]
+
+
+def token_log_probs(
+    model: PreTrainedModel, rows: Sequence[tuple[Ids, Ids]], temperature: float = 1.0
+) -> list[np.ndarray]:
+    """Log-probability of every token of each completion after its prompt, with what rows begin with run once.
+
+    Args:
+        model: A causal language model; it is tried at its first use (`way_of`).
+        rows: (prompt, completion) token ids.
+        temperature: Divides the logits; 0 is greedy.
+    """
+    way = way_of(model)
+    prompts, replies = [Context(prompt) for prompt, _ in rows], [(reply,) if reply else () for _, reply in rows]
+    found = fitting(lambda: way.reply_log_probs(model, prompts, replies, temperature), "scoring rows")
+    return [tokens[0] if tokens else np.zeros(0) for tokens in found]
 
 
 def declared_way(model: PreTrainedModel) -> Way:
@@ -145,7 +161,9 @@ class _Trial:
 
 
 def _tried(model: PreTrainedModel, trial: _Trial) -> Way:
-    padded = token_log_probs(model, [(trial.start + trial.turns[0][0][0], reply) for reply in (*trial.long, (0,))])
+    padded = plain_scoring.token_log_probs(
+        model, [(trial.start + trial.turns[0][0][0], reply) for reply in (*trial.long, (0,))]
+    )
     if not trial.agrees([np.array([scores.sum() for scores in padded[:-1]]) / _REPLY], [trial.scored / _REPLY]):
         raise UserError(f"got a {type(model).__name__}, whose results change with padding; use another architecture")
     way = declared_way(model)
@@ -186,7 +204,9 @@ def _scores(way: Way, model: PreTrainedModel, trial: _Trial) -> bool:
     """Whether replies scored together have the probabilities of plain passes."""
     prompts = [Context(trial.start + turns[0][0]) for turns in trial.turns]
     try:
-        found = np.array(way.reply_log_probs(model, prompts, (trial.long, trial.long[:1]), 1.0)[0])
+        found = np.array(
+            [tokens.sum() for tokens in way.reply_log_probs(model, prompts, (trial.long, trial.long[:1]), 1.0)[0]]
+        )
     except Exception:  # as above
         return False
     return trial.agrees([found / _REPLY], [trial.scored / _REPLY])

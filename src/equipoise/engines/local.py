@@ -91,7 +91,8 @@ class LocalEngine:
     ) -> list[list[float]]:
         with self._under(adapter):
             way = way_of(self.model)
-            return fitting(lambda: way.reply_log_probs(self.model, prompts, replies, temperature), "scoring replies")
+            found = fitting(lambda: way.reply_log_probs(self.model, prompts, replies, temperature), "scoring replies")
+        return [[float(np.add.reduceat(tokens, [0])[0]) for tokens in options] for options in found]
 
     def put(self, name: str, weights: Weights) -> None:
         if not name:

@@ -48,8 +48,8 @@ def token_log_probs(
 
 def reply_log_probs(
     model: PreTrainedModel, prompts: Sequence[Context], replies: Sequence[Sequence[Ids]], temperature: float
-) -> list[list[float]]:
-    """Log-probability of each whole reply after its prompt; equal ones are run once.
+) -> list[list[np.ndarray]]:
+    """Log-probability of each token of each reply after its prompt; equal ones are run once.
 
     Args:
         model: A causal language model.
@@ -59,9 +59,8 @@ def reply_log_probs(
     """
     texts = [prompt.ids for prompt in prompts]
     rows = list({(text, reply): None for text, options in zip(texts, replies, strict=True) for reply in options})
-    scores = token_log_probs(model, rows, temperature)
-    sums = {row: float(found.sum()) for row, found in zip(rows, scores, strict=True)}
-    return [[sums[text, reply] for reply in options] for text, options in zip(texts, replies, strict=True)]
+    found = dict(zip(rows, token_log_probs(model, rows, temperature), strict=True))
+    return [[found[text, reply] for reply in options] for text, options in zip(texts, replies, strict=True)]
 
 
 def _passes(rows: Sequence[tuple[Ids, Ids]], vocabulary: int) -> list[list[tuple[Ids, Ids]]]:

@@ -24,7 +24,7 @@ from equipoise.engines.engine import Context, Ids
 from equipoise.engines.masks import Masks, additive_mask, attention_masks
 from equipoise.engines.memory import within
 from equipoise.engines.next_token import next_token
-from equipoise.engines.token_trie import Packing, TokenTrie, reply_sums
+from equipoise.engines.token_trie import Packing, TokenTrie, reply_tokens
 
 PACK_TOKENS = 192
 """Tokens of one row: so many that few rows read the same keys, so few that little attention is masked away."""
@@ -34,8 +34,8 @@ PASS_TOKENS, PASS_SLOTS, PASS_LOGITS = 4_096, 20_480, 1 << 27
 
 def reply_log_probs(
     model: PreTrainedModel, prompts: Sequence[Context], replies: Sequence[Sequence[Ids]], temperature: float
-) -> list[list[float]]:
-    """Log-probability of each reply after its prompt.
+) -> list[list[np.ndarray]]:
+    """Log-probability of each token of each reply after its prompt.
 
     Args:
         model: A causal language model that does as its mask and positions say.
@@ -47,7 +47,7 @@ def reply_log_probs(
     def log_probs(trie: TokenTrie, nodes: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return _Passes(model, trie, nodes, targets, temperature).log_probs()
 
-    return reply_sums(prompts, replies, log_probs)
+    return reply_tokens(prompts, replies, log_probs)
 
 
 @dataclass(eq=False, slots=True)

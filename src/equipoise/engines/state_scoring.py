@@ -18,7 +18,7 @@ from equipoise.engines.engine import Context, Ids
 from equipoise.engines.memory import within
 from equipoise.engines.next_token import next_token
 from equipoise.engines.reader import NO_TREE, PASS_ROWS, PASS_SEEN, Reader, Reading
-from equipoise.engines.token_trie import ROOT, TokenTrie, reply_sums
+from equipoise.engines.token_trie import ROOT, TokenTrie, reply_tokens
 
 PASS_TOKENS, PASS_LOGITS = 4_096, 1 << 27
 """Bounds of one pass of several rows: tokens fed, and logits."""
@@ -26,8 +26,8 @@ PASS_TOKENS, PASS_LOGITS = 4_096, 1 << 27
 
 def reply_log_probs(
     model: PreTrainedModel, prompts: Sequence[Context], replies: Sequence[Sequence[Ids]], temperature: float
-) -> list[list[float]]:
-    """Log-probability of each reply after its prompt.
+) -> list[list[np.ndarray]]:
+    """Log-probability of each token of each reply after its prompt.
 
     Args:
         model: A causal language model with recurrent layers (see `exactness.STATES`).
@@ -39,7 +39,7 @@ def reply_log_probs(
     def log_probs(trie: TokenTrie, nodes: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return _Passes(model, trie, nodes, targets, temperature).log_probs()
 
-    return reply_sums(prompts, replies, log_probs)
+    return reply_tokens(prompts, replies, log_probs)
 
 
 class _Stretches:

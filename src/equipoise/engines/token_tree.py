@@ -9,7 +9,7 @@ Nodes are in depth-first order, so that node i is node j or comes before it exac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -74,6 +74,46 @@ def trees(sequences: Sequence[Ids], weights: Sequence[np.ndarray], most: int, wi
     shared = np.array([0, *(_alike(one, other) for one, other in pairwise(run))])
     cuts = _cuts(np.array([len(ids) for ids in run]), shared, most, wide)
     return [_tree(paths[start:end], shared[start:end]) for start, end in pairwise(cuts)]
+
+
+def places(trees: Sequence[TokenTree], sequences: Mapping[Ids, np.ndarray]) -> dict[Ids, np.ndarray]:
+    """Where the weighed tokens of each sequence stand among those of all trees, one tree's after the other's.
+
+    Args:
+        trees: Of these sequences (see `trees`).
+        sequences: With the weight of each of their tokens.
+    """
+    found: dict[tuple[int, int, int], int] = {}
+    below: list[dict[tuple[int, int], int]] = []
+    for number, tree in enumerate(trees):
+        path: list[int] = []
+        below.append({})
+        for node, (token, depth) in enumerate(zip(tree.tokens.tolist(), tree.depths.tolist(), strict=True)):
+            del path[depth:]
+            below[-1][path[-1] if path else -1, token] = node
+            path.append(node)
+        for node, token in zip(tree.at.tolist(), tree.targets.tolist(), strict=True):
+            found[number, node, token] = len(found)
+    return {sequence: np.array(_way(sequence, weights, below, found)) for sequence, weights in sequences.items()}
+
+
+def _way(
+    sequence: Ids,
+    weights: np.ndarray,
+    below: Sequence[Mapping[tuple[int, int], int]],
+    found: Mapping[tuple[int, int, int], int],
+) -> list[int]:
+    """The places of a sequence's weighed tokens, in the one tree that holds them."""
+    wanted = np.flatnonzero(weights[1:]).tolist()
+    for number, children in enumerate(below):
+        path, node = [], -1
+        for token in sequence[: wanted[-1] + 1] if wanted else ():
+            node = children.get((node, token), -2)
+            path.append(node)
+        keys = [(number, path[at], sequence[at + 1]) for at in wanted]
+        if all(key in found for key in keys):
+            return [found[key] for key in keys]
+    raise ValueError("got a sequence that is in none of the trees")
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> int:

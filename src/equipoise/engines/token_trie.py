@@ -64,12 +64,12 @@ class TokenTrie:
         return node
 
 
-def reply_sums(
+def reply_tokens(
     prompts: Sequence[Context],
     replies: Sequence[Sequence[Ids]],
     log_probs: Callable[[TokenTrie, np.ndarray, np.ndarray], np.ndarray],
-) -> list[list[float]]:
-    """Log-probability of each reply after its prompt: a sum of those of its tokens.
+) -> list[list[np.ndarray]]:
+    """Log-probability of each token of each reply after its prompt.
 
     Args:
         prompts: None empty.
@@ -91,8 +91,8 @@ def reply_sums(
                 targets += reply
     if not starts:
         return [[] for _ in prompts]
-    sums = np.add.reduceat(log_probs(trie, np.array(positions), np.array(targets)), starts).tolist()
-    return [[sums[index[node, reply]] for reply in options] for node, options in zip(nodes, replies, strict=True)]
+    found = np.split(log_probs(trie, np.array(positions), np.array(targets)), starts[1:])
+    return [[found[index[node, reply]] for reply in options] for node, options in zip(nodes, replies, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

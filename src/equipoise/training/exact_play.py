@@ -13,13 +13,14 @@ is played instead, which is of the order of the fault rate, and this gradient ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from equipoise.core import Game
+from equipoise.engines.engine import Ids
 from equipoise.errors import UserError
 from equipoise.games import Profile
 from equipoise.games.free_text import text_limit
@@ -31,9 +32,11 @@ from equipoise.seeds import Seed, Use
 from equipoise.training.adversaries import BEST_RESPONSE, LEARNED, ExactAdversary
 from equipoise.training.exact_objective import ExactObjective, Slope
 from equipoise.training.experience import PlaySettings
-from equipoise.training.play import Experience, Play
+from equipoise.training.kept_pass import KeptPass, kept_pass
+from equipoise.training.play import Experience, Play, trained_model
 from equipoise.training.rows import Row, merged
 from equipoise.training.scored_words import ScoredWords, StatePrompts
+from equipoise.training.settings import PASS_TOKENS
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class ExactPlay(Play):
         weights: CreditWeights,
         expectation: Expectation,
         bonuses: Bonuses | None = None,
+        pass_tokens: int = PASS_TOKENS,
     ) -> None:
         """Enumerates a game's pools.
 
@@ -93,12 +97,14 @@ class ExactPlay(Play):
             weights: Of the terms of J.
             expectation: What the credit rule estimates.
             bonuses: What is added to J; nothing by default.
+            pass_tokens: Most tokens of a pass that scores words and is kept until they are trained.
 
         Raises:
             UserError: For a game that is too large or has talk, and for the learned adversary.
         """
         check_enumerable(game, settings)
         self.game, self.settings, self.bonuses = game, settings, bonuses or Bonuses()
+        self.pass_tokens = pass_tokens
         self.objective = ExactObjective(game, profile, settings, weights, expectation)
         made = BEST_RESPONSE in settings.adversaries
         self.adversary = ExactAdversary(game, settings.rounds) if made else None
@@ -106,7 +112,7 @@ class ExactPlay(Play):
 
     def collect(self, policy: LanguageModelPolicy, seed: Seed, step: int) -> Experience:
         """One step's weighted words; nothing is random."""
-        words, objective, adversary = ScoredWords(policy, self._prompts), self.objective, self.adversary
+        words, objective, adversary = self._words(policy), self.objective, self.adversary
         due = adversary is not None and (step % self.settings.refresh == 0 or not adversary.ready)
         solved = information_states(adversary.tree) if adversary is not None and due else []
         words.tokens([*objective.questions, *solved])  # in one pass; what the adversary leads to beside it is a second
@@ -126,6 +132,16 @@ class ExactPlay(Play):
         if self.adversary is not None:
             self.adversary.restore(state[BEST_RESPONSE])
 
+    def _words(self, policy: LanguageModelPolicy) -> ScoredWords:
+        """The policy's words, scored by a pass to train from where the engine's probabilities are the trainer's own."""
+
+        def keep(rows: Sequence[tuple[Ids, Ids]]) -> KeptPass | None:
+            if not policy.engine.can.as_trained or policy.adapter:
+                return None
+            return kept_pass(trained_model(policy), rows, policy.sampling.temperature, self.pass_tokens)
+
+        return ScoredWords(policy, self._prompts, keep)
+
     def _experience(
         self, policy: LanguageModelPolicy, scores: ScoredWords, slope: Slope, step: int, told: Mapping[str, float]
     ) -> Experience:
@@ -141,7 +157,10 @@ class ExactPlay(Play):
                 bonus = np.where(said[place] > 0, -self.bonuses.entropy * said[place] * each, 0.0)
                 weights.append(shared[place] + bonus)
                 counts.append(said[place])
-        return Experience(*merged(rows, weights, counts), 1, {**slope.metrics, **told})
+        found = Experience(*merged(rows, weights, counts), 1, {**slope.metrics, **told})
+        kept = scores.kept
+        covered = kept is not None and kept.holds(row.prompt + row.completion for row in found.rows)
+        return replace(found, kept=kept) if covered else found
 
     def _pulls(self, slope: Slope, step: int) -> np.ndarray:
         """What the bonuses on the policy over legal actions add to the weight of each grad log-probability, [W]."""

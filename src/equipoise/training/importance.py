@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedModel
 
+from equipoise.engines.exactness import token_log_probs
 from equipoise.engines.local import wearing
-from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.training.adapters import weights_of
 from equipoise.training.play import Experience

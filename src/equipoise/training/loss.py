@@ -10,7 +10,7 @@ linear in the weights. For the same reason a penalty on the divergence from a re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,4 +76,4 @@ def less_divergence(experience: Experience, reference: Reference, coefficient: f
         weights.append(weight - coefficient * float(count) * (1.0 - ratio))
         divergence += float(count) * float(np.sum(ratio - log_ratio - 1.0))
         tokens += float(count) * int(ours.sum())
-    return Experience(rows, weights, experience.counts, experience.episodes, experience.metrics), divergence / tokens
+    return replace(experience, weights=weights), divergence / tokens

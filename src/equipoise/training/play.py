@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import PreTrainedModel
@@ -14,6 +14,9 @@ from equipoise.errors import UserError
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.seeds import Seed
 from equipoise.training.rows import Row
+
+if TYPE_CHECKING:
+    from equipoise.training.kept_pass import KeptPass
 
 AGENT = "agent"
 """The name of the policy that is trained."""
@@ -29,6 +32,7 @@ class Experience:
         counts: How many episodes each row stands for, whole or expected.
         episodes: Sides of episodes trained, the denominator of the policy gradient.
         metrics: What to log.
+        kept: The pass that scored the rows, where it can be trained from.
     """
 
     rows: list[Row]
@@ -36,6 +40,7 @@ class Experience:
     counts: np.ndarray
     episodes: int
     metrics: dict[str, float] = field(default_factory=dict)
+    kept: KeptPass | None = None
 
 
 def trained_model(policy: LanguageModelPolicy) -> PreTrainedModel:

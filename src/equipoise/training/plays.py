@@ -49,4 +49,5 @@ def _exact(recipe: Recipe, task: Task) -> Play:
     objective = task.objective
     assert objective.expectation is not None
     bonuses = Bonuses(objective.entropy, objective.legal, objective.legal_entropy, recipe.rl.steps)
-    return ExactPlay(task.game, task.profile, task.play, task.weights, objective.expectation, bonuses)
+    most = recipe.rl.pass_tokens
+    return ExactPlay(task.game, task.profile, task.play, task.weights, objective.expectation, bonuses, most)

@@ -27,7 +27,7 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK,
 from transformers.utils.import_utils import is_bitsandbytes_available
 
 from equipoise.engines.engine import Ids
-from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.engines.exactness import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
 from equipoise.models.serving import Service, opened

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,11 @@ from equipoise.errors import UserError
 from equipoise.games.free_text import AnyText
 from equipoise.policies.language_model import LanguageModelPolicy
 from equipoise.policies.prompts import Question, prompts
+from equipoise.training.kept_pass import KeptPass
 
 _Key = tuple[int, InformationState]
+Keep = Callable[[Sequence[tuple[Ids, Ids]]], KeptPass | None]
+"""Of (prompt, reply) token ids, the pass that scored them and can be trained from; None where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +69,19 @@ class StatePrompts:
 
 
 class ScoredWords:
-    """A policy's words as it is now: whatever is asked twice is scored once."""
+    """A policy's words as it is now: whatever is asked twice is scored once.
 
-    def __init__(self, policy: LanguageModelPolicy, states: StatePrompts) -> None:
+    Attributes:
+        kept: The pass that scored what was asked first, where there is one to train from.
+    """
+
+    def __init__(self, policy: LanguageModelPolicy, states: StatePrompts, keep: Keep) -> None:
         """Begins without any score.
 
         Args:
             policy: Whose words.
             states: What it reads and may answer.
+            keep: Scores rows by a pass that is kept, where it can.
 
         Raises:
             UserError: For a policy whose words have no probability: it reasons, or its engine scores nothing.
@@ -88,8 +96,9 @@ class ScoredWords:
                 f"the engine {policy.engine.name!r} tells no probabilities of replies that it did not draw; exact "
                 "gradients need --engine local, else rl.gradient = 'sampled'"
             )
-        self._policy, self._prompts = policy, states
+        self._policy, self._prompts, self._keep = policy, states, keep
         self._scores: dict[_Key, list[np.ndarray]] = {}
+        self.kept: KeptPass | None = None
 
     def tokens(self, states: Sequence[Question]) -> list[list[np.ndarray]]:
         """At each state, for each legal action, the log-probability of every token of its words."""
@@ -113,8 +122,14 @@ class ScoredWords:
         ]
 
     def _score(self, states: Sequence[Question]) -> None:
-        # an engine scores whole replies; those that a reply begins with tell its tokens apart, and cost no pass
         asked = self._prompts.read(self._policy, states)
+        if not self._scores:
+            self.kept = self._keep([(one.prompt.ids, reply) for one in asked for reply in one.replies])
+            if self.kept is not None:
+                for (seat, seen, _), one in zip(states, asked, strict=True):
+                    self._scores[seat, seen] = [self.kept.log_probs(one.prompt.ids + reply) for reply in one.replies]
+                return
+        # an engine scores whole replies; those that a reply begins with tell its tokens apart, and cost no pass
         begun = [
             list(dict.fromkeys(reply[:end] for reply in one.replies for end in range(1, len(reply) + 1)))
             for one in asked

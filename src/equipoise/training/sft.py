@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from equipoise.engines.plain_scoring import token_log_probs
+from equipoise.engines.exactness import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.hardware import Optimizer
 from equipoise.seeds import Seed, Use

@@ -32,6 +32,7 @@ from equipoise.errors import UserError
 from equipoise.models.hardware import Optimizer
 from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
+from equipoise.training.kept_pass import KeptPass
 from equipoise.training.loss import Example, Reference, examples_of, less_divergence
 from equipoise.training.passes import Pass, Unfelt, passes
 from equipoise.training.play import Experience
@@ -124,7 +125,10 @@ class StepSettings:
 
 
 class WeightedTrainer(Trainer):
-    """Trainer that minimises the loss of `passes`; a batch is {"examples": the rows of one optimizer step}."""
+    """Trainer that minimises the loss of `passes`; a batch is {"examples": the rows of one optimizer step}.
+
+    With {"kept": a pass} beside them its forward pass is done already.
+    """
 
     def __init__(self, settings: StepSettings, **given: Any) -> None:
         """Args: settings: How steps are taken. given: What `Trainer` takes."""
@@ -137,7 +141,9 @@ class WeightedTrainer(Trainer):
     ) -> torch.Tensor:
         """The loss of one step's rows, whose gradient is added up over processes and the passes they are split into."""
         total = torch.zeros((), device=self.args.device)
-        parts = self._passes(model, inputs["examples"])
+        kept: KeptPass | None = inputs.get("kept")
+        examples = inputs["examples"]
+        parts = [kept.backwards(examples)] if kept is not None else self._passes(model, examples)
         for number, part in enumerate(parts, start=1):
             # the gradients of several processes meet after the last pass
             with nullcontext() if number == len(parts) else self.accelerator.no_sync(model):
@@ -236,7 +242,7 @@ class EpisodeTrainer(WeightedTrainer):
         self._unlogged.clear()
         super().log({**logs, **means}, start_time)
 
-    def _played(self, step: int) -> dict[str, list[Example]]:
+    def _played(self, step: int) -> dict[str, Any]:
         # for models that drop out: the same after a resume
         torch.manual_seed(Seed(self.args.seed).at(Use.TORCH, step).integer())
         self._model.eval()  # a training step switches it back
@@ -245,7 +251,7 @@ class EpisodeTrainer(WeightedTrainer):
         if self._reference is not None and (self._kl > 0 or step % self._kl_every == 0):
             experience, self.last_metrics["kl"] = less_divergence(experience, self._reference, self._kl)
         self._unlogged.append(self.last_metrics)
-        return {"examples": examples_of(experience)}
+        return {"examples": examples_of(experience), "kept": experience.kept}
 
 
 class TwoAgentTrainer(EpisodeTrainer):
