@@ -118,7 +118,7 @@ class Continuous(TransformersEngine):
 def vllm(model: PreTrainedModel) -> Any:
     """vLLM with the room that the loads need."""
     from equipoise.engines.vllm import VllmEngine
-    from equipoise.engines.vllm_runner import VllmSettings
+    from equipoise.engines.vllm_settings import VllmSettings
 
     return VllmEngine(model.requires_grad_(False), VllmSettings(max_model_len=1024))
 

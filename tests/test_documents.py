@@ -219,7 +219,7 @@ def documented_keys():
     """Section -> key -> default, as the tables of docs/recipes.md give them."""
     keys, section = {}, ""
     for line in text_of(ROOT / "docs" / "recipes.md").splitlines():
-        if match := re.match(r"`\[(\w+)\]`", line):
+        if match := re.match(r"`\[([\w.]+)\]`", line):
             section = match[1]
         elif match := re.match(r"\| `(\w+)` \| [^|]+ \| `([^`]*)` \|", line):
             keys.setdefault(section, {})[match[1]] = tomllib.loads(f"x = {match[2]}")["x"]
@@ -228,13 +228,18 @@ def documented_keys():
 
 def actual_keys():
     """Section -> key -> default, as the dataclasses give them."""
-    keys = {"": {}}
-    for field in dataclasses.fields(Recipe):
-        value = getattr(Recipe(), field.name)
+    return sections("", Recipe())
+
+
+def sections(name, settings):
+    """The keys of a dataclass under its name, and those of the dataclasses in it under theirs."""
+    keys = {name: {}}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
-            keys[field.name] = {key: as_toml(v) for key, v in dataclasses.asdict(value).items()}
+            keys |= sections(f"{name}.{field.name}".strip("."), value)
         else:
-            keys[""][field.name] = as_toml(value)
+            keys[name][field.name] = as_toml(value)
     return keys
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from equipoise.engines.local import LocalEngine, wearing
 from equipoise.engines.vllm_check import require_agreement
 from equipoise.engines.vllm_model import Served, is_adapter
-from equipoise.engines.vllm_runner import VllmSettings
+from equipoise.engines.vllm_settings import VllmSettings
 from equipoise.errors import UserError
 from equipoise.models.hardware import Hardware
 from equipoise.models.serving import Service, opened

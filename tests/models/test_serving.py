@@ -1,17 +1,22 @@
 """Engines by name: ours, somebody's, and every way in which a name gives none."""
 
+from itertools import groupby
+
 import pytest
 
 from equipoise.engines.engine import Capabilities
 from equipoise.engines.local import LocalEngine
+from equipoise.engines.vllm_settings import VllmSettings
 from equipoise.errors import UserError
 from equipoise.games.kuhn_poker import KuhnPoker
 from equipoise.lab.audit import AuditSettings, audit
 from equipoise.models.hardware import Hardware
 from equipoise.models.serving import Service, opened, served
 from equipoise.policies.language_model import LanguageModelPolicy
+from equipoise.registry import find
 from equipoise.training.recipe import load_recipe
 from equipoise.training.run import train
+from equipoise.training.tables import to_toml
 
 STRANGER = """
 from equipoise.engines.engine import Capabilities
@@ -35,6 +40,20 @@ class Fixed(Theirs):
 
 def fixed(service):
     return Fixed(service.model)
+
+class Tired(Theirs):
+    can = Capabilities(scores=True, log_probs=True, updates=True, rests=True)
+    did = []
+
+    def sample(self, *args, **kwargs):
+        self.did.append("sample")
+        return super().sample(*args, **kwargs)
+
+    def rest(self):
+        self.did.append("rest")
+
+def tired(service):
+    return Tired(service.model)
 
 VALUE = 7
 """
@@ -99,3 +118,23 @@ def test_an_engine_that_takes_no_new_weights_trains_nothing_and_says_so(stranger
     recipe = load_recipe("kuhn_poker/best_response", ("rl.steps=1", f"hardware.engine={stranger}:fixed"))
     with pytest.raises(UserError, match=r"the engine 'theirs' takes no new weights, or .*; use --engine local or vllm"):
         train(recipe, tmp_path / "run")
+
+
+def test_an_engine_that_rests_does_so_after_each_steps_play(stranger, tmp_path, embedded):
+    options = ("rl.steps=2", "play.rollouts=2", f"hardware.engine={stranger}:tired", "rl.report_to=[]")
+    train(load_recipe("kuhn_poker/best_response", options), tmp_path / "run")
+    did = [
+        name for name, _ in groupby(find("engine", f"{stranger}:tired")(Service("tiny", Hardware(), embedded[0])).did)
+    ]
+    assert did == ["sample", "rest", "sample", "rest"]
+
+
+def test_a_recipe_says_what_vllm_may_take(tmp_path):
+    recipe = load_recipe("kuhn_poker/best_response", ("hardware.vllm.max_num_seqs=32",))
+    assert recipe.hardware.vllm == VllmSettings(max_num_seqs=32)
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe))
+    assert load_recipe(tmp_path / "recipe.toml") == recipe
+    with pytest.raises(UserError, match=r"unknown recipe key in \[hardware.vllm\] 'sequences'"):
+        load_recipe("kuhn_poker/best_response", ("hardware.vllm.sequences=32",))
+    with pytest.raises(UserError, match=r"gpu_memory_utilization=2.0; allowed: between 0 and 1"):
+        load_recipe("kuhn_poker/best_response", ("hardware.vllm.gpu_memory_utilization=2",))

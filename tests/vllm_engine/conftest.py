@@ -15,7 +15,7 @@ collect_ignore_glob = [] if find_spec("vllm") else ["test_*.py"]
 def started():
     """Starts engines, small ones, and closes what a test leaves open."""
     from equipoise.engines.vllm import VllmEngine
-    from equipoise.engines.vllm_runner import VllmSettings
+    from equipoise.engines.vllm_settings import VllmSettings
 
     engines = []
 

@@ -30,6 +30,7 @@ class Capabilities:
         tokens: Takes and gives token ids. One that does not takes and gives words.
         as_trained: Its probabilities are the trainer's own: it runs the very model that training moves. What another
             engine draws is weighed by importance ratios.
+        rests: Gives its device's memory to the trainer between a step's play and the next (`Resting`).
     """
 
     scores: bool
@@ -37,6 +38,7 @@ class Capabilities:
     updates: bool
     tokens: bool = True
     as_trained: bool = False
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,14 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Gives back what the engine holds: memory, processes, connections."""
+        ...
+
+
+class Resting(Protocol):
+    """What an engine has beside where `can.rests`."""
+
+    def rest(self) -> None:
+        """Gives its device's memory back until it is asked something again; no weights are forgotten."""
         ...
 
 

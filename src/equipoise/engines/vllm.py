@@ -22,7 +22,8 @@ from equipoise.engines.engine import Capabilities, Context, Decoding, Ids, Sampl
 from equipoise.engines.local import Weights, stops_of
 from equipoise.engines.vllm_check import require_agreement
 from equipoise.engines.vllm_model import Served, is_adapter
-from equipoise.engines.vllm_runner import Asked, Given, Runner, VllmSettings
+from equipoise.engines.vllm_runner import Asked, Given, Runner
+from equipoise.engines.vllm_settings import VllmSettings
 from equipoise.errors import UserError
 
 COLDEST, HOTTEST = 0.01, 2.0
@@ -50,7 +51,7 @@ class VllmEngine:
     """
 
     name = "vllm"
-    can = Capabilities(scores=True, log_probs=True, updates=True)
+    can = Capabilities(scores=True, log_probs=True, updates=True, rests=True)
 
     def __init__(self, model: PreTrainedModel, settings: VllmSettings | None = None) -> None:
         """Starts vLLM with a model's weights as they are now, and an adapter's where it bears one.
@@ -196,7 +197,7 @@ class VllmEngine:
             self._loaded = None
 
     def rest(self) -> None:
-        """Gives a GPU's memory to the trainer until the next call; on a CPU nothing happens."""
+        """As `Resting.rest`; on a CPU nothing happens."""
         self._runner.rest()
 
     def close(self) -> None:

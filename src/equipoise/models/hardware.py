@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from equipoise.engines.vllm_settings import VllmSettings
 from equipoise.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Hardware:
             the package bitsandbytes.
         engine: Where tokens come from: "local" (this process), "tinker" (a server of the Tinker API, which also
             trains), "vllm" (vLLM in this process), an installed package's name, `module:Name` or `file.py:Name`.
+        vllm: What the engine "vllm" may take of the machine.
     """
 
     device: Device = "auto"
@@ -35,6 +37,7 @@ class Hardware:
     gradient_checkpointing: bool = False
     optimizer: Optimizer = "adamw"
     engine: str = "local"
+    vllm: VllmSettings = field(default_factory=VllmSettings)
 
     def __post_init__(self) -> None:
         if self.device not in get_args(Device):

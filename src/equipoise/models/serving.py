@@ -88,7 +88,8 @@ def vllm(service: Service) -> Engine:
     """vLLM in this process; beside it the model is kept in training alone."""
     from equipoise.engines.vllm import VllmEngine
 
-    return VllmEngine(service.loaded[0].requires_grad_(False) if service.model is None else service.model)
+    model = service.loaded[0].requires_grad_(False) if service.model is None else service.model
+    return VllmEngine(model, service.hardware.vllm)
 
 
 def read_engine(found: object, name: str) -> Opens:

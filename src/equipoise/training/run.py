@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 from transformers.utils.import_utils import is_bitsandbytes_available
 
-from equipoise.engines.engine import Ids
+from equipoise.engines.engine import Ids, Resting
 from equipoise.engines.exactness import token_log_probs
 from equipoise.errors import UserError
 from equipoise.models.load import load_merged
@@ -272,6 +272,8 @@ def _reinforce(recipe: Recipe, plays: JointPlay, policy: LanguageModelPolicy, ou
             experience = corrected(experience, by_trainer(model, recipe.sampling.temperature), recipe.rl.ratio_cap)
         if step % recipe.rl.exact_every == 0 and all_of_us.first:
             experience.metrics.update(curve.figures())
+        if policy.engine.can.rests:
+            cast(Resting, policy.engine).rest()
         return experience
 
     callback = RunCallback(out, lambda: trainer.last_metrics, plays.state, label)
