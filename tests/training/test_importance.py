@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from peft import LoraConfig, get_peft_model
 
+from equipoise.engines.exactness import token_log_probs
 from equipoise.engines.local import wearing
-from equipoise.engines.plain_scoring import token_log_probs
 from equipoise.errors import UserError
 from equipoise.training.adapters import SECOND, add_second, weights_of
 from equipoise.training.importance import by_trainer, corrected, truncated_ratios
@@ -87,8 +87,8 @@ def test_each_row_is_scored_under_the_agent_that_is_trained_on_it(new_model):
     add_second(model)
     rows = [Row((9, 8), (5, 6), (0, 0), adapter=agent) for agent in (SECOND, "", SECOND)]
     second, first, again = by_trainer(model, 0.7)(rows)
-    np.testing.assert_allclose(first, token_log_probs(model, [((9, 8), (5, 6))], 0.7)[0], atol=1e-5)
+    np.testing.assert_allclose(first, token_log_probs(model, [((9, 8), (5, 6))], 0.7)[0], atol=1e-6)
     with wearing(model, weights_of({name: p.data for name, p in model.named_parameters()}, SECOND)):
-        np.testing.assert_allclose(second, token_log_probs(model, [((9, 8), (5, 6))], 0.7)[0], atol=1e-5)
+        np.testing.assert_allclose(second, token_log_probs(model, [((9, 8), (5, 6))], 0.7)[0], atol=1e-6)
     np.testing.assert_array_equal(second, again)
     assert np.abs(first - second).max() > 1e-3
