@@ -54,6 +54,13 @@ def gradient(model, parts, temperature=1.0):
     return found
 
 
+def fed(parts):
+    """Tokens that some passes run, padding not counted."""
+    trees = [tree for part in parts if isinstance(part, TreePass) for tree in part.trees]
+    rows = [example.tokens for part in parts if isinstance(part, RowPass) for example in part.examples]
+    return sum(map(len, trees)) + sum(map(len, rows))
+
+
 def apart(one, other):
     """Length of the difference of two gradients relative to the other's length."""
     assert one.keys() == other.keys()
@@ -91,7 +98,8 @@ def test_an_adapter_on_activations_that_are_computed_twice_has_the_same_gradient
 
 
 def test_linear_attention_takes_rows(new_model):
-    model, examples = new_model("qwen3_5"), shared()
+    model = new_model("qwen3_5")
+    examples = [replace(example, weights=np.ones(len(example.tokens))) for example in shared()]
     parts = passes(model, examples, 100)
     assert len(parts) > 1
     assert all(isinstance(part, RowPass) for part in parts)
@@ -130,6 +138,17 @@ def test_an_agent_whose_rows_weigh_nothing_still_has_a_gradient(new_model):
     found = gradient(model, passes(model, examples, 100))
     assert len(found) == sum(p.requires_grad for p in model.parameters())
     assert not any(g.any() for g in found.values())
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3_5"])
+def test_tokens_without_a_gradient_are_not_run(new_model, architecture):
+    model, examples = new_model(architecture), shared()
+    idle = [replace(example, weights=0 * example.weights) for example in shared(seed=1)]
+    tails = [Example(e.tokens + (7,) * 9, np.append(e.weights, np.zeros(9))) for e in examples]
+    parts = passes(model, tails + idle, 10**6)
+    assert fed(parts) == fed(passes(model, examples, 10**6))
+    whole = RowPass(tails + idle)
+    assert apart(gradient(model, parts), gradient(model, [whole])) < 1e-5
 
 
 class _Capture(TrainerCallback):

@@ -8,7 +8,7 @@ way a pass has a bounded number of tokens, and the gradient is that of one row a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
@@ -122,6 +122,7 @@ def passes(model: Any, examples: Sequence[Example], most: int) -> list[Pass]:
         examples: The rows; those of different adapters are in one pass only where they are rows.
         most: Tokens of a pass, padding included; a row that is longer is a pass of its own.
     """
+    examples = felt(examples)
     if windows(unwrapped(model).config) is None:
         return [RowPass(part) for part in _parts(examples, lambda example: len(example.tokens), most)]
     found: list[Pass] = []
@@ -129,6 +130,29 @@ def passes(model: Any, examples: Sequence[Example], most: int) -> list[Pass]:
         own = list(some)
         whole = trees([example.tokens for example in own], [example.weights for example in own], most, WIDE)
         found += [TreePass(part, adapter) for part in _parts(whole, len, most)]
+    return found
+
+
+def felt(examples: Sequence[Example]) -> list[Example]:
+    """The rows without what no gradient comes from: what follows the last weighted token, and rows without any.
+
+    Where all rollouts of a group end alike, none of them is better than the others, and none has a weight.
+
+    Args:
+        examples: The rows.
+
+    Returns:
+        At least one row of every adapter: its shortest as it is where it has no weights, because a step needs a loss.
+    """
+    ends = [max(np.flatnonzero(example.weights), default=-1) + 1 for example in examples]
+    found = [
+        replace(example, tokens=example.tokens[:end], weights=example.weights[:end])
+        for example, end in zip(examples, ends, strict=True)
+        if end
+    ]
+    for adapter in {example.adapter for example in examples} - {example.adapter for example in found}:
+        own = [example for example in examples if example.adapter == adapter]
+        found.append(min(own, key=lambda example: len(example.tokens)))
     return found
 
 
