@@ -130,7 +130,7 @@ def test_self_play_meets_past_selves_that_are_models_of_the_server(engine, tmp_p
     (task,) = load_recipe(
         "kuhn_poker/best_response", ["objective.rule=naive", "past.every=1", "past.probability=1", "self_play.deals=4"]
     ).tasks
-    credit = Credit(task.objective.self_play, task.weights, 0.0)
+    credit = Credit(task.objective.self_play, task.weights)
     play = SelfPlay(task.game, task.profile, task.self_play, task.past, credit, tmp_path / "population")
     policy = LanguageModelPolicy(AGENT, engine, tokenizer)
     trainer = trainer_of(

@@ -18,6 +18,7 @@ from equipoise.training import exact_objective
 from equipoise.training.exact_objective import ExactObjective
 from equipoise.training.experience import PlaySettings, SepoPlay, pools_of
 from equipoise.training.script_tree import ScriptTree
+from equipoise.training.settings import Fading
 
 GAMES = {
     "kuhn": (make_game("kuhn_poker"), domain("kuhn_poker").corrected),
@@ -80,7 +81,7 @@ def test_pay_and_gaps_are_those_of_the_other_exact_road():
 
 def sampled(name, settings, logits, weights, credit, batches, entropy=0.0):
     """One gradient estimate per batch, [N, P]."""
-    play = SepoPlay(*GAMES[name], settings, weights, rule(credit).credits, entropy=entropy)
+    play = SepoPlay(*GAMES[name], settings, weights, rule(credit).credits, entropy=Fading(entropy))
     policy = SpokenTable(logits)
     return np.array([logits.sampled_gradient(play.collect(policy, Seed(0).at(n), n)) for n in range(batches)])
 

@@ -25,6 +25,7 @@ from equipoise.training.experience import PlaySettings, SepoPlay, pools_of
 from equipoise.training.loss import less_divergence
 from equipoise.training.recipe import load_recipe, parse_recipe
 from equipoise.training.run import train
+from equipoise.training.settings import Fading
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
 from research.model_gradients import policy_gradient
 
@@ -62,7 +63,7 @@ def bonus_of(words, bonuses):
     masses = [p[:-1].sum() for p in words.table.values()]
     divided = [p[:-1] / p[:-1].sum() for p in words.table.values()]
     entropies = [-(q * np.log(q)).sum() for q in divided]
-    return bonuses.legal * np.mean(np.log(masses)) + bonuses.legal_entropy * np.mean(entropies)
+    return bonuses.legal * np.mean(np.log(masses)) + bonuses.legal_entropy.at(0) * np.mean(entropies)
 
 
 @pytest.mark.parametrize("case", ["kuhn", "dilemma with faults", "bonuses"])
@@ -73,7 +74,7 @@ def test_the_gradient_of_the_weights_is_the_derivative_of_the_objective(tokenize
         game, profile = make_game("prisoners_dilemma", rounds=2), domain("prisoners_dilemma").corrected
         settings = replace(BOTH, rounds=0, fault_rule="resample")
     if case == "bonuses":
-        bonuses = Bonuses(legal=0.3, legal_entropy=0.5, steps=10)
+        bonuses = Bonuses(legal=0.3, legal_entropy=Fading(0.5, 2.0, 10))
     policy = LanguageModelPolicy("agent", model, tokenizer, Sampling(temperature=0.8))
     play = exact_play(game, profile, settings, bonuses=bonuses)
     found = play.collect(policy, Seed(0), 0)
@@ -99,7 +100,7 @@ def test_the_gradient_of_the_weights_is_the_derivative_of_the_objective(tokenize
 @pytest.mark.slow
 def test_sampled_steps_of_a_model_give_the_exact_one_on_average(embedded):
     policy = LanguageModelPolicy("agent", *embedded)
-    entropy = 1.0
+    entropy = Fading(1.0)
     play = exact_play(bonuses=Bonuses(entropy=entropy))
     right = policy_gradient(policy, play.collect(policy, Seed(0), 0))
     sampled = SepoPlay(GAME, PROFILE, BOTH, WEIGHTS, rule("own_pool").credits, entropy=entropy)
@@ -199,7 +200,7 @@ def test_the_kl_penalty_is_that_of_legal_replies_by_how_often_they_are_said(embe
 
 def test_the_bonus_on_legal_entropy_falls_to_nothing_at_the_last_step(embedded):
     policy = LanguageModelPolicy("agent", *embedded)
-    play = exact_play(bonuses=Bonuses(legal_entropy=0.5, steps=4))
+    play = exact_play(bonuses=Bonuses(legal_entropy=Fading(0.5, 2.0, 4)))
     none = exact_play().collect(policy, Seed(0), 0)
     sizes = []
     for step in range(5):

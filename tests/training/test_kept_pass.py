@@ -15,11 +15,12 @@ from equipoise.training.exact_play import Bonuses, ExactPlay
 from equipoise.training.experience import PlaySettings
 from equipoise.training.loss import examples_of
 from equipoise.training.passes import passes
+from equipoise.training.settings import Fading
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
 
 GAME, PROFILE = make_game("kuhn_poker"), domain("kuhn_poker").corrected
 SETTINGS = PlaySettings(adversaries=("pool", "best_response"))
-BONUSES = Bonuses(entropy=0.1, legal=0.2, legal_entropy=0.3, steps=4)
+BONUSES = Bonuses(Fading(0.1), legal=0.2, legal_entropy=Fading(0.3, 2.0, 4))
 
 
 def play(**given):

@@ -16,6 +16,7 @@ from equipoise.training.play import AGENT
 from equipoise.training.population import PastSettings
 from equipoise.training.rows import NOT_OURS, Side, credited_rows, per_turn, transcript_row
 from equipoise.training.self_play import Credit, SelfPlay, SelfPlaySettings
+from equipoise.training.settings import Fading
 from research.model_gradients import policy_gradient
 
 ROUNDS, DIVISOR, GAMMA, BETA = 4, 5.0, 0.9, 1.5
@@ -28,7 +29,7 @@ def agent(embedded):
 
 def play_of(tmp_path, rule=naive, past=None, entropy=0.0, **settings):
     game = make_game("prisoners_dilemma", rounds=ROUNDS)
-    credit = Credit(shaped(rule), CreditWeights(discount=GAMMA, beta=BETA), entropy)
+    credit = Credit(shaped(rule), CreditWeights(discount=GAMMA, beta=BETA), Fading(entropy))
     chosen = SelfPlaySettings(deals=4, rollouts=6, reward_divisor=DIVISOR, **settings)
     return SelfPlay(
         game, domain("prisoners_dilemma").corrected, chosen, past or PastSettings(probability=0.0), credit, tmp_path

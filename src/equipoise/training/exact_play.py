@@ -36,7 +36,7 @@ from equipoise.training.kept_pass import KeptPass, kept_pass
 from equipoise.training.play import Experience, Play, trained_model
 from equipoise.training.rows import Row, merged
 from equipoise.training.scored_words import ScoredWords, StatePrompts
-from equipoise.training.settings import PASS_TOKENS
+from equipoise.training.settings import NOTHING, PASS_TOKENS, Fading
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,13 @@ class Bonuses:
         entropy: Coefficient of what the sampled bonus expects: the entropy of the tokens of replies that name a legal
             action, by how often they are said.
         legal: Coefficient of the mean over information states of the log-probability that a reply names a legal action.
-        legal_entropy: Coefficient, at the first step, of the mean over information states of the entropy of the policy
-            over legal actions, faults divided out; it falls to 0 over the run, as the square of what is left.
-        steps: Of the run.
+        legal_entropy: Coefficient of the mean over information states of the entropy of the policy over legal actions,
+            faults divided out.
     """
 
-    entropy: float = 0.0
+    entropy: Fading = NOTHING
     legal: float = 0.0
-    legal_entropy: float = 0.0
-    steps: int = 1
+    legal_entropy: Fading = NOTHING
 
 
 def check_enumerable(game: Game, settings: PlaySettings) -> None:
@@ -147,14 +145,14 @@ class ExactPlay(Play):
     ) -> Experience:
         """A row for each legal action of each state, once where two seats read the same."""
         words = slope.words
-        shared = slope.pulls + self._pulls(slope, step)
+        shared, entropy = slope.pulls + self._pulls(slope, step), self.bonuses.entropy.at(step)
         said = slope.visits[words.owner] * words.probabilities
         rows, weights, counts = [], [], []
         asked, tokens = self._prompts.read(policy, slope.questions), scores.tokens(slope.questions)
         for first, one, known in zip(words.firsts.tolist(), asked, tokens, strict=True):
             for place, (reply, each) in enumerate(zip(one.replies, known, strict=True), start=first):
                 rows.append(Row(one.prompt.ids, reply, (0,) * len(reply), tuple(each.tolist())))
-                bonus = np.where(said[place] > 0, -self.bonuses.entropy * said[place] * each, 0.0)
+                bonus = np.where(said[place] > 0, -entropy * said[place] * each, 0.0)
                 weights.append(shared[place] + bonus)
                 counts.append(said[place])
         found = Experience(*merged(rows, weights, counts), 1, {**slope.metrics, **told})
@@ -168,6 +166,6 @@ class ExactPlay(Play):
         divided = words.divided
         surprise = -np.log(np.where(divided > 0, divided, 1.0))
         entropy = words.summed(divided * surprise)
-        falling = self.bonuses.legal_entropy * max(0.0, 1.0 - step / self.bonuses.steps) ** 2
-        pulls: np.ndarray = divided * (self.bonuses.legal + falling * (surprise - entropy)) / states
+        coefficient = self.bonuses.legal_entropy.at(step)
+        pulls: np.ndarray = divided * (self.bonuses.legal + coefficient * (surprise - entropy)) / states
         return pulls

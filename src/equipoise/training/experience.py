@@ -25,6 +25,7 @@ from equipoise.training.adversaries import BEST_RESPONSE, KINDS, LEARNED, Advers
 from equipoise.training.play import AGENT, Experience, Play
 from equipoise.training.ranks import play_together
 from equipoise.training.rows import Side, credited_rows, merged
+from equipoise.training.settings import NOTHING, Fading
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class SepoPlay(Play):
         weights: CreditWeights,
         rule: CreditRule,
         *,
-        entropy: float = 0.0,
+        entropy: Fading = NOTHING,
     ) -> None:
         """Sets up a game's pools.
 
@@ -135,7 +136,7 @@ class SepoPlay(Play):
         batch = self._batch(episodes, matches, pool_of, seats, played)
         credits = self.rule(batch, self.weights)
         sides = [Side(e, s, d) for e, s, d in zip(episodes, seats, played, strict=True)]
-        rows, weights, counts = merged(*credited_rows(sides, credits, self.game.max_slots, self.entropy))
+        rows, weights, counts = merged(*credited_rows(sides, credits, self.game.max_slots, self.entropy.at(step)))
         return Experience(rows, weights, counts, len(episodes), self._metrics(batch, episodes, played))
 
     def state(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from equipoise.training.joint import JointPlay, SummedPlay
 from equipoise.training.play import Play
 from equipoise.training.recipe import Recipe, Task
 from equipoise.training.self_play import Credit, SelfPlay
+from equipoise.training.settings import Fading
 from equipoise.training.two_agents import TwoAgentPlay
 
 
@@ -30,7 +31,7 @@ def _play(recipe: Recipe, task: Task, population: Path) -> Play:
     objective = task.objective
     plays: dict[str, Play] = {}
     if objective.self_play is not None:
-        credit = Credit(objective.self_play, task.weights, objective.entropy)
+        credit = Credit(objective.self_play, task.weights, _entropy(recipe, task))
         kind = TwoAgentPlay if task.self_play.agents == "two" else SelfPlay
         plays["self_play"] = kind(task.game, task.profile, task.self_play, task.past, credit, population)
     if objective.pools is not None:
@@ -40,14 +41,20 @@ def _play(recipe: Recipe, task: Task, population: Path) -> Play:
 
 
 def _sampled(recipe: Recipe, task: Task) -> Play:
-    objective = task.objective
-    assert objective.pools is not None
-    return SepoPlay(task.game, task.profile, task.play, task.weights, objective.pools, entropy=objective.entropy)
+    credits = task.objective.pools
+    assert credits is not None
+    return SepoPlay(task.game, task.profile, task.play, task.weights, credits, entropy=_entropy(recipe, task))
 
 
 def _exact(recipe: Recipe, task: Task) -> Play:
     objective = task.objective
     assert objective.expectation is not None
-    bonuses = Bonuses(objective.entropy, objective.legal, objective.legal_entropy, recipe.rl.steps)
+    mixed = Fading(objective.legal_entropy, 2.0, recipe.rl.steps)
+    bonuses = Bonuses(_entropy(recipe, task), objective.legal, mixed)
     most = recipe.rl.pass_tokens
     return ExactPlay(task.game, task.profile, task.play, task.weights, objective.expectation, bonuses, most)
+
+
+def _entropy(recipe: Recipe, task: Task) -> Fading:
+    """The coefficient of the bonus for the entropy of replies over the run."""
+    return Fading(task.objective.entropy, task.objective.entropy_power, recipe.rl.steps)

@@ -29,6 +29,7 @@ from equipoise.training.play import AGENT, Experience, Play, trained_model
 from equipoise.training.population import PastSettings, Population, past_name
 from equipoise.training.ranks import play_together
 from equipoise.training.rows import Rows, Side, credited_rows, merged, per_turn
+from equipoise.training.settings import NOTHING, Fading
 
 FROZEN = "frozen"
 """The name of an opponent that never changes."""
@@ -96,7 +97,7 @@ class Credit:
 
     rule: CreditRule
     weights: CreditWeights = field(default_factory=CreditWeights)
-    entropy: float = 0.0
+    entropy: Fading = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class SelfPlay(Play):
         )
         self.population.dismiss()
         sides, credits = self._credited(episodes, drawn)
-        return self._experience(sides, credits, episodes, drawn)
+        return self._experience(sides, credits, self.credit.entropy.at(step), self._paid(episodes, drawn))
 
     def _players(self, policy: LanguageModelPolicy, past: Sequence[int]) -> dict[str, Policy]:
         """Everyone who may take a seat, by name; `past` are the snapshots that are offered."""
@@ -240,16 +241,15 @@ class SelfPlay(Play):
         return [0 if self.settings.baseline == "batch" else d.group for d in drawn]
 
     def _experience(
-        self, sides: Sequence[Side], credits: np.ndarray, episodes: Sequence[Episode], drawn: Sequence[Drawn]
+        self, sides: Sequence[Side], credits: np.ndarray, entropy: float, paid: Mapping[str, float]
     ) -> Experience:
-        """The step's rows and metrics, given the trained sides and their credits."""
-        return Experience(
-            *self._rows(sides, credits), len(sides), {"fault_rate": fault_rate(sides), **self._paid(episodes, drawn)}
-        )
+        """The step's rows and metrics, given the trained sides, their credits and the coefficient of the bonus."""
+        told = {"fault_rate": fault_rate(sides), **paid}
+        return Experience(*self._rows(sides, credits, entropy), len(sides), told)
 
-    def _rows(self, sides: Sequence[Side], credits: np.ndarray) -> Rows:
+    def _rows(self, sides: Sequence[Side], credits: np.ndarray, entropy: float) -> Rows:
         """The credited rows of some sides."""
-        rows = merged(*credited_rows(sides, credits, self.game.max_slots, self.credit.entropy))
+        rows = merged(*credited_rows(sides, credits, self.game.max_slots, entropy))
         return per_turn(*rows) if self.settings.rows == "turn" else rows
 
     def _paid(self, episodes: Sequence[Episode], drawn: Sequence[Drawn]) -> dict[str, float]:

@@ -26,6 +26,30 @@ LARGEST_RANK = 2**14
 
 
 @dataclass(frozen=True)
+class Fading:
+    """A coefficient that falls to 0 over a run.
+
+    Attributes:
+        start: What it is at the first step.
+        power: Which power of the share of steps that are left it falls as; 0 keeps it as it is.
+        steps: Of the run.
+    """
+
+    start: float = 0.0
+    power: float = 0.0
+    steps: int = 1
+
+    def at(self, step: int) -> float:
+        """The coefficient at a step, counted from 0."""
+        left: float = max(0.0, 1.0 - step / self.steps) ** self.power
+        return self.start * left
+
+
+NOTHING = Fading()
+"""No bonus."""
+
+
+@dataclass(frozen=True)
 class Objective:
     """What reinforcement learning maximises, by the names of its credit rules.
 
@@ -41,6 +65,7 @@ class Objective:
         kl: Coefficient of the KL penalty (k3) to the model reinforcement learning starts from.
         beta: How much advantage alignment counts beside the player's own advantage.
         entropy: Coefficient of the bonus for the entropy of replies that name a legal action.
+        entropy_power: Over the run that coefficient falls to 0, as this power of what is left; 0 keeps it.
         legal: Coefficient of the mean over information states of the log-probability that a reply names a legal action;
             with exact gradients alone.
         legal_entropy: Coefficient, at the first step, of the mean over information states of the entropy of the policy
@@ -55,6 +80,7 @@ class Objective:
     kl: float = 0.0
     beta: float = 1.0
     entropy: float = 0.0
+    entropy_power: float = 0.0
     legal: float = 0.0
     legal_entropy: float = 0.0
 
@@ -67,7 +93,7 @@ class Objective:
                 f"got rule={list(self.rules)}; allowed: one rule, or one of self-play ({', '.join(SELF_PLAY_RULES)}) "
                 f"and one of SEPO's ({', '.join(POOL_RULES)})"
             )
-        for name in ("kl", "entropy", "legal", "legal_entropy"):
+        for name in ("kl", "entropy", "entropy_power", "legal", "legal_entropy"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"got {name}={getattr(self, name)}; it must be 0 or more")
         if not (math.isfinite(self.scale) and self.scale >= 0):

@@ -7,7 +7,7 @@ agents are present both are trained, each as if it were alone: with the mean ove
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -54,16 +54,17 @@ class TwoAgentPlay(SelfPlay):
         return [d.learner for d in drawn] if self.settings.baseline == "batch" else super()._groups(drawn)
 
     def _experience(
-        self, sides: Sequence[Side], credits: np.ndarray, episodes: Sequence[Episode], drawn: Sequence[Drawn]
+        self, sides: Sequence[Side], credits: np.ndarray, entropy: float, paid: Mapping[str, float]
     ) -> Experience:
         parts = {}
         for adapter, name in NAMES.items():
             mine = [b for b, side in enumerate(sides) if side.adapter == adapter]
             if mine:  # an agent that only its past stands for learns nothing in this step
                 own = [sides[b] for b in mine]
-                parts[name] = Experience(*self._rows(own, credits[mine]), len(own), {"fault_rate": fault_rate(own)})
+                rows = self._rows(own, credits[mine], entropy)
+                parts[name] = Experience(*rows, len(own), {"fault_rate": fault_rate(own)})
         whole = weighted(parts, 1.0)
-        whole.metrics.update(self._paid(episodes, drawn))
+        whole.metrics.update(paid)
         return whole
 
     def _counted(self, one: Drawn) -> dict[int, str]:
