@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 def add_to(verbs: Any) -> None:
     """Adds the command to the parser."""
     verb = verbs.add_parser("reproduce", help="run or continue a study, and write its tables")
-    verb.add_argument("study", help="sepo, alignment, or one of your own: package.module:NAME or path/file.py:NAME")
+    verb.add_argument(
+        "study",
+        help="sepo, alignment, either with _smollm2 behind it, or one of your own: package.module:NAME or "
+        "path/file.py:NAME",
+    )
     verb.add_argument("--out", type=Path, help="folder for cells, result and page (default: results/STUDY)")
     verb.add_argument("--work", type=Path, help="folder for run folders with models (default: runs/STUDY)")
     verb.add_argument("--games", nargs="+", default=[], metavar="GAME", help="some of the games (default: all)")

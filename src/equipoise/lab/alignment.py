@@ -181,7 +181,7 @@ class MeetingMeasure:
 
     Attributes:
         matches: Matches of every ordered pair.
-        probe_steps: Training steps of every probe, by game.
+        probe_steps: Training steps of every probe, by game; a game without them has no probe.
         probe_rollouts: Episodes of each of its groups.
     """
 
@@ -195,8 +195,10 @@ class MeetingMeasure:
     def decided_by(self, study: StudyRun, game: str) -> Settings:
         """See `Measure`."""
         start = study.base(game).model
-        probe = {"steps": self.probe_steps[game], "rollouts": self.probe_rollouts}
-        return {"start": fingerprint(start), "matches": self.matches, "probe": probe}
+        made: Settings = {"start": fingerprint(start), "matches": self.matches}
+        if game in self.probe_steps:
+            made["probe"] = {"steps": self.probe_steps[game], "rollouts": self.probe_rollouts}
+        return made
 
     def measured(self, study: StudyRun, recipe: Recipe, source: str, key: str) -> Measured:
         """See `Measure`."""
@@ -206,11 +208,16 @@ class MeetingMeasure:
         if arm != NAIVE:
             others[NAIVE] = _policy(NAIVE, str(study.model(game, NAIVE, seed)), recipe)
         meetings = meetings_of(task.game, {AGENT: agent, **others}, AGENT, self.matches)
+        probe = self._probe(study, recipe, source, key, agent) if game in self.probe_steps else None
+        return Measured(figures_of(meetings, probe), meetings=meetings, probe=probe)
+
+    def _probe(self, study: StudyRun, recipe: Recipe, source: str, key: str, agent: Policy) -> ProbeFigures:
+        """What a fresh naive learner gains from the agent."""
+        game, arm, seed = parts(key)
         learning = replace(recipe, self_play=replace(recipe.self_play, rollouts=self.probe_rollouts))
         folder = study.work / game / f"probe-{arm}-{seed}"
         learner = _policy("probe", str(train_probe(learning, source, self.probe_steps[game], folder)), recipe)
-        probe = measure_probe(task.game, agent, learner, CrossplaySettings(self.matches))
-        return Measured(figures_of(meetings, probe), meetings=meetings, probe=probe)
+        return measure_probe(recipe.tasks[0].game, agent, learner, CrossplaySettings(self.matches))
 
     def game(self, study: StudyRun, game: str, cells: ByArm, references: Mapping[str, StudyCell]) -> StudyGame:
         """See `Measure`."""

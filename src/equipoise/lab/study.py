@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["start", "trained"]
 
-OURS = {"sepo": "equipoise.lab.sepo:SEPO", "alignment": "equipoise.lab.alignment:ALIGNMENT"}
+OURS = {
+    "sepo": "equipoise.lab.sepo:SEPO",
+    "alignment": "equipoise.lab.alignment:ALIGNMENT",
+    "sepo_smollm2": "equipoise.lab.smollm2:SEPO_SMOLLM2",
+    "alignment_smollm2": "equipoise.lab.smollm2:ALIGNMENT_SMOLLM2",
+}
 """Our studies, by the name on the command line."""
 
 REFERENCE = "reference"
