@@ -44,7 +44,7 @@ def fitting(work: Callable[[], Result], what: str) -> Result:
         try:
             return work()
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _is_memory(error):
+            if not ran_out(error):
                 raise
         finally:
             _PARTS.reset(token)
@@ -61,6 +61,6 @@ def fitting(work: Callable[[], Result], what: str) -> Result:
         warnings.warn(f"out of memory while {what}; it goes on in 1/{parts} of the size", ModelWarning, stacklevel=2)
 
 
-def _is_memory(error: Exception) -> bool:
+def ran_out(error: Exception) -> bool:
     """Whether an error says that memory ran out; on a CPU torch has no kind of its own for it."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from equipoise.engines.engine import Ids
+from equipoise.engines.memory import ran_out
 from equipoise.engines.token_tree import places
 from equipoise.engines.tree_pass import log_probs
 from equipoise.training.loss import Example
@@ -74,7 +75,7 @@ def kept_pass(model: Any, rows: Sequence[tuple[Ids, Ids]], temperature: float, m
     """One forward pass over the replies of some rows; None where it could not be trained from.
 
     That is where it needs several passes, where the architecture takes no token trees, where activations are to be
-    computed twice rather than kept, and where several processes share the work.
+    computed twice rather than kept, where memory cannot hold them, and where several processes share the work.
 
     Args:
         model: What is trained.
@@ -88,6 +89,11 @@ def kept_pass(model: Any, rows: Sequence[tuple[Ids, Ids]], temperature: float, m
     (one, *more) = passes(model, [Example(tokens, weights) for tokens, weights in words.items()], most)
     if more or not isinstance(one, TreePass):
         return None
-    with torch.enable_grad():
-        found = log_probs(model, one.trees, temperature)
+    try:
+        with torch.enable_grad():
+            found = log_probs(model, one.trees, temperature)
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        return None
     return KeptPass(found, places(one.trees, words))

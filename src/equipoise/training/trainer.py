@@ -28,6 +28,7 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
+from equipoise.engines.memory import fitting, ran_out, within
 from equipoise.errors import UserError
 from equipoise.models.hardware import Optimizer
 from equipoise.seeds import Seed, Use
@@ -139,9 +140,31 @@ class WeightedTrainer(Trainer):
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """The loss of one step's rows, whose gradient is added up over processes and the passes they are split into."""
+        """The loss of one step's rows, whose gradient is added up over processes and the passes they are split into.
+
+        Where memory runs out the step begins again in smaller passes. With several processes it ends in one line,
+        because the others wait in the pass that one of them could not take.
+
+        Raises:
+            UserError: Where memory runs out, however small the passes.
+        """
+        if ranks().count == 1:
+            return fitting(lambda: self._step(model, inputs), "training")
+        try:
+            return self._step(model, inputs)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+            raise UserError(
+                f"out of memory while training with passes of {self.settings.pass_tokens} tokens; set rl.pass_tokens "
+                "(sft.pass_tokens) to less and use --resume"
+            ) from error
+
+    def _step(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
+        """The loss of one step's rows, whose gradient takes the place of whatever was there."""
+        model.zero_grad()
         total = torch.zeros((), device=self.args.device)
-        kept: KeptPass | None = inputs.get("kept")
+        kept: KeptPass | None = inputs.pop("kept", None)  # for one attempt: its activations are gone after it
         examples = inputs["examples"]
         parts = [kept.backwards(examples)] if kept is not None else self._passes(model, examples)
         for number, part in enumerate(parts, start=1):
@@ -170,7 +193,7 @@ class WeightedTrainer(Trainer):
 
     def _passes(self, model: torch.nn.Module, examples: Sequence[Example]) -> list[Pass]:
         """This process's passes over a step's rows; every process has as many, for each meets the others in them."""
-        most, all_of_us = self.settings.pass_tokens, ranks()
+        most, all_of_us = within(self.settings.pass_tokens), ranks()
         if all_of_us.count == 1:
             return passes(model, examples, most)
         mine = all_of_us.divided([example.tokens for example in examples])[all_of_us.rank]
