@@ -24,13 +24,15 @@ def test_sepo_starts_from_its_imitation_and_changes_nothing_else(tmp_path):
         assert replace(same, rl=imitation.rl) == imitation
 
 
-def test_the_arms_of_self_play_differ_in_the_credit_alone_and_start_from_the_model_as_it_is(tmp_path):
+def test_the_arms_of_self_play_differ_in_the_credit_and_the_start_alone(tmp_path):
     run = run_of(ALIGNMENT_SMOLLM2, tmp_path)
-    naive, alignment = (run.recipe("prisoners_dilemma", arm, 1) for arm in ("naive", "alignment"))
+    prior, naive, alignment = (run.recipe("prisoners_dilemma", arm, 1) for arm in ("prior_naive", "naive", "alignment"))
+    assert alignment.model == str(tmp_path / "work" / "prisoners_dilemma" / "sft-1" / "model")
+    assert prior.model == "smollm2"
+    assert not any(recipe.imitates for recipe in (prior, naive, alignment))
     assert (naive.objective.rule, alignment.objective.rule) == ("naive", "advantage_alignment")
     assert replace(naive, objective=alignment.objective) == alignment
-    assert not alignment.imitates
-    assert alignment.model == "smollm2"
+    assert replace(naive, model=prior.model) == prior
 
 
 @pytest.mark.slow
