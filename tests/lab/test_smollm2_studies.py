@@ -35,6 +35,15 @@ def test_the_arms_of_self_play_differ_in_the_credit_and_the_start_alone(tmp_path
     assert replace(naive, model=prior.model) == prior
 
 
+@pytest.mark.parametrize("study", [SEPO_SMOLLM2, ALIGNMENT_SMOLLM2], ids=lambda study: study.name)
+def test_no_cell_waits_for_one_that_waits_for_it(tmp_path, study):
+    left = {cell.key: set(cell.needs) for cell in run_of(study, tmp_path).cells()}
+    while ready := [key for key, needs in left.items() if not needs & left.keys()]:
+        for key in ready:
+            del left[key]
+    assert not left
+
+
 @pytest.mark.slow
 def test_a_game_without_probe_steps_has_no_probe(tmp_path):
     study = replace(ALIGNMENT, games=("prisoners_dilemma",), targets={}, measure=MeetingMeasure(2, probe_steps={}))

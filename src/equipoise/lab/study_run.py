@@ -92,8 +92,14 @@ class StudyRun:
         ]
 
     def _needs(self, arm: str, seed: int) -> list[str]:
-        """The arms whose agent of this seed an arm starts from or meets, where the study has them."""
-        wanted = dict.fromkeys((self.study.arms[arm].starts_from, self.study.met))
+        """The arms whose agent of this seed an arm starts from or meets, where the study has them.
+
+        An arm that the met one is made of does not wait for it: it has it trained when it is measured.
+        """
+        met = self.study.met
+        wanted = dict.fromkeys((self.study.arms[arm].starts_from, met))
+        if met and arm in self.study.line(met):
+            wanted.pop(met)
         return [name for name in wanted if name in self.size.arms and name != arm and seed < self.planned(name)]
 
     def references(self) -> list[Cell]:
