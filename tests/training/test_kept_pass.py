@@ -11,6 +11,7 @@ from equipoise.objectives.rules import rule
 from equipoise.objectives.sepo import CreditWeights
 from equipoise.policies.language_model import LanguageModelPolicy, Sampling
 from equipoise.seeds import Seed
+from equipoise.training import kept_pass
 from equipoise.training.exact_play import Bonuses, ExactPlay
 from equipoise.training.experience import PlaySettings
 from equipoise.training.loss import examples_of
@@ -54,6 +55,20 @@ def test_what_is_not_kept_has_the_same_rows_and_weights(policy):
     for one, other in zip(kept.rows, split.rows, strict=True):
         np.testing.assert_allclose(one.log_probs, other.log_probs, atol=1e-5)
     for one, other in zip(kept.weights, split.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def without_memory(*args, **given):
+    raise torch.OutOfMemoryError("tried to allocate 9 GiB")
+
+
+def test_a_pass_that_cannot_be_kept_is_taken_again_in_parts(policy, monkeypatch):
+    whole = play().collect(policy, Seed(0), 0)
+    monkeypatch.setattr(kept_pass, "log_probs", without_memory)
+    parts = play().collect(policy, Seed(0), 0)
+    assert whole.kept is not None
+    assert parts.kept is None
+    for one, other in zip(whole.weights, parts.weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 

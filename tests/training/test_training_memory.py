@@ -1,23 +1,15 @@
 """Memory that runs out while training: the step begins again in smaller passes, said, or ends in one line."""
 
-import numpy as np
 import pytest
 import torch
 
 from equipoise.errors import ModelWarning, UserError
-from equipoise.seeds import Seed
-from equipoise.training import kept_pass
-from tests.training.test_kept_pass import play, policy  # noqa: F401  (a fixture)
 from tests.training.test_trainer import assert_same, experience_of, gradient, made, policy_gradient
 
 
 @pytest.fixture
 def model(new_model):
     return new_model()
-
-
-def without_memory(*args, **given):
-    raise torch.OutOfMemoryError("tried to allocate 9 GiB")
 
 
 def narrow(model, monkeypatch, most, at=0):
@@ -43,16 +35,6 @@ def test_a_step_in_smaller_passes_has_the_same_gradient(model, tokenizer, tmp_pa
         captured, _ = gradient(model, tokenizer, experience, tmp_path, pass_tokens=80)
     assert max(sizes) > 40
     assert_same(captured, expected)
-
-
-def test_a_pass_that_cannot_be_kept_is_taken_again_in_parts(policy, monkeypatch):  # noqa: F811
-    whole = play().collect(policy, Seed(0), 0)
-    monkeypatch.setattr(kept_pass, "log_probs", without_memory)
-    parts = play().collect(policy, Seed(0), 0)
-    assert whole.kept is not None
-    assert parts.kept is None
-    for one, other in zip(whole.weights, parts.weights, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_what_fits_in_no_pass_is_one_line(model, tokenizer, tmp_path, monkeypatch):
