@@ -1,4 +1,4 @@
-"""A bonus for entropy that falls over the run, in every way to play."""
+"""A bonus for entropy that falls over the run, in play against pools, in self-play and by exact gradients."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def policy(embedded):
 
 
 def bonus(policy, folder, way, step, power):
-    """What the bonus adds to the weights of a step that is played with the draws of the first, largest first."""
+    """What the bonus adds to the weights of a step that is played with the draws of the first."""
     weights = []
     for name, entropy in (("with", 0.5), ("without", 0.0)):
         settings = [*WAYS[way], f"objective.entropy={entropy}", f"objective.entropy_power={power}", f"rl.steps={STEPS}"]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from equipoise.errors import ModelWarning, UserError
+from equipoise.training.ranks import Ranks
 from tests.training.test_trainer import assert_same, experience_of, gradient, made, policy_gradient
 
 
@@ -41,4 +42,17 @@ def test_what_fits_in_no_pass_is_one_line(model, tokenizer, tmp_path, monkeypatc
     narrow(model, monkeypatch, 0)
     with pytest.warns(ModelWarning), pytest.raises(UserError, match="out of memory while training, however") as caught:
         gradient(model, tokenizer, experience_of(*made(3)), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_of_several_processes_says_which_setting_to_lower(model, tokenizer, tmp_path, monkeypatch):
+    _, trainer = gradient(model, tokenizer, experience_of(*made(3)), tmp_path, pass_tokens=80)
+
+    def without_memory(*args):
+        raise torch.OutOfMemoryError("tried to allocate 9 GiB")
+
+    monkeypatch.setattr(trainer, "_step", without_memory)
+    monkeypatch.setattr("equipoise.training.trainer.ranks", lambda: Ranks(0, 2))
+    with pytest.raises(UserError, match=r"passes of 80 tokens; set rl\.pass_tokens") as caught:
+        trainer.training_step(model, {})
     assert "\n" not in str(caught.value)

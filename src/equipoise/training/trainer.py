@@ -157,7 +157,7 @@ class WeightedTrainer(Trainer):
                 raise
             raise UserError(
                 f"out of memory while training with passes of {self.settings.pass_tokens} tokens; set rl.pass_tokens "
-                "(sft.pass_tokens) to less and use --resume"
+                "(sft.pass_tokens) to less in the run's recipe.toml and train by that file with --resume"
             ) from error
 
     def _step(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
