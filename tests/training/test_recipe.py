@@ -124,6 +124,7 @@ def test_any_value_survives_being_written(tmp_path_factory, model, rate, seed, t
         ({"by_game": {"kuhn_poker": 3}}, r"'by_game\.kuhn_poker' is a section; got 3"),
         ({"rl": {"learning_rate": 0.0}}, r"got learning_rate=0\.0; it must be above 0"),
         ({"rl": {"steps": -1}}, "got steps=-1"),
+        ({"rl": {"warmup_steps": -1}}, r"got warmup_steps=-1; allowed: 0 \(off\) or more"),
         ({"sft": {"batch_size": 0}}, "got batch_size=0"),
         ({"lora": {"rank": -1}}, "got lora rank -1"),
         ({"lora": {"rank": 2**31 - 1}}, "got lora rank 2147483647; allowed: 0 .off. to "),

@@ -40,7 +40,11 @@ BASE = {
 SFT = {"demonstrations": {"experts": {"tight": 1.0}, "episodes": 10}, "sft": {"steps": 2, "learning_rate": 1e-3}}
 CASES = {
     "full": {},
-    "adapter": {"lora": {"rank": 4, "alpha": 64.0}, "objective": {"kl": 0.05}},
+    "adapter": {
+        "lora": {"rank": 4, "alpha": 64.0},
+        "objective": {"kl": 0.05},
+        "rl": {**BASE["rl"], "warmup_steps": 3},
+    },
     "adversary": {"play": {**BASE["play"], "adversaries": ["best_response"], "refresh": 3}},
     "exact gradients": {
         "play": {**BASE["play"], "adversaries": ["pool", "best_response"], "refresh": 3},

@@ -235,7 +235,10 @@ def test_rows_without_credit_have_a_gradient_of_zero(model, tokenizer, tmp_path)
     assert all(float(g.abs().max()) == 0.0 for g in captured.values())
 
 
-def test_steps_are_those_of_adamw_with_clipped_gradients_and_a_falling_rate(new_model, tokenizer, tmp_path):
+@pytest.mark.parametrize(("warmup_steps", "shares"), [(0, (1, 2 / 3, 1 / 3)), (2, (1 / 3, 2 / 3, 1 / 3))])
+def test_steps_are_those_of_adamw_with_clipped_gradients_at_the_rate_of_each(
+    new_model, tokenizer, tmp_path, warmup_steps, shares
+):
     model, other, rate = new_model(), new_model(), 1e-2
     experiences = [experience_of(*made(4, seed)) for seed in range(3)]
     optimizer = torch.optim.AdamW(other.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.0)
@@ -244,16 +247,30 @@ def test_steps_are_those_of_adamw_with_clipped_gradients_and_a_falling_rate(new_
         optimizer.zero_grad()
         policy_gradient(other, experience)
         norms.append(float(torch.nn.utils.clip_grad_norm_(other.parameters(), 1.0)))
-        optimizer.param_groups[0]["lr"] = rate * (1 - number / 3)
+        optimizer.param_groups[0]["lr"] = rate * shares[number]
         optimizer.step()
     assert min(norms) > 1.0
-    settings = StepSettings(3, rate, on_cpu=True)
+    settings = StepSettings(3, rate, warmup_steps, on_cpu=True)
     EpisodeTrainer(model, tokenizer, settings, tmp_path, experiences.__getitem__).train()
     for (name, left), right, first in zip(
         model.named_parameters(), other.parameters(), new_model().parameters(), strict=True
     ):
         assert torch.allclose(left, right, atol=2e-4), name
         assert not torch.allclose(left, first, atol=1e-2), name
+
+
+@pytest.mark.parametrize(
+    ("warmup_steps", "shares"),
+    [
+        (0, [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]),
+        (1, [0.5, 0.75, 0.5, 0.25, 0.0, 0.0]),
+        (3, [0.25, 0.5, 0.5, 0.25, 0.0, 0.0]),
+        (9, [0.1, 0.2, 0.3, 0.25, 0.0, 0.0]),
+    ],
+)
+def test_the_rate_rises_from_the_first_step_on_and_falls_to_zero(warmup_steps, shares):
+    settings = StepSettings(4, 1.0, warmup_steps)
+    assert [settings.rate(step) for step in range(6)] == pytest.approx(shares, abs=1e-12)
 
 
 class _Logged(TrainerCallback):

@@ -325,6 +325,7 @@ def steps_of(recipe: Recipe) -> StepSettings:
     return StepSettings(
         steps=recipe.rl.steps,
         learning_rate=recipe.rl.learning_rate,
+        warmup_steps=recipe.rl.warmup_steps,
         pass_tokens=recipe.rl.pass_tokens,
         temperature=recipe.sampling.temperature,
         seed=recipe.seed,

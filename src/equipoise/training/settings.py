@@ -164,7 +164,9 @@ class Optimisation:
 
     Attributes:
         steps: On-policy steps, one optimizer step each; 0 switches reinforcement learning off.
-        learning_rate: Of AdamW, decayed linearly to zero.
+        learning_rate: Peak learning rate of AdamW, decayed linearly to zero.
+        warmup_steps: First steps over which the learning rate rises linearly; AdamW's first steps are its largest,
+            since it divides by a gradient's size before it has seen many.
         pass_tokens: Most tokens of one forward and backward pass; a step takes as many passes as it needs.
         save_every: Steps between checkpoints, of which the two newest are kept. 0: after every step by which a
             checkpoint takes no more than 2 % of the run's time; a killed run loses one step, or a short while.
@@ -180,6 +182,7 @@ class Optimisation:
 
     steps: int = 100
     learning_rate: float = 4e-4
+    warmup_steps: int = 0
     pass_tokens: int = PASS_TOKENS
     save_every: int = 0
     exact_every: int = 5
@@ -194,8 +197,9 @@ class Optimisation:
         for name in ("pass_tokens", "exact_every", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise UserError(f"got {name}={getattr(self, name)}; it must be above 0")
-        if self.steps < 0 or self.exact_rounds < 0:
-            raise UserError(f"got steps={self.steps}, exact_rounds={self.exact_rounds}; allowed: 0 (off) or more")
+        for name in ("steps", "warmup_steps", "exact_rounds"):
+            if getattr(self, name) < 0:
+                raise UserError(f"got {name}={getattr(self, name)}; allowed: 0 (off) or more")
         if not self.ratio_cap >= 1:
             raise UserError(f"got ratio_cap={self.ratio_cap}; allowed: 1 or more")
         if self.save_every < 0:

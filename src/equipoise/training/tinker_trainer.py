@@ -239,9 +239,9 @@ class TinkerTrainer:
         return self._arithmetic
 
     def _adam(self) -> Adam:
-        """How the present step is taken: the rate falls linearly to zero, as the local trainer's does."""
+        """How the present step is taken: at the local trainer's rate."""
         settings = self._settings
-        rate = settings.learning_rate * (settings.steps - self.step) / settings.steps
+        rate = settings.learning_rate * settings.rate(self.step)
         return Adam(rate, beta2=settings.beta2, clip=settings.clip)
 
     def _reference(self, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[np.ndarray]:

@@ -61,7 +61,8 @@ class StepSettings:
 
     Attributes:
         steps: How many.
-        learning_rate: Of AdamW without weight decay, falling linearly to zero.
+        learning_rate: Peak learning rate of AdamW without weight decay, falling linearly to zero.
+        warmup_steps: First steps over which it rises linearly.
         beta2: AdamW's second beta; the first is 0.9.
         clip: Largest norm of a step's gradient; 0 leaves it as it is.
         pass_tokens: Most tokens of one forward and backward pass; a step takes as many passes as it needs.
@@ -77,6 +78,7 @@ class StepSettings:
 
     steps: int
     learning_rate: float
+    warmup_steps: int = 0
     beta2: float = 0.99
     clip: float = 1.0
     pass_tokens: int = PASS_TOKENS
@@ -89,6 +91,10 @@ class StepSettings:
     gradient_checkpointing: bool = False
     optimizer: Optimizer = "adamw"
 
+    def rate(self, step: int) -> float:
+        """Share of the learning rate that a step is taken with, counted from 0: never 0 but after the last."""
+        return min((step + 1) / (self.warmup_steps + 1), max(0.0, (self.steps - step) / max(1, self.steps)))
+
     def arguments(self, out: Path, **changes: Any) -> TrainingArguments:
         """The Trainer's own form of these settings, with other values for some of them."""
         arguments = TrainingArguments(
@@ -96,7 +102,6 @@ class StepSettings:
                 "output_dir": str(out),
                 "max_steps": self.steps,
                 "learning_rate": self.learning_rate,
-                "lr_scheduler_type": "linear",
                 "adam_beta1": 0.9,
                 "adam_beta2": self.beta2,
                 "weight_decay": 0.0,
@@ -136,6 +141,17 @@ class WeightedTrainer(Trainer):
         super().__init__(**given)
         self.settings = settings
         self.remove_callback(PrinterCallback)
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """The learning rate of every step, by `StepSettings.rate`."""
+        if self.lr_scheduler is None:
+            chosen = self.optimizer if optimizer is None else optimizer
+            assert chosen is not None
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(chosen, lambda step: self.settings.rate(step))
+            self._created_lr_scheduler = True  # else a second `train` would go on from the end
+        return self.lr_scheduler
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
