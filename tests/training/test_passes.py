@@ -10,13 +10,14 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import TrainerCallback
 
+from equipoise.engines import tree_pass
 from equipoise.training.adapters import FIRST, SECOND
 from equipoise.training.loss import Example
 from equipoise.training.passes import RowPass, TreePass, passes
 from equipoise.training.play import Experience
 from equipoise.training.rows import Row
 from equipoise.training.trainer import EpisodeTrainer, StepSettings
-from tests.engines.trees import tiny
+from tests.engines.trees import VOCABULARY, tiny
 
 TREES = ["llama", "qwen3", "gemma3", "gemma4"]
 
@@ -105,6 +106,50 @@ def test_linear_attention_takes_rows(new_model):
     assert all(isinstance(part, RowPass) for part in parts)
     assert sorted(e.tokens for part in parts for e in part.examples) == sorted(e.tokens for e in examples)
     assert apart(gradient(model, parts), gradient(model, [RowPass([example]) for example in examples])) < 1e-5
+
+
+def rows(seed=0):
+    """Examples of unequal length whose tokens are in a tiny model's vocabulary, a third of them weighed."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(6, 20, size=5)
+    return [
+        Example(tuple(rng.integers(1, VOCABULARY, size=length).tolist()), np.where(rng.random(length) < 0.4, 1.5, 0.0))
+        for length in lengths
+    ]
+
+
+def by_hand(model, examples, temperature):
+    """-sum of weight * log-probability of every row by itself, from the logits of all its tokens."""
+    total = torch.zeros((), dtype=torch.float64)
+    for example in examples:
+        logits = model(input_ids=torch.tensor([example.tokens]), use_cache=False).logits[0, :-1].double()
+        scores = torch.log_softmax(logits / temperature, dim=-1)
+        chosen = scores[torch.arange(len(scores)), torch.tensor(example.tokens[1:])]
+        total -= (torch.from_numpy(example.weights[1:]) * chosen).sum()
+    return total
+
+
+@pytest.mark.parametrize("name", ["qwen3_5_text", "gemma2", "bloom"])
+@pytest.mark.parametrize("nodes", [1, 3, 10**6])
+def test_rows_have_no_more_logits_than_stated_at_a_time_and_the_gradient_by_hand(monkeypatch, name, nodes):
+    model, examples = tiny(name).double(), rows()
+    model.zero_grad()
+    by_hand(model, examples, 0.7).backward()
+    expected = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    monkeypatch.setattr(tree_pass, "LOGITS", nodes * VOCABULARY)
+    seen = []
+    model.get_output_embeddings().register_forward_hook(lambda module, given, out: seen.append(out.shape[:-1].numel()))
+    assert apart(gradient(model, [RowPass(examples)], 0.7), expected) < 1e-6
+    weighed = sum(int(np.count_nonzero(example.weights[1:])) for example in examples)
+    assert max(seen) == (weighed if name == "bloom" else min(nodes, weighed))  # nobody declares what bloom's head does
+
+
+@pytest.mark.parametrize("name", ["qwen3_5_text", "bloom"])
+def test_rows_without_weights_have_a_gradient_of_zero(name):
+    model, (first, *_) = tiny(name), rows()
+    found = gradient(model, [RowPass([replace(first, weights=np.zeros(len(first.tokens)))])])
+    assert found
+    assert all(float(g.abs().max()) == 0.0 for g in found.values())
 
 
 def test_rows_of_different_adapters_are_never_in_one_tree(new_model):

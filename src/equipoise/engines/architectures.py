@@ -118,11 +118,20 @@ def lent_layers(config: PreTrainedConfig) -> frozenset[int]:
     return frozenset(len(own) - 1 - own[::-1].index(kind) for kind in set(own)) if readers else frozenset()
 
 
+def declared(config: PreTrainedConfig) -> bool:
+    """Whether an architecture is in the lists above, so that `logits_of` does as its last lines.
+
+    Args:
+        config: As for `windows`.
+    """
+    return windows(config) is not None or bool(recurrent_layers(config))
+
+
 def logits_of(model: Any, states: torch.Tensor) -> torch.Tensor:
     """The logits a model makes of what it hands to its head, as its own last lines would, [..., V].
 
     Args:
-        model: One that `windows` describes.
+        model: One that is `declared`.
         states: [..., hidden].
     """
     config = model.config.get_text_config()

@@ -1,4 +1,4 @@
-"""One differentiable pass over token trees: the log-probability of every weighed token, each node run once.
+"""One differentiable pass, over token trees or rows: the log-probability of every weighed token, each node run once.
 
 The head and its softmax take as many nodes at a time as `LOGITS` allows, and compute them again in the backward pass if
 that is not all of them: with a large vocabulary the logits would be most of a pass's memory.
@@ -14,7 +14,7 @@ import torch
 from torch.distributed.tensor import DTensor
 from torch.utils.checkpoint import checkpoint
 
-from equipoise.engines.architectures import logits_of
+from equipoise.engines.architectures import declared, logits_of
 from equipoise.engines.masks import attention_masks
 from equipoise.engines.token_tree import TokenTree
 
@@ -45,13 +45,32 @@ def log_probs(model: Any, trees: Sequence[TokenTree], temperature: float, **give
         "attention_mask": attention_masks(inner, visible, depths, depths),
     }
     at = np.concatenate([row * width + tree.at for row, tree in enumerate(trees)])
-    nodes, which = (torch.from_numpy(part).to(device) for part in np.unique(at, return_inverse=True))
-    targets = torch.from_numpy(np.concatenate([tree.targets for tree in trees])).to(device)
+    return log_probs_after(model, given, at, np.concatenate([tree.targets for tree in trees]), temperature)
+
+
+def log_probs_after(
+    model: Any, inputs: dict[str, Any], at: np.ndarray, targets: np.ndarray, temperature: float
+) -> torch.Tensor:
+    """Log-probability of a token after each of some nodes of a batch, differentiable, [E].
+
+    Logits are computed after these nodes and nowhere else: at most `LOGITS` at a time where the architecture is
+    declared and the head is whole, else all at once.
+
+    Args:
+        model: Any causal language model, with or without adapters, or inside what several processes wrap it in.
+        inputs: What it is called with, of shape [R, M].
+        at: The nodes, ascending, as numbers in the flattened batch, [E].
+        targets: The token after each, [E].
+        temperature: Divides the logits, above 0.
+    """
+    inner = unwrapped(model)
+    nodes, which = (torch.from_numpy(part).to(inner.device) for part in np.unique(at, return_inverse=True))
+    tokens = torch.from_numpy(targets).to(inner.device)
     head = inner.get_output_embeddings()
-    if isinstance(head.weight, DTensor):  # its parts are put together within a pass of the model alone
-        return _of(_logits(model, head, given, nodes), which, targets, temperature)
-    needed = _states(model, head, given).flatten(0, 1)[nodes]  # [n, hidden]
-    return _chosen(inner, needed, which, targets, temperature)
+    if isinstance(head.weight, DTensor) or not declared(inner.config):
+        return _of(_logits(model, head, inputs, nodes), which, tokens, temperature)
+    needed = _states(model, head, inputs).flatten(0, 1)[nodes]  # [n, hidden]
+    return _chosen(inner, needed, which, tokens, temperature)
 
 
 def unwrapped(model: Any) -> Any:

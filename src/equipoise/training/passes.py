@@ -17,7 +17,7 @@ import torch
 
 from equipoise.engines.architectures import windows
 from equipoise.engines.token_tree import TokenTree, trees
-from equipoise.engines.tree_pass import log_probs, unwrapped
+from equipoise.engines.tree_pass import log_probs, log_probs_after, unwrapped
 from equipoise.training.adapters import FIRST
 from equipoise.training.loss import Example
 
@@ -78,25 +78,17 @@ class RowPass:
     examples: Sequence[Example]
 
     def loss(self, model: Any, temperature: float = 1.0) -> torch.Tensor:
-        """As `Pass.loss`; logits are computed at the positions before a weighted token and nowhere else."""
+        """As `Pass.loss`; logits are computed as in a `TreePass`, for they can be most of a pass's memory."""
         inner = unwrapped(model)
-        ids, mask, weights = (part.to(inner.device) for part in _padded(self.examples))
-        row, before = weights[:, 1:].nonzero(as_tuple=True)  # [n]: the last position that predicts each weighted token
-        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        ids, weights = _padded(self.examples)
+        row, before = weights[:, 1:].nonzero()  # [n]: the last position that predicts each weighted token
+        inputs: dict[str, Any] = {"input_ids": torch.from_numpy(ids).to(inner.device)}
         if any(example.adapter for example in self.examples):
             model.eval()  # as above
             inputs["adapter_names"] = [example.adapter or FIRST for example in self.examples]
-        head = inner.get_output_embeddings()
-        handle = head.register_forward_pre_hook(lambda module, seen: (seen[0][row, before][None],))
-        try:
-            logits = model(**inputs).logits[0]  # [n, vocabulary]
-        finally:
-            handle.remove()
-        assert len(logits) == len(row)
-        chosen = ids[row, before + 1]
-        surprise = torch.nn.functional.cross_entropy(logits.float() / temperature, chosen, reduction="none")
-        loss: torch.Tensor = (weights[row, before + 1] * surprise).sum()
-        return loss
+        at, chosen = row * ids.shape[1] + before, ids[row, before + 1]
+        found = log_probs_after(model, inputs, at, chosen, temperature)
+        return -(torch.from_numpy(weights[row, before + 1]).to(found) * found).sum()
 
 
 @dataclass(frozen=True)
@@ -170,11 +162,15 @@ def _parts(whole: Sequence[_Sized], size: Callable[[_Sized], int], most: int) ->
     return parts
 
 
-def _padded(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids, attention mask and weights, [B, L]."""
+def _padded(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and weights, [B, L].
+
+    Rows are filled up with their first token and without a mask, for no token sees a later one. The gradient of a token
+    whose embedding is zero may be no number, and that of one that sees nothing may be none either.
+    """
     shape = len(examples), max(len(example.tokens) for example in examples)
-    ids, mask, weights = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    ids, weights = np.repeat([example.tokens[:1] for example in examples], shape[1], axis=1), np.zeros(shape)
     for i, example in enumerate(examples):
         part = i, slice(len(example.tokens))
-        ids[part], mask[part], weights[part] = example.tokens, 1, example.weights
-    return torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(weights).float()
+        ids[part], weights[part] = example.tokens, example.weights
+    return ids, weights
