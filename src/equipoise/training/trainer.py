@@ -35,7 +35,7 @@ from equipoise.seeds import Seed, Use
 from equipoise.training.adapters import FIRST, SECOND, train_both, weights_of
 from equipoise.training.kept_pass import KeptPass
 from equipoise.training.loss import Example, Reference, examples_of, less_divergence
-from equipoise.training.passes import Pass, Unfelt, passes
+from equipoise.training.passes import Pass, Unfelt, felt, passes
 from equipoise.training.play import Experience
 from equipoise.training.ranks import ranks, score_together
 from equipoise.training.settings import PASS_TOKENS
@@ -212,6 +212,7 @@ class WeightedTrainer(Trainer):
         most, all_of_us = within(self.settings.pass_tokens), ranks()
         if all_of_us.count == 1:
             return passes(model, examples, most)
+        examples = felt(examples)  # before the work is divided
         mine = all_of_us.divided([example.tokens for example in examples])[all_of_us.rank]
         parts = passes(model, [examples[i] for i in mine], most)
         missing = int(all_of_us.largest(len(parts))) - len(parts)
