@@ -10,6 +10,7 @@ What the processes tell each other of their play is text (`records.packed`): not
 from __future__ import annotations
 
 import copy
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -161,6 +162,8 @@ def joined(place: str, engine: str) -> Iterator[Ranks]:
     _here = Ranks(state.process_index, count, sharded, distributed.new_group(backend="gloo"))
     try:
         yield _here
+        _here.wait()
+        gc.collect()  # a trainer is a cycle; what its threads let go while the interpreter ends would abort the process
         distributed.destroy_process_group()
     finally:
         _here = Ranks()
